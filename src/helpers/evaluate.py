@@ -1,0 +1,239 @@
+"""Decode with FunASR's own inference path, and score words with intervals.
+
+`python -m helpers.evaluate` (`make wer`) prints the mini's table: wideband and telephone audio,
+LLM and CTC branch, unseen voices and sentences.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import jiwer
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from helpers import corpus
+from helpers.errors import BookError
+from helpers.mini import Built
+
+BATCH = 24
+LONGEST_ANSWER_TOKENS = 96
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """What the model heard in one utterance; a branch that was not asked for is None."""
+
+    key: str
+    reference: str
+    llm: str | None = None
+    ctc: str | None = None
+
+
+@dataclass(frozen=True)
+class ErrorRate:
+    """An error rate with its bootstrap interval, as shares (0.1 is 10 %)."""
+
+    rate: float
+    low: float
+    high: float
+    errors: int
+    units: int
+    utterances: int
+
+    def __str__(self) -> str:
+        return f"{self.rate:.1%} [{self.low:.1%}, {self.high:.1%}]"
+
+
+def decode(built: Built, items: Sequence[dict], branch: str = "llm",
+           progress: str | None = None) -> list[Hypothesis]:
+    """Transcribe manifest items greedily.
+
+    Args:
+        built: a model from `helpers.mini.build`.
+        items: manifest lines whose audio paths exist (see `helpers.corpus.load_set`).
+        branch: "llm" for FunASR's batched LLM decoding, "ctc" for the CTC branch's best path,
+            "both" for FunASR's one-by-one inference, which returns both at once.
+        progress: text of a progress bar; none is shown without it.
+
+    Raises:
+        BookError: an unknown branch, or a CTC branch that the model does not have.
+    """
+    decoders = {"llm": _decode_llm, "ctc": _decode_ctc, "both": _decode_both}
+    if branch not in decoders:
+        raise BookError(f"There is no branch `{branch}`: choose llm, ctc or both.")
+    if branch != "llm" and built.model.ctc_decoder is None:
+        raise BookError("This model has no CTC branch: FunASR removes it when the checkpoint "
+                        "does not hold its weights. Decode with branch='llm'.")
+    bar = tqdm(total=len(items), desc=progress, disable=None if progress else True)
+    found: dict[int, Hypothesis] = {}
+    by_length = sorted(range(len(items)), key=lambda i: items[i]["speech_length"])
+    with torch.no_grad(), _inference_state(built.model), bar:
+        for start in range(0, len(items), BATCH):
+            chosen = by_length[start:start + BATCH]
+            heard = decoders[branch](built, [items[i] for i in chosen])
+            found.update(zip(chosen, heard, strict=True))
+            bar.update(len(chosen))
+    return [found[i] for i in range(len(items))]
+
+
+def error_rate(references: Sequence[str], hypotheses: Sequence[str], unit: str = "word",
+               resamples: int = 1000, seed: int = 0) -> ErrorRate:
+    """Word (or character) error rate over a set, with a 95 % bootstrap interval.
+
+    Utterances are resampled with replacement; the rate is total errors over total reference
+    units each time, so long utterances weigh more, as in the plain rate.
+
+    Raises:
+        BookError: no utterances, lists of different lengths, or an empty reference.
+    """
+    if not references or len(references) != len(hypotheses):
+        raise BookError(f"{len(references)} references and {len(hypotheses)} hypotheses: give "
+                        "the same number of both, and at least one.")
+    if not all(reference.strip() for reference in references):
+        raise BookError("A reference is empty: remove that utterance before scoring.")
+    measure = {"word": jiwer.process_words, "character": jiwer.process_characters}[unit]
+    errors, units = [], []
+    for reference, hypothesis in zip(references, hypotheses, strict=True):
+        counts = measure(reference, hypothesis)
+        errors.append(counts.substitutions + counts.deletions + counts.insertions)
+        units.append(counts.hits + counts.substitutions + counts.deletions)
+    errors, units = np.array(errors), np.array(units)
+    rng = np.random.default_rng(seed)
+    picks = rng.integers(0, len(errors), (resamples, len(errors)))
+    rates = errors[picks].sum(1) / units[picks].sum(1)
+    low, high = np.quantile(rates, [0.025, 0.975])
+    return ErrorRate(errors.sum() / units.sum(), low, high, int(errors.sum()), int(units.sum()),
+                     len(errors))
+
+
+def score(hypotheses: Sequence[Hypothesis], branch: str = "llm", **options) -> ErrorRate:
+    """`error_rate` of one branch of `decode`'s result."""
+    texts = [getattr(h, branch) for h in hypotheses]
+    if any(text is None for text in texts):
+        raise BookError(f"Branch {branch} was not decoded: call decode(..., branch='{branch}').")
+    return error_rate([h.reference for h in hypotheses], texts, **options)
+
+
+@contextmanager
+def _inference_state(model: torch.nn.Module) -> Iterator[None]:
+    """Evaluation mode, and the LLM's dtype given back afterwards: FunASR's inference casts it."""
+    modes = {name: module.training for name, module in model.named_modules()}
+    dtype = next(model.llm.parameters()).dtype
+    model.eval()
+    try:
+        yield
+    finally:
+        model.llm.to(dtype)
+        for name, module in model.named_modules():
+            module.training = modes[name]
+
+
+def _inference_arguments(built: Built) -> dict:
+    """The config keys that FunASR hands to `inference`, as `AutoModel.generate` does."""
+    hidden = ("tokenizer", "frontend", "model", "token_list")
+    arguments = {k: v for k, v in built.kwargs.items() if k not in hidden}
+    arguments["max_length"] = LONGEST_ANSWER_TOKENS
+    arguments["device"] = str(next(built.model.parameters()).device)
+    return arguments
+
+
+def _chat(built: Built, items: Sequence[dict]) -> list:
+    prompt = built.model.get_prompt([])
+    return [built.model.generate_chatml(prompt, corpus.audio_path(item)) for item in items]
+
+
+def _decode_llm(built: Built, items: Sequence[dict]) -> list[Hypothesis]:
+    results, _ = built.model._inference_llm_batch(
+        _chat(built, items), None, [item["key"] for item in items], built.tokenizer,
+        built.frontend, **_inference_arguments(built))
+    return [_hypothesis(item, llm=result["text"])
+            for item, result in zip(items, results, strict=True)]
+
+
+def _decode_both(built: Built, items: Sequence[dict]) -> list[Hypothesis]:
+    found = []
+    for item in items:
+        results, _ = built.model.inference(
+            [corpus.audio_path(item)], key=[item["key"]], tokenizer=built.tokenizer,
+            frontend=built.frontend, **_inference_arguments(built))
+        found.append(_hypothesis(item, results[0]["text"], results[0].get("ctc_text")))
+    return found
+
+
+def _decode_ctc(built: Built, items: Sequence[dict]) -> list[Hypothesis]:
+    from funasr.utils.load_utils import extract_fbank, load_audio_text_image_video
+
+    model, found = built.model, []
+    device = next(model.parameters()).device
+    for item in items:
+        audio = load_audio_text_image_video(corpus.audio_path(item), fs=built.frontend.fs)
+        speech, lengths = extract_fbank(audio, data_type="sound", frontend=built.frontend)
+        hidden, lengths = model.encode(speech.to(device), lengths.to(device))
+        hidden, _ = model.ctc_decoder(hidden, lengths)
+        best = torch.unique_consecutive(model.ctc.argmax(hidden)[0])
+        text = model.ctc_tokenizer.decode(best[best != model.blank_id].tolist())
+        found.append(_hypothesis(item, ctc=text))
+    return found
+
+
+def _hypothesis(item: dict, llm: str | None = None, ctc: str | None = None) -> Hypothesis:
+    def tidy(text: str | None) -> str | None:
+        return None if text is None else " ".join(text.replace("<|nospeech|>", "").split())
+
+    return Hypothesis(item["key"], corpus.transcript(item), tidy(llm), tidy(ctc))
+
+
+def mini_table(built: Built, limit: int | None = None, progress: bool = True) -> dict:
+    """The mini's four error rates: (wideband or telephone) by (llm or ctc)."""
+    from helpers.telephone import telephone_set
+
+    audio = {"wideband": corpus.load_set("test")[:limit], "telephone": telephone_set("test", limit)}
+    return {
+        kind: {branch: score(decode(built, items, branch,
+                                    f"{kind}, {branch}" if progress else None), branch)
+               for branch in ("llm", "ctc")}
+        for kind, items in audio.items()}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m helpers.evaluate", description=__doc__)
+    parser.add_argument("--limit", type=int, help="only the first N test utterances")
+    parser.add_argument("--weights", type=Path, help="other weights (safetensors) than the mini's")
+    parser.add_argument("--json", type=Path, help="also write the table to this file")
+    options = parser.parse_args(arguments)
+    from rich.console import Console
+    from rich.table import Table
+
+    from helpers import mini
+    from helpers.notebook import setup
+
+    setup()
+    torch.set_num_threads(1)
+    try:
+        built = mini.build("pretrained")
+        if options.weights:
+            built.model.load_state_dict(mini.read_weights(options.weights))
+        rates = mini_table(built, options.limit)
+    except BookError as error:
+        print(error, file=sys.stderr)
+        return 2
+    table = Table("audio", "LLM: WER [95 % interval]", "CTC: WER [95 % interval]", "utterances")
+    for kind, row in rates.items():
+        table.add_row(kind, str(row["llm"]), str(row["ctc"]), str(row["llm"].utterances))
+    Console().print(table)
+    if options.json:
+        plain = {k: {b: asdict(r) for b, r in row.items()} for k, row in rates.items()}
+        options.json.write_text(json.dumps(plain, indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
