@@ -1,0 +1,127 @@
+"""What the source document says about each key, read from `data/reference/document.yaml`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from helpers.paths import DATA
+
+DOCUMENT = DATA / "reference" / "document.yaml"
+PUBLIC_FILES = DATA / "reference" / "public_files.yaml"
+NOT_SET = "not set"
+NOT_SAID = "not said"
+FINE_TUNING = ("config_8k_telephone", "stage1_encoder_adapt")
+OUTSIDE = 0
+"""The section number given to keys that none of the document's ten sections is about."""
+
+_TOPICS = (
+    ("audio_encoder", 1), ("frontend", 1), ("ctc_", 2), ("detach_ctc_decoder", 2),
+    ("train_conf", 4), ("scheduler", 4), ("dataset", 5), ("optim", 6), ("specaug", 7),
+    ("llm", 8), ("audio_adaptor", 8),
+)
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One key as one section of the document states it.
+
+    Attributes:
+        section: the section's number, 1 to 10.
+        key: the dotted key.
+        values: config name to value; NOT_SET and NOT_SAID are as the data file explains.
+        marks: name of a fine-tuning config to the sign that the document puts on it.
+    """
+
+    section: int
+    key: str
+    values: dict[str, Any]
+    marks: dict[str, str]
+
+
+@lru_cache(maxsize=1)
+def contents() -> dict[str, Any]:
+    """The data file as a plain dictionary."""
+    return OmegaConf.to_container(OmegaConf.load(DOCUMENT))
+
+
+@lru_cache(maxsize=1)
+def statements() -> tuple[Statement, ...]:
+    """Every statement about a key, in the document's order; a restated key comes twice."""
+    found = []
+    for section, rows in contents()["statements"].items():
+        for key, pretrained, main, stage1, main_mark, stage1_mark in rows:
+            values = dict(zip(("pretrained", *FINE_TUNING), (pretrained, main, stage1)))
+            marks = dict(zip(FINE_TUNING, (main_mark, stage1_mark)))
+            found.append(Statement(int(section), key, values, marks))
+    return tuple(found)
+
+
+def section_titles() -> dict[int, str]:
+    """The ten sections' titles by number, and one for the keys outside them."""
+    titles = {int(number): title for number, title in contents()["sections"].items()}
+    return {**titles, OUTSIDE: "Not in the document"}
+
+
+def sections_stating(key: str) -> tuple[int, ...]:
+    """The sections that name this key, or cover it with the "etc." of section 9."""
+    named = tuple(dict.fromkeys(s.section for s in statements() if s.key == key))
+    if named or not _et_cetera(key):
+        return named
+    return (9,)
+
+
+def section_of(key: str) -> int:
+    """The section a key belongs to: the first that states it, else the one on its subject."""
+    stated = sections_stating(key)
+    if stated:
+        return stated[0]
+    return next((number for prefix, number in _TOPICS if key.startswith(prefix)), OUTSIDE)
+
+
+def is_critical(key: str, config: str) -> bool:
+    """Whether the document puts its red sign or a warning sign on this key of this config."""
+    return any(s.marks.get(config) in ("critical", "warning")
+               for s in statements() if s.key == key)
+
+
+def _et_cetera(key: str) -> bool:
+    """The "etc." stands for the encoder's architecture: its keys that no config restates."""
+    parent, _, name = key.rpartition(".")
+    return (parent == contents()["section_9_et_cetera"]
+            and name not in contents()["section_9_et_cetera_excludes"])
+
+
+@lru_cache(maxsize=1)
+def public_values() -> dict[str, dict[str, Any]]:
+    """Key to config name to value in the public YAML files at the document's commit."""
+    rows = public_source()["values"]
+    return {key: dict(zip(FINE_TUNING, values)) for key, *values in rows}
+
+
+@lru_cache(maxsize=1)
+def public_source() -> dict[str, Any]:
+    """The data file on the public YAML files: repository, folder, commit, values."""
+    return OmegaConf.to_container(OmegaConf.load(PUBLIC_FILES))
+
+
+def disagreements(values: dict[str, dict[str, Any]]) -> list[tuple[Statement, str, Any]]:
+    """Where the document says one thing and `values` another: (statement, config, other value).
+
+    Args:
+        values: key to config name to value; a key that is not set is absent or NOT_SET.
+    """
+    found = []
+    for statement in statements():
+        for config, stated in statement.values.items():
+            actual = values.get(statement.key, {}).get(config, NOT_SET)
+            if stated != NOT_SAID and not _same(stated, actual):
+                found.append((statement, config, actual))
+    return found
+
+
+def _same(one: Any, other: Any) -> bool:
+    return isinstance(one, bool) == isinstance(other, bool) and one == other
