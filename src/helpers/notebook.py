@@ -1,0 +1,61 @@
+"""The first line of every chapter: seeds, silence and one look for all figures."""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import warnings
+from importlib.resources import files
+
+NOISY_LOGGERS = ("funasr", "modelscope", "transformers", "jieba", "matplotlib", "numba", "torch")
+
+
+def setup(seed: int = 0, threads: int = 1) -> None:
+    """Prepare a notebook or a command: seed, quieten the libraries, set the figure style.
+
+    Args:
+        seed: for `random`, NumPy and PyTorch.
+        threads: PyTorch threads. One, because two threads each in two processes on two cores
+            are several times slower than one.
+    """
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    import numpy as np
+    import torch
+
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+    torch.set_num_threads(threads)
+    quieten()
+    style_figures()
+
+
+def quieten() -> None:
+    """Keep the libraries' logs and warnings out of the page; errors still show."""
+    logging.basicConfig(level=logging.ERROR)
+    logging.getLogger().setLevel(logging.ERROR)  # FunASR logs on the root logger
+    for name in NOISY_LOGGERS:
+        logging.getLogger(name).setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore")
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+
+
+def style_figures() -> None:
+    """Use the book's matplotlib style, and SVG figures inside a notebook."""
+    import matplotlib.pyplot as plt
+
+    style = files("helpers") / "assets" / "book.mplstyle"
+    if style.is_file():
+        plt.style.use(str(style))
+    try:
+        from IPython import get_ipython
+        from matplotlib_inline.backend_inline import set_matplotlib_formats
+    except ImportError:
+        return
+    if get_ipython() is not None:
+        set_matplotlib_formats("svg")

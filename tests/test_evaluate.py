@@ -1,0 +1,77 @@
+"""Error rates are right, and the mini earns its place in the book."""
+
+import jiwer
+import pytest
+
+from helpers import corpus, evaluate, mini
+from helpers.errors import BookError
+from helpers.telephone import telephone_set
+
+REFERENCES = ["the code is one two", "yes", "my order is late again"]
+HYPOTHESES = ["the coat is one", "yes", "my order is very late again"]
+
+
+@pytest.fixture(scope="module")
+def built():
+    return mini.build("pretrained")
+
+
+def test_the_rate_is_jiwers_and_the_interval_holds_it():
+    found = evaluate.error_rate(REFERENCES, HYPOTHESES)
+    assert found.rate == pytest.approx(jiwer.wer(REFERENCES, HYPOTHESES))
+    assert (found.errors, found.units, found.utterances) == (3, 11, 3)
+    assert found.low <= found.rate <= found.high
+    assert found == evaluate.error_rate(REFERENCES, HYPOTHESES)
+    letters = evaluate.error_rate(REFERENCES, HYPOTHESES, unit="character")
+    assert letters.rate == pytest.approx(jiwer.cer(REFERENCES, HYPOTHESES))
+
+
+def test_more_utterances_narrow_the_interval():
+    few = evaluate.error_rate(REFERENCES * 5, HYPOTHESES * 5)
+    many = evaluate.error_rate(REFERENCES * 80, HYPOTHESES * 80)
+    assert many.high - many.low < few.high - few.low
+
+
+@pytest.mark.parametrize(("references", "hypotheses"), [([], []), (["a"], []), ([" "], ["a"])])
+def test_unscorable_input_is_refused(references, hypotheses):
+    with pytest.raises(BookError):
+        evaluate.error_rate(references, hypotheses)
+
+
+def test_batched_decoding_hears_what_funasrs_one_by_one_inference_hears(built):
+    """The book decodes in batches for speed; that must not change what is measured."""
+    items = corpus.load_set("test")[:12]
+    single = evaluate.decode(built, items, "both")
+    batched = evaluate.decode(built, items, "llm")
+    ctc = evaluate.decode(built, items, "ctc")
+    same = sum(a.llm == b.llm for a, b in zip(single, batched, strict=True))
+    assert same >= len(items) - 1  # a tie between two words may fall differently
+    assert sum(a.ctc == b.ctc for a, b in zip(single, ctc, strict=True)) >= len(items) - 1
+    assert [h.key for h in batched] == [item["key"] for item in items]
+
+
+def test_decoding_leaves_the_model_as_it_was(built):
+    """FunASR's inference casts the LLM to float32 for good; training after it would change."""
+    before = {k: v.dtype for k, v in built.model.state_dict().items()}
+    built.model.train()
+    evaluate.decode(built, corpus.load_set("test")[:1], "llm")
+    assert built.model.training and built.model.audio_encoder.training
+    assert before == {k: v.dtype for k, v in built.model.state_dict().items()}
+    built.model.eval()
+
+
+def test_the_mini_hears_wideband_and_suffers_on_the_telephone(built):
+    """Without this gap there would be nothing for the book to repair."""
+    wideband, phone = corpus.load_set("test")[:60], telephone_set("test", 60)
+    rates = {(kind, branch): evaluate.score(evaluate.decode(built, items, branch), branch).rate
+             for kind, items in (("wideband", wideband), ("telephone", phone))
+             for branch in ("llm", "ctc")}
+    assert rates["wideband", "ctc"] < 0.10
+    assert rates["wideband", "llm"] < 0.20
+    for branch in ("llm", "ctc"):
+        assert rates["telephone", branch] > rates["wideband", branch] + 0.10
+
+
+def test_an_unknown_branch_is_named(built):
+    with pytest.raises(BookError, match="choose llm, ctc or both"):
+        evaluate.decode(built, [], "beam")
