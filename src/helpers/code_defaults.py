@@ -12,7 +12,7 @@ import importlib
 import inspect
 import textwrap
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -132,7 +132,7 @@ class _Use:
     place: str
 
 
-@lru_cache(maxsize=None)
+@cache
 def _uses(reader: str) -> tuple[_Use, ...]:
     module_name, _, attribute = reader.partition(":")
     target = importlib.import_module(module_name)

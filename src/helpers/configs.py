@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -104,8 +104,8 @@ def path_of(name_or_path: str | Path) -> Path:
     if path.exists():
         return path
     if path.suffix in (".yaml", ".yml") or path.parent != Path("."):
-        raise BookError(f"There is no config file `{text}`{_suggestions(stem)}.")
-    raise BookError(f"There is no config named `{text}`{_suggestions(stem)}.")
+        raise BookError(f"There is no config file `{text}`{_suggestions(stem)}")
+    raise BookError(f"There is no config named `{text}`{_suggestions(stem)}")
 
 
 def load(name_or_path: str | Path) -> DictConfig:
@@ -224,7 +224,13 @@ def as_config(config: ConfigLike) -> DictConfig:
 
 def _parse(text: str, name: str) -> DictConfig:
     try:
-        config = OmegaConf.load(io.StringIO(text)) if text.strip() else None
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        if root is None or not root.value or root.tag.endswith(":null"):
+            raise BookError(f"{name} is empty: a config needs at least one `key: value` line.")
+        if not isinstance(root, yaml.MappingNode):
+            kind = "a list" if isinstance(root, yaml.SequenceNode) else "a single value"
+            raise BookError(f"{name} holds {kind}: a config is a mapping of `key: value` lines.")
+        return OmegaConf.load(io.StringIO(text))
     except yaml.YAMLError as error:
         raise BookError(_yaml_sentence(error, text, name)) from None
     except GrammarParseError as error:
@@ -232,17 +238,8 @@ def _parse(text: str, name: str) -> DictConfig:
                         "${section.key}.") from None
     except RecursionError:
         raise BookError(f"{name} is nested too deeply to be a config.") from None
-    except (OmegaConfBaseException, OSError, ValueError, TypeError) as error:
-        if not isinstance(error, OSError):
-            raise BookError(f"{name} cannot be a config: {_first_line(error)}.") from None
-        config = text
-    if config is None or (isinstance(config, DictConfig) and not config):
-        raise BookError(f"{name} is empty: a config needs at least one `key: value` line.")
-    if not isinstance(config, DictConfig):
-        kind = "a list" if isinstance(config, (ListConfig, Sequence)) and not isinstance(
-            config, str) else "a single value"
-        raise BookError(f"{name} holds {kind}: a config is a mapping of `key: value` lines.")
-    return config
+    except OmegaConfBaseException as error:
+        raise BookError(f"{name} cannot be a config: {_first_line(error)}.") from None
 
 
 def _yaml_sentence(error: yaml.YAMLError, text: str, name: str) -> str:
@@ -302,8 +299,8 @@ def _name_of(config: ConfigLike) -> str:
 def _suggestions(name: str) -> str:
     near = difflib.get_close_matches(Path(name).name.lower(), CONFIG_NAMES, n=2, cutoff=0.45)
     if near:
-        return f"; did you mean {' or '.join(f'`{one}`' for one in near)}?".removesuffix("?") + "?"
-    return f"; the book's configs are {', '.join(f'`{one}`' for one in CONFIG_NAMES)}"
+        return f"; did you mean {' or '.join(f'`{one}`' for one in near)}?"
+    return f"; the book's configs are {', '.join(f'`{one}`' for one in CONFIG_NAMES)}."
 
 
 def _first_line(error: BaseException) -> str:

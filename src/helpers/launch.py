@@ -139,7 +139,7 @@ def launch(config: str | Path, overrides: Sequence[str] = (),
         try:
             with contextlib.chdir(folder), _hub_switched_off():
                 return _built(started, composed)
-        except Exception as error:  # whatever FunASR raises is the finding
+        except Exception as error:  # noqa: BLE001  whatever FunASR raises is the finding
             return _failed(started, error, str(directory))
 
 
