@@ -91,7 +91,7 @@ def test_a_real_model_directory_is_read_whole(tmp_path):
 
 def test_weights_survive_storage(minis, tmp_path):
     model = minis["pretrained"].model
-    mini.write_weights(model, tmp_path / "model.safetensors")
+    mini.write_weights(model.state_dict(), tmp_path / "model.safetensors")
     stored = mini.read_weights(tmp_path / "model.safetensors")
     for key, tensor in model.state_dict().items():
         assert torch.allclose(stored[key], tensor.float(), rtol=1e-2, atol=1e-3), key

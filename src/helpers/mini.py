@@ -212,12 +212,12 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
     return weights
 
 
-def write_weights(model: torch.nn.Module, path: Path) -> None:
-    """Store a model's weights as float16 safetensors, tied tensors once."""
+def write_weights(state: dict[str, torch.Tensor], path: Path) -> None:
+    """Store a model's state dict as float16 safetensors, tied tensors once."""
     from safetensors.torch import save_file
 
     weights = {key: tensor.detach().to(torch.float16).contiguous().clone()
-               for key, tensor in model.state_dict().items() if key != "llm.lm_head.weight"}
+               for key, tensor in state.items() if key != "llm.lm_head.weight"}
     partial = path.with_suffix(".partial")
     save_file(weights, partial)
     partial.replace(path)

@@ -8,6 +8,11 @@ branch, so this script adds two terms to it, both computed from what FunASR's mo
   carry what was said in frames 8i to 8i+7. A throw-away linear layer is asked to name, from
   frame i, the eight labels that the CTC branch hears there. It is not part of the model.
 
+There are three stages. First the encoder learns to hear, with the CTC loss alone and short
+utterances first: on long ones the loss stays on its plateau of blanks several times longer. Then
+everything learns together. Last, the encoder and the CTC branch rest, the encoder's outputs are
+computed once and kept, and adaptor and LLM go on alone at a third of the cost.
+
 Everything is seeded. The log is JSON lines, written as training goes.
 """
 
@@ -18,121 +23,58 @@ import json
 import math
 import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
 from omegaconf import OmegaConf
 from tqdm import tqdm
 
-from helpers import configs, corpus, mini
+from helpers import configs, mini
 from helpers.errors import BookError
 from helpers.paths import CACHE, MINI
+from helpers.pretraining_data import (
+    SQUEEZE,
+    Utterances,
+    batches,
+    chat_prompt,
+    collate,
+    load_utterances,
+    padded,
+)
 
-SQUEEZE = 8
-"""Speech frames per token that the LLM receives (FunASR's dataset, `fake_token_len`)."""
+Stage = Literal["hearing", "joint", "speaking"]
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything that decides a pretraining run, beside the corpus."""
+    """Everything that decides one stage of pretraining, beside the corpus."""
 
-    seed: int = 7
-    steps: int = 4_500
+    stage: Stage = "joint"
+    seed: int = 8
+    steps: int = 2_000
     frames_per_batch: int = 1_600  # low-frame-rate frames of 60 ms, padding included
     learning_rate: float = 1.0e-3
-    warmup_steps: int = 300
+    last_share: float = 0.1  # of the peak learning rate, at the end of the cosine
+    warmup_steps: int = 100
     weight_decay: float = 0.01
-    grad_clip: float = 1.0
+    grad_clip: float = 2.0
     ctc_weight: float = 0.5
     squeeze_weight: float = 0.5
+    short_first: int = 0  # steps over which the longest utterance grows from 2 s to all
     dropout: bool = False  # tens of thousands of utterances need none, and it costs a fifth
     threads: int = 1
     bf16: bool = True
 
 
-@dataclass(frozen=True)
-class Utterances:
-    """Features of many utterances in one array, and their token ids.
-
-    Attributes:
-        features: float16, shape (frames of all utterances, 560).
-        starts: first frame of each utterance; `lengths`: its number of frames.
-        tokens: token ids of each transcript (the LLM's and the CTC branch's ids agree).
-    """
-
-    features: np.ndarray
-    starts: np.ndarray
-    lengths: np.ndarray
-    tokens: list[list[int]]
-
-
-def load_utterances(folder: Path, tokenizer) -> Utterances:
-    """Read every shard of the pretraining corpus into memory."""
-    shards = sorted(folder.glob("shard_[0-9][0-9][0-9].npz"))
-    if not shards:
-        raise BookError(f"No pretraining features in {folder.name}: run "
-                        "`python -m helpers.corpus training` first.")
-    parts, lengths, texts = [], [], []
-    for shard in tqdm(shards, desc="reading shards", disable=None):
-        with np.load(shard) as data:
-            parts.append(data["features"])
-            lengths.append(data["lengths"])
-            texts.extend(data["texts"].tolist())
-    all_lengths = np.concatenate(lengths)
-    return Utterances(np.concatenate(parts), np.cumsum(all_lengths) - all_lengths, all_lengths,
-                      [tokenizer.encode(text) for text in texts])
-
-
-def batches(data: Utterances, frames_per_batch: int, rng: np.random.Generator) -> list[np.ndarray]:
-    """One epoch of batches of similar length, in random order."""
-    jitter = rng.uniform(0.9, 1.1, len(data.lengths))
-    order = np.argsort(data.lengths * jitter, kind="stable")
-    found, batch, longest = [], [], 0
-    for index in order:
-        longest = max(longest, data.lengths[index])
-        if batch and longest * (len(batch) + 1) > frames_per_batch:
-            found.append(np.array(batch))
-            batch, longest = [], data.lengths[index]
-        batch.append(index)
-    found.append(np.array(batch))
-    rng.shuffle(found)
-    return found
-
-
-def speech_tokens(frames: int) -> int:
-    """How many speech tokens the LLM receives for a number of 60 ms frames (FunASR's formula)."""
-    halved = 1 + (frames - 1) // 2
-    return (1 + (halved - 1) // 2 - 1) // 2 + 1
-
-
-def collate(data: Utterances, indices: np.ndarray, prompt: tuple[list[int], list[int]],
-            end_of_turn: int) -> dict[str, torch.Tensor]:
-    """Pad a batch into the tensors that `FunASRNano.forward` takes."""
-    longest = int(data.lengths[indices].max())
-    speech = torch.zeros(len(indices), longest, data.features.shape[1])
-    rows, labels, tokens_of_speech = [], [], []
-    for row, index in enumerate(indices):
-        start, length = int(data.starts[index]), int(data.lengths[index])
-        speech[row, :length] = torch.from_numpy(data.features[start:start + length].astype("f4"))
-        count = speech_tokens(length)
-        source = prompt[0] + [0] * count + prompt[1]
-        target = data.tokens[index] + [end_of_turn]
-        rows.append(torch.tensor(source + target))
-        labels.append(torch.tensor([-100] * len(source) + target))
-        tokens_of_speech.append(count)
-    pad = torch.nn.utils.rnn.pad_sequence
-    input_ids = pad(rows, batch_first=True, padding_value=-1)
-    return {
-        "speech": speech,
-        "speech_lengths": torch.from_numpy(data.lengths[indices].astype(np.int64)),
-        "input_ids": input_ids,
-        "attention_mask": (input_ids >= 0).int(),
-        "labels_ids": pad(labels, batch_first=True, padding_value=-100),
-        "fbank_beg": torch.full((len(indices), 1), len(prompt[0])),
-        "fake_token_len": torch.tensor(tokens_of_speech)[:, None],
-    }
+STAGES = (
+    Recipe(stage="hearing", seed=7, steps=1_800, frames_per_batch=900, last_share=0.7,
+           short_first=1_500),
+    Recipe(),
+    Recipe(stage="speaking", seed=9, steps=6_000, learning_rate=8e-4, last_share=0.02),
+)
 
 
 class SqueezeHead(torch.nn.Module):
@@ -172,42 +114,91 @@ class JointLoss(torch.nn.Module):
     def __init__(self, built: mini.Built, recipe: Recipe):
         super().__init__()
         self.model, self.recipe = built.model, recipe
-        self.text_vocabulary = len(built.model.ctc_tokenizer.encoding._mergeable_ranks)
-        dim = built.model.audio_adaptor.llm_dim
-        self.squeeze = SqueezeHead(dim, self.text_vocabulary + 1)
+        text_vocabulary = len(built.model.ctc_tokenizer.encoding._mergeable_ranks)
+        self.squeeze = SqueezeHead(built.model.audio_adaptor.llm_dim, text_vocabulary + 1)
         self._seen: dict[str, torch.Tensor] = {}
         for name in ("audio_encoder", "audio_adaptor"):
             module = getattr(self.model, name)
-            module.register_forward_hook(lambda _m, _i, out, name=name: self._keep(name, out))
+            module.register_forward_hook(lambda _m, _i, out, name=name: self._keep(name, *out))
 
-    def _keep(self, name: str, output: tuple[torch.Tensor, torch.Tensor]) -> None:
-        self._seen[name], self._seen["lengths"] = output[0], output[1]
+    def _keep(self, name: str, output: torch.Tensor, lengths: torch.Tensor) -> None:
+        self._seen[name], self._seen["lengths"] = output, lengths
 
-    def forward(self, batch: dict[str, torch.Tensor], tokens: list[list[int]]
-                ) -> dict[str, torch.Tensor]:
-        llm_loss, stats, _ = self.model(**batch)
+    def forward(self, batch: dict[str, torch.Tensor], tokens: list[list[int]],
+                heard: torch.Tensor | None = None) -> dict[str, torch.Tensor]:
+        """Losses of one batch; `heard` (CTC labels, shape (batch, frames)) replaces the CTC
+        branch and its loss while the encoder rests."""
+        if self.recipe.stage == "hearing":
+            self.model.encode(batch["speech"], batch["speech_lengths"])
+            llm_loss = squeeze_loss = accuracy = torch.tensor(0.0)
+        else:
+            llm_loss, stats, _ = self.model(**batch)
+            accuracy = stats["acc"]
         lengths = self._seen["lengths"]
-        hidden, _ = self.model.ctc_decoder(self._seen["audio_encoder"], lengths)
-        log_probabilities = self.model.ctc.log_softmax(hidden).float()
-        ctc = self.model.ctc.ctc_loss(
-            log_probabilities.transpose(0, 1), torch.tensor(sum(tokens, [])), lengths,
-            torch.tensor([len(t) for t in tokens]))
-        target_lengths = torch.tensor([max(1, len(t)) for t in tokens])
-        ctc_loss = (torch.where(torch.isfinite(ctc), ctc, 0.0) / target_lengths).mean()
-        heard = log_probabilities.detach().argmax(-1)
-        squeeze_loss = self.squeeze(self._seen["audio_adaptor"], heard, lengths)
+        ctc_loss = torch.tensor(0.0)
+        if heard is None:
+            hidden, _ = self.model.ctc_decoder(self._seen["audio_encoder"], lengths)
+            log_probabilities = self.model.ctc.log_softmax(hidden).float()
+            ctc_loss = self._ctc_loss(log_probabilities, lengths, tokens)
+            heard = log_probabilities.detach().argmax(-1)
+        if self.recipe.stage != "hearing":
+            squeeze_loss = self.squeeze(self._seen["audio_adaptor"], heard, lengths)
         total = (llm_loss + self.recipe.ctc_weight * ctc_loss
                  + self.recipe.squeeze_weight * squeeze_loss)
         return {"loss": total, "llm": llm_loss.detach(), "ctc": ctc_loss.detach(),
-                "squeeze": squeeze_loss.detach(), "accuracy": stats["acc"]}
+                "squeeze": squeeze_loss.detach(), "accuracy": accuracy}
+
+    def _ctc_loss(self, log_probabilities: torch.Tensor, lengths: torch.Tensor,
+                  tokens: list[list[int]]) -> torch.Tensor:
+        """CTC loss a token, averaged over the utterances; impossible alignments count zero."""
+        token_counts = torch.tensor([len(t) for t in tokens])
+        loss = self.model.ctc.ctc_loss(log_probabilities.transpose(0, 1),
+                                       torch.tensor(sum(tokens, [])), lengths, token_counts)
+        return (torch.where(torch.isfinite(loss), loss, 0.0) / token_counts.clamp(min=1)).mean()
+
+
+class RestingEncoder(torch.nn.Module):
+    """Stands in for an encoder whose outputs are cached: hands its input on."""
+
+    def forward(self, encoded: torch.Tensor, lengths: torch.Tensor):
+        return encoded, lengths
+
+
+@torch.no_grad()
+def encode_once(model: torch.nn.Module, data: Utterances, frames_per_batch: int) -> Utterances:
+    """Replace features by encoder outputs, and note what the CTC branch hears in each frame."""
+    dim = model.audio_encoder.output_size()
+    encoded = np.empty((len(data.features), dim), dtype=np.float16)
+    heard = np.empty(len(data.features), dtype=np.int64)
+    model.eval()
+    for indices in tqdm(batches(data, frames_per_batch, np.random.default_rng(0)),
+                        desc="encoding", disable=None):
+        lengths = torch.from_numpy(data.lengths[indices].astype(np.int64))
+        with torch.autocast("cpu", torch.bfloat16):
+            hidden, _ = model.encode(padded(data.features, data, indices).float(), lengths)
+            decoded, _ = model.ctc_decoder(hidden, lengths)
+            labels = model.ctc.argmax(decoded)
+        for row, index in enumerate(indices):
+            place = slice(data.starts[index], data.starts[index] + data.lengths[index])
+            encoded[place] = hidden[row, :data.lengths[index]].float().numpy()
+            heard[place] = labels[row, :data.lengths[index]].numpy()
+    return replace(data, features=encoded, heard=heard)
 
 
 def learning_rate_at(step: int, recipe: Recipe) -> float:
-    """Linear warm-up, then a half cosine down to 2 % of the peak."""
+    """Linear warm-up, then a half cosine down to `last_share` of the peak."""
     if step < recipe.warmup_steps:
         return recipe.learning_rate * (step + 1) / recipe.warmup_steps
     progress = (step - recipe.warmup_steps) / max(1, recipe.steps - recipe.warmup_steps)
-    return recipe.learning_rate * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * progress)))
+    cosine = 0.5 * (1 + math.cos(math.pi * progress))
+    return recipe.learning_rate * (recipe.last_share + (1 - recipe.last_share) * cosine)
+
+
+def longest_frames_at(step: int, recipe: Recipe) -> float:
+    """The longest utterance (in 60 ms frames) that this step may use."""
+    if step >= recipe.short_first:
+        return math.inf
+    return (2.0 + 8.0 * step / recipe.short_first) / 0.06
 
 
 def trainable_mini(seed: int) -> mini.Built:
@@ -220,56 +211,87 @@ def trainable_mini(seed: int) -> mini.Built:
 
 def pretrain(recipe: Recipe, shards: Path, output: Path, start_from: Path | None = None,
              save_every: int = 500) -> None:
-    """Train, saving weights and log as it goes; the result is `output/model.safetensors`."""
+    """Run one stage. Weights and log are saved as it goes, under `output`.
+
+    Args:
+        recipe: the stage.
+        shards: folder of `helpers.corpus training`.
+        output: gets `model.safetensors` and, appended to, `pretraining_log.jsonl`.
+        start_from: weights to go on from; random ones without it.
+        save_every: steps between two saves.
+    """
     torch.set_num_threads(recipe.threads)
     torch.manual_seed(recipe.seed)
     rng = np.random.default_rng(recipe.seed)
     built = trainable_mini(recipe.seed)
-    model = built.model
+    model, tokenizer = built.model, built.tokenizer
     if start_from:
         model.load_state_dict(mini.read_weights(start_from))
+    data = load_utterances(shards, tokenizer)
+    resting = {}
+    if recipe.stage == "speaking":
+        data = encode_once(model, data, 4 * recipe.frames_per_batch)
+        resting = {key: tensor for key, tensor in model.state_dict().items()
+                   if key.startswith("audio_encoder.")}
+        model.audio_encoder = RestingEncoder()
+        for part in (model.ctc_decoder, model.ctc):
+            part.requires_grad_(False)
     if recipe.bf16:
         model.llm_dtype = "bf16"  # weights stay float32; the LLM's matmuls run in bfloat16
     joint = JointLoss(built, recipe)
-    optimizer = torch.optim.AdamW(joint.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.98),
+    learning = [p for p in joint.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(learning, lr=recipe.learning_rate, betas=(0.9, 0.98),
                                   weight_decay=recipe.weight_decay)
-    tokenizer = built.tokenizer
-    data = load_utterances(shards, tokenizer)
-    prompt = chat_prompt(tokenizer)
-    output.mkdir(parents=True, exist_ok=True)
-    log = (output / "pretraining_log.jsonl").open("w", encoding="utf-8")
-    hours = float(data.lengths.sum()) * 0.06 / 3600
-    _write_log(log, recipe=asdict(recipe), utterances=len(data.tokens), hours=round(hours, 2),
-               torch=torch.__version__)
-    queue, started, sums, counted = [], time.perf_counter(), {}, 0
     model.train()
     if not recipe.dropout:
         turn_off_dropout(model)
-    for step in tqdm(range(recipe.steps), desc="pretraining", disable=None):
-        if not queue:
-            queue = batches(data, recipe.frames_per_batch, rng)
-        indices = queue.pop()
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate_at(step, recipe)
-        batch = collate(data, indices, prompt, tokenizer.eos_token_id)
-        with torch.autocast("cpu", torch.bfloat16, enabled=recipe.bf16):
-            losses = joint(batch, [data.tokens[i] for i in indices])
-        losses["loss"].backward()
-        norm = torch.nn.utils.clip_grad_norm_(joint.parameters(), recipe.grad_clip)
-        if torch.isfinite(norm):
-            optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        counted += 1
-        for name, value in losses.items():
-            sums[name] = sums.get(name, 0.0) + float(value.detach())
-        if (step + 1) % 50 == 0:
-            _write_log(log, step=step + 1, lr=round(learning_rate_at(step, recipe), 8),
-                       seconds=round(time.perf_counter() - started, 1),
-                       **{name: round(value / counted, 4) for name, value in sums.items()})
-            sums, counted = {}, 0
-        if (step + 1) % save_every == 0 or step + 1 == recipe.steps:
-            mini.write_weights(model, output / "model.safetensors")
-    log.close()
+    output.mkdir(parents=True, exist_ok=True)
+    with (output / "pretraining_log.jsonl").open("a", encoding="utf-8") as log:
+        _write_log(log, recipe=asdict(recipe), utterances=len(data.tokens), hours=round(
+            float(data.lengths.sum()) * 0.06 / 3600, 2), torch=torch.__version__)
+        clock = time.perf_counter()
+        sums: dict[str, float] = {}
+        for step, indices in enumerate(tqdm(_stream(data, recipe, rng), total=recipe.steps,
+                                            desc=recipe.stage, disable=None)):
+            losses = _train_step(joint, optimizer, learning, data, indices, tokenizer, step)
+            for name, value in losses.items():
+                sums[name] = sums.get(name, 0.0) + float(value.detach()) / 50
+            if (step + 1) % 50 == 0:
+                _write_log(log, step=step + 1, lr=round(learning_rate_at(step, recipe), 8),
+                           seconds=round(time.perf_counter() - clock, 1),
+                           **{name: round(value, 4) for name, value in sums.items()})
+                sums = {}
+            if (step + 1) % save_every == 0 or step + 1 == recipe.steps:
+                mini.write_weights(model.state_dict() | resting, output / "model.safetensors")
+
+
+def _stream(data: Utterances, recipe: Recipe, rng: np.random.Generator):
+    """Batches of utterance numbers, epoch after epoch, until the stage's steps are done."""
+    step = 0
+    while step < recipe.steps:
+        for indices in batches(data, recipe.frames_per_batch, rng):
+            if data.lengths[indices].max() <= longest_frames_at(step, recipe):
+                yield indices
+                step += 1
+            if step == recipe.steps:
+                return
+
+
+def _train_step(joint: JointLoss, optimizer, learning: list, data: Utterances,
+                indices: np.ndarray, tokenizer, step: int) -> dict[str, torch.Tensor]:
+    recipe = joint.recipe
+    for group in optimizer.param_groups:
+        group["lr"] = learning_rate_at(step, recipe)
+    batch = collate(data, indices, chat_prompt(tokenizer), tokenizer.eos_token_id)
+    heard = None if data.heard is None else padded(data.heard, data, indices)
+    with torch.autocast("cpu", torch.bfloat16, enabled=recipe.bf16):
+        losses = joint(batch, [data.tokens[i] for i in indices], heard)
+    losses["loss"].backward()
+    norm = torch.nn.utils.clip_grad_norm_(learning, recipe.grad_clip)
+    if torch.isfinite(norm):
+        optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+    return losses
 
 
 def turn_off_dropout(model: torch.nn.Module) -> None:
@@ -277,14 +299,6 @@ def turn_off_dropout(model: torch.nn.Module) -> None:
     for module in model.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = 0.0
-
-
-def chat_prompt(tokenizer) -> tuple[list[int], list[int]]:
-    """Token ids before and after the speech, split exactly where FunASR's dataset splits."""
-    before = (f"<|im_start|>system\n{corpus.SYSTEM_PROMPT}<|im_end|>\n"
-              f"<|im_start|>user\n{corpus.USER_PROMPT}")
-    after = "<|im_end|>\n<|im_start|>assistant\n"
-    return tokenizer.encode(before), tokenizer.encode(after)
 
 
 def _write_log(file, **entry) -> None:
@@ -297,14 +311,20 @@ def main(arguments: list[str] | None = None) -> int:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output", type=Path, default=MINI)
     parser.add_argument("--shards", type=Path, default=CACHE / "pretraining")
-    parser.add_argument("--start-from", type=Path, help="weights of an earlier run")
-    for name, default in asdict(Recipe()).items():
-        kind = type(default) if not isinstance(default, bool) else (lambda text: text == "true")
-        parser.add_argument(f"--{name.replace('_', '-')}", type=kind, default=default)
-    options = vars(parser.parse_args(arguments))
-    paths = {key: options.pop(key) for key in ("output", "shards", "start_from")}
+    parser.add_argument("--stage", type=int, choices=[1, 2, 3],
+                        help="only this stage; the later ones go on from the output's weights")
+    parser.add_argument("--steps", type=int, help="another number of steps, for a quick try")
+    options = parser.parse_args(arguments)
+    weights, log = (options.output / name for name in
+                    ("model.safetensors", "pretraining_log.jsonl"))
     try:
-        pretrain(Recipe(**options), paths["shards"], paths["output"], paths["start_from"])
+        for number, recipe in enumerate(STAGES, start=1):
+            if options.stage in (None, number):
+                if number == 1:
+                    log.unlink(missing_ok=True)
+                chosen = replace(recipe, steps=options.steps) if options.steps else recipe
+                pretrain(chosen, options.shards, options.output,
+                         start_from=weights if number > 1 else None)
     except BookError as error:
         print(error, file=sys.stderr)
         return 2
