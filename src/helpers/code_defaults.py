@@ -116,11 +116,11 @@ def yaml_text(value: Any) -> str:
 
 
 def _short_float(value: float) -> str:
+    if value and abs(value) < 1e-3:
+        mantissa, exponent = f"{value:e}".split("e")
+        return f"{float(mantissa):g}e{int(exponent)}"
     text = f"{value:g}"
-    if "e" in text:
-        mantissa, exponent = text.split("e")
-        return f"{mantissa}e{int(exponent)}"
-    return text if "." in text else f"{text}.0"
+    return text if "." in text or "e" in text or "n" in text else f"{text}.0"
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from tqdm import tqdm
 from helpers import corpus
 from helpers.errors import BookError
 from helpers.mini import Built
+from helpers.paths import RESULTS
 
 BATCH = 24
 LONGEST_ANSWER_TOKENS = 96
@@ -110,8 +111,8 @@ def error_rate(references: Sequence[str], hypotheses: Sequence[str], unit: str =
     picks = rng.integers(0, len(errors), (resamples, len(errors)))
     rates = errors[picks].sum(1) / units[picks].sum(1)
     low, high = np.quantile(rates, [0.025, 0.975])
-    return ErrorRate(errors.sum() / units.sum(), low, high, int(errors.sum()), int(units.sum()),
-                     len(errors))
+    return ErrorRate(float(errors.sum() / units.sum()), float(low), float(high),
+                     int(errors.sum()), int(units.sum()), len(errors))
 
 
 def score(hypotheses: Sequence[Hypothesis], branch: str = "llm", **options) -> ErrorRate:
@@ -203,11 +204,25 @@ def mini_table(built: Built, limit: int | None = None, progress: bool = True) ->
         for kind, items in audio.items()}
 
 
+def record(rates: dict[str, dict[str, ErrorRate]]) -> Path:
+    """Store the mini's table as `results/mini_wer.json`."""
+    from helpers.provenance import provenance
+
+    plain = {kind: {branch: asdict(rate) for branch, rate in row.items()}
+             for kind, row in rates.items()}
+    made = provenance("python -m helpers.evaluate --record", seed=0)
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / "mini_wer.json"
+    path.write_text(json.dumps({"provenance": made, "rates": plain}, indent=1) + "\n")
+    return path
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m helpers.evaluate", description=__doc__)
     parser.add_argument("--limit", type=int, help="only the first N test utterances")
     parser.add_argument("--weights", type=Path, help="other weights (safetensors) than the mini's")
-    parser.add_argument("--json", type=Path, help="also write the table to this file")
+    parser.add_argument("--record", action="store_true",
+                        help="also write results/mini_wer.json, with where it comes from")
     options = parser.parse_args(arguments)
     from rich.console import Console
     from rich.table import Table
@@ -229,9 +244,8 @@ def main(arguments: list[str] | None = None) -> int:
     for kind, row in rates.items():
         table.add_row(kind, str(row["llm"]), str(row["ctc"]), str(row["llm"].utterances))
     Console().print(table)
-    if options.json:
-        plain = {k: {b: asdict(r) for b, r in row.items()} for k, row in rates.items()}
-        options.json.write_text(json.dumps(plain, indent=1) + "\n")
+    if options.record:
+        record(rates)
     return 0
 
 

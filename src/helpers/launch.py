@@ -34,6 +34,8 @@ MODEL_DIRECTORY = "MODEL_DIR"
 MERGED = (f"++model={MODEL_DIRECTORY}", "~model_conf", "~tokenizer_conf.init_param_path")
 """The overrides that make FunASR lay a config over the pretrained model's own."""
 COMPONENTS = ("audio_encoder", "audio_adaptor", "llm", "ctc_decoder", "ctc")
+TIED = "llm.lm_head.weight"
+"""In Qwen3-0.6B this is the input embedding under a second name."""
 _LAYERS = {
     "encoder blocks": "audio_encoder.encoders",
     "encoder tp blocks": "audio_encoder.tp_encoders",
@@ -41,6 +43,19 @@ _LAYERS = {
     "LLM blocks": "llm.model.layers",
     "CTC decoder blocks": "ctc_decoder.blocks",
 }
+
+
+MISSING_PIECES = (
+    ("no model `None`", "++llm_conf.init_param_path=Qwen3-0.6B"),
+    ("`audio_adaptor_conf.encoder_dim`", "++audio_adaptor_conf.encoder_dim=512"),
+    ("`audio_adaptor_conf.llm_dim`", "++audio_adaptor_conf.llm_dim=1024"),
+    ("`dataset_conf.ctc_tokenizer`", "++dataset_conf.ctc_tokenizer=SenseVoiceTokenizer"),
+    ("`dataset_conf.ctc_tokenizer_conf`",
+     "++dataset_conf.ctc_tokenizer_conf.vocab_path=multilingual.tiktoken"),
+    ("multilingual.tiktoken", "++dataset_conf.ctc_tokenizer_conf.vocab_path=multilingual.tiktoken"),
+    ("`ctc_decoder_conf.encoder_dim`", "++ctc_decoder_conf.encoder_dim=512"),
+)
+"""What a failed launch complains of, and the one override that answers it."""
 
 
 @dataclass(frozen=True)
@@ -61,10 +76,10 @@ class Tensors:
         return sum(1 for name in names if _component(name) == component or not component)
 
     def parameters(self, component: str = "", loaded: bool = False) -> int:
-        """Number of (loaded) values in these tensors, tied ones counted once by name."""
+        """Number of (loaded) values in these tensors; the LLM's tied matrix counts once."""
         names = (self.loaded or ()) if loaded else self.shapes
         return sum(torch.Size(self.shapes[name]).numel() for name in names
-                   if _component(name) == component or not component)
+                   if name != TIED and (_component(name) == component or not component))
 
 
 @dataclass(frozen=True)
@@ -79,6 +94,7 @@ class Attempt:
         tensors: the model's tensors, None if it was not built.
         layers: number of blocks in each stack.
         ctc_switched_off: whether FunASR removed the CTC branch because it was not all loaded.
+        low_frame_rate: whether inference gives the LLM one token for eight encoder frames.
         error: class name of what went wrong, or "".
         sentence: what went wrong, in one line without paths.
         place: file and line in the installed FunASR where it went wrong.
@@ -91,9 +107,23 @@ class Attempt:
     tensors: Tensors | None = None
     layers: dict[str, int] = field(default_factory=dict)
     ctc_switched_off: bool = False
+    low_frame_rate: bool | None = None
     error: str = ""
     sentence: str = ""
     place: str = ""
+
+    @property
+    def outcome(self) -> str:
+        """One line: what was built, or what went wrong."""
+        if not self.built:
+            return f"{self.error}: {self.sentence}"
+        return f"builds, {self.tensors.count():,} tensors"
+
+    def arrived(self, component: str) -> int:
+        """Pretrained values (numbers) of a component that this model starts training with."""
+        if self.tensors is None or (self.ctc_switched_off and component in ("ctc", "ctc_decoder")):
+            return 0
+        return self.tensors.parameters(component, loaded=True)
 
 
 def compose(config: str | Path, overrides: Sequence[str] = ()) -> DictConfig:
@@ -143,6 +173,70 @@ def launch(config: str | Path, overrides: Sequence[str] = (),
             return _failed(started, error, str(directory))
 
 
+def launch_with_missing_pieces(config: str | Path) -> list[Attempt]:
+    """Launch a YAML alone in the model's folder, supplying what it lacks, one piece at a time.
+
+    Returns:
+        One attempt for each override added, until it builds or no piece answers the complaint.
+    """
+    attempts = [launch(config, inside_model_directory=True)]
+    while not attempts[-1].built:
+        complaint = attempts[-1].sentence
+        piece = next((piece for text, piece in MISSING_PIECES if text in complaint), None)
+        if piece is None or piece in attempts[-1].overrides:
+            break
+        attempts.append(launch(config, (*attempts[-1].overrides, piece),
+                               inside_model_directory=True))
+    return attempts
+
+
+def place_of(module: str, text: str) -> str:
+    """File, line and version of the first source line of a module that holds this text.
+
+    Raises:
+        BookError: no line does, so the library has changed.
+    """
+    import importlib
+    import inspect
+    from importlib.metadata import version
+
+    package = module.partition(".")[0]
+    lines = inspect.getsource(importlib.import_module(module)).splitlines()
+    for number, line in enumerate(lines, start=1):
+        if text in line:
+            return f"{module.replace('.', '/')}.py, line {number}, version {version(package)}"
+    raise BookError(f"{module} no longer has a line with `{text}`: read its source again.")
+
+
+def arrival_figure(attempts: dict[str, Attempt]):
+    """Bars: the share of each component's pretrained values that each launch starts with.
+
+    Args:
+        attempts: legend label to the launch it stands for.
+    """
+    import matplotlib.pyplot as plt
+
+    pretrained = pretrained_tensors()
+    figure, axes = plt.subplots(figsize=(7, 3.4), layout="constrained")
+    height = 0.8 / len(attempts)
+    labels = []
+    for row, component in enumerate(COMPONENTS):
+        whole = pretrained.parameters(component)
+        labels.append(f"{component}\n{whole / 1e6:,.1f} M")
+        for index, (label, attempt) in enumerate(attempts.items()):
+            share = 100 * attempt.arrived(component) / whole
+            place = row + (index - (len(attempts) - 1) / 2) * height
+            axes.barh(place, share, height * 0.9, color=f"C{index}", label=label)
+            axes.text(share + 1, place, f"{share:.0f} %", va="center")
+    axes.set(yticks=range(len(COMPONENTS)), yticklabels=labels, xlim=(0, 112),
+             xlabel="pretrained values that training starts with (%)")
+    axes.invert_yaxis()
+    handles, names = axes.get_legend_handles_labels()
+    axes.legend(handles[:len(attempts)], names[:len(attempts)], loc="upper center",
+                bbox_to_anchor=(0.5, 1.16), ncols=len(attempts), frameon=False)
+    return figure
+
+
 def pretrained_directory() -> Path:
     """A model directory as released, with a `model.pt` of names and shapes instead of values.
 
@@ -189,7 +283,8 @@ def _built(started: Attempt, composed: DictConfig) -> Attempt:
     return Attempt(
         started.config, started.overrides, built=True, merged=started.merged, tensors=tensors,
         layers=dict(counted),
-        ctc_switched_off="tensors" in seen and getattr(model, "ctc_decoder", None) is None)
+        ctc_switched_off="tensors" in seen and getattr(model, "ctc_decoder", None) is None,
+        low_frame_rate=model.use_low_frame_rate)
 
 
 def _tensors(model: torch.nn.Module, loaded: frozenset[str] | None = None) -> Tensors:
@@ -254,6 +349,8 @@ def _sentence(error: Exception, directory: str) -> str:
     text = (str(error).strip("'\"").splitlines() or [""])[0].replace(directory, MODEL_DIRECTORY)
     text = re.sub(r"(/[\w.\-]+){2,}", lambda match: Path(match[0]).name, text)
     key = getattr(error, "full_key", None)
+    if key and "not in struct" in text:
+        return f"`{key}` is not in struct"
     return f"`{key}`: {text}" if key else text.rstrip(".")
 
 

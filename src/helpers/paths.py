@@ -11,5 +11,7 @@ DATA = ROOT / "data"
 CORPUS = DATA / "corpus"
 MINI = DATA / "mini"
 QWEN3 = DATA / "qwen3-0.6b"
+RESULTS = ROOT / "results"
+"""Recorded results, each written by the command that it names."""
 CACHE = Path(os.environ.get("BOOK_CACHE", ROOT / ".cache"))
 """Generated files that git ignores: training audio, telephone copies, experiment folders."""
