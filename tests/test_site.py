@@ -1,0 +1,448 @@
+"""The built site in a real browser, over HTTP and from disk, with the network cut.
+
+The site is `_build/html`, or the folder that BOOK_SITE names. Nothing is skipped: no site or no
+browser is a failure that says what to do.
+"""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import os
+import re
+import shutil
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import unquote, urldefrag, urlsplit
+
+import pytest
+import yaml
+from bs4 import BeautifulSoup
+from playwright.sync_api import Browser, Page, Route, sync_playwright
+
+ROOT = Path(__file__).resolve().parents[1]
+SITE = Path(os.environ.get("BOOK_SITE", ROOT / "_build/html")).resolve()
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+LEAST_CONTRAST = 4.5
+LEAST_CONTRAST_LARGE = 3.0
+FILTER = ".config-table, [data-filter-table]"
+OWN_HOSTS = ("127.0.0.1", "localhost", "")
+
+
+def contents() -> list[str]:
+    """Pages of the table of contents, as paths without a suffix."""
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+    chapters = [chapter["file"] for part in toc["parts"] for chapter in part["chapters"]]
+    return [toc["root"], *chapters]
+
+
+PAGES = contents()
+each_page = pytest.mark.parametrize("name", [*PAGES, "search", "genindex"])
+each_article = pytest.mark.parametrize("name", PAGES)
+each_way = pytest.mark.parametrize("way", ["http", "file"])
+each_theme = pytest.mark.parametrize("theme", ["light", "dark"])
+
+
+# Site and browser
+
+@pytest.fixture(scope="module")
+def site() -> Path:
+    """The folder of the built site."""
+    if not (SITE / "index.html").is_file():
+        pytest.fail(f"{SITE.name} holds no built site: run make book first")
+    return SITE
+
+
+@pytest.fixture(scope="module")
+def addresses(site: Path) -> Iterator[dict[str, str]]:
+    """Base address of the site over HTTP and from disk."""
+    handler = functools.partial(QuietHandler, directory=str(site))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield {"http": f"http://127.0.0.1:{server.server_address[1]}", "file": site.as_uri()}
+    server.shutdown()
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    """A file server that keeps its log to itself."""
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A headless Chromium or Chrome: the one on the machine, else Playwright's."""
+    found = os.environ.get("BOOK_BROWSER") or next(filter(None, map(shutil.which, BROWSERS)), None)
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+@dataclass
+class Visit:
+    """An open page and what went wrong while it loaded."""
+
+    page: Page
+    errors: list[str] = field(default_factory=list)
+    outside: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+
+
+class Visitor:
+    """Opens pages of the site; every request that would leave the machine is cut and noted.
+
+    A page stays open for the tests that only look at it. A test that changes one asks for it
+    fresh.
+    """
+
+    def __init__(self, browser: Browser, addresses: dict[str, str]) -> None:
+        self.browser, self.addresses = browser, addresses
+        self.opened: dict[tuple[str, ...], Visit] = {}
+
+    def open(self, name: str, way: str = "http", size: dict[str, int] = WIDE,
+             theme: str = "light", fresh: bool = False) -> Visit:
+        key = (name, way, str(size), theme)
+        if fresh or key not in self.opened:
+            self.close(key)
+            self.opened[key] = self._load(name, way, size, theme)
+        return self.opened[key]
+
+    def close(self, key: tuple[str, ...]) -> None:
+        """Close a page that is open."""
+        if key in self.opened:
+            self.opened.pop(key).page.context.close()
+
+    def _load(self, name: str, way: str, size: dict[str, int], theme: str) -> Visit:
+        context = self.browser.new_context(viewport=size, color_scheme=theme)
+        visit = Visit(context.new_page())
+        context.route("**/*", functools.partial(self._cut, visit))
+        visit.page.on("pageerror", lambda error: visit.errors.append(str(error)))
+        visit.page.on("console", lambda message: visit.errors.append(message.text)
+                      if message.type == "error" else None)
+        visit.page.on("requestfailed", lambda request: visit.missing.append(request.url))
+        visit.page.on("response", lambda response: visit.missing.append(response.url)
+                      if response.status >= 400 else None)
+        visit.page.goto(f"{self.addresses[way]}/{name}.html", wait_until="load")
+        visit.page.wait_for_load_state("networkidle")
+        return visit
+
+    def _cut(self, visit: Visit, route: Route) -> None:
+        address = urlsplit(route.request.url)
+        if address.scheme in ("file", "data", "blob") or address.hostname in OWN_HOSTS:
+            route.continue_()
+        else:
+            visit.outside.append(route.request.url)
+            route.abort()
+
+
+@pytest.fixture(scope="module")
+def visitor(browser: Browser, addresses: dict[str, str]) -> Iterator[Visitor]:
+    """Opens pages and closes them at the end."""
+    pages = Visitor(browser, addresses)
+    yield pages
+    for key in list(pages.opened):
+        pages.close(key)
+
+
+def report(faults: list[str], said: str) -> None:
+    """Fail with all faults, one a line."""
+    assert not faults, f"{said}\n" + "\n".join(faults)
+
+
+# Loading
+
+@each_way
+@each_page
+def test_page_loads_alone_and_without_errors(name: str, way: str, visitor: Visitor) -> None:
+    visit = visitor.open(name, way)
+    report(visit.outside, f"{name} asked other hosts for")
+    report(visit.missing, f"{name} asked for files that the site does not have")
+    report(visit.errors, f"{name} raised errors in the browser")
+
+
+@each_way
+def test_front_page_leads_into_the_book(way: str, visitor: Visitor) -> None:
+    page = visitor.open("index", way, fresh=True).page
+    page.wait_for_url(f"**/{PAGES[0]}.html", timeout=5000)
+    assert page.locator("main article h1").is_visible()
+
+
+@each_way
+@each_article
+def test_pictures_and_sound_load(name: str, way: str, visitor: Visitor) -> None:
+    page = visitor.open(name, way).page
+    faults = page.evaluate("""async () => {
+        const faults = [];
+        for (const image of document.querySelectorAll("main img")) {
+            image.loading = "eager";
+            try { await image.decode(); } catch (error) { /* judged by its size below */ }
+            const file = image.src.slice(0, 80);
+            if (!image.naturalWidth) faults.push(`picture does not load: ${file}`);
+            if (!image.alt.trim()) faults.push(`picture without alt text: ${file}`);
+        }
+        for (const sound of document.querySelectorAll("main audio")) {
+            sound.load();
+            await new Promise((done) => {
+                sound.onloadedmetadata = sound.onerror = done; setTimeout(done, 3000);
+            });
+            if (!(sound.duration > 0)) faults.push("a sound does not load");
+        }
+        return faults;
+    }""")
+    report(faults, name)
+
+
+@each_way
+@each_article
+def test_widgets_and_formulas_are_drawn(name: str, way: str, visitor: Visitor) -> None:
+    page = visitor.open(name, way).page
+    page.wait_for_function("""() => [...document.querySelectorAll(
+        "script[type='application/vnd.jupyter.widget-view+json']")].every(
+            (view) => view.parentElement.querySelector(".jupyter-widgets"))""", timeout=15000)
+    page.wait_for_function("""() => [...document.querySelectorAll("main .math")].every(
+        (formula) => formula.querySelector("mjx-container svg"))""", timeout=15000)
+
+
+# Reading on a phone, in the dark, on paper
+
+@each_page
+def test_phone_needs_no_sideways_scrolling(name: str, visitor: Visitor) -> None:
+    page = visitor.open(name, size=PHONE).page
+    faults = page.evaluate("""(width) => {
+        const scrolls = (node) => node && node !== document.body
+            && (/(auto|scroll|hidden|clip)/.test(getComputedStyle(node).overflowX)
+                || scrolls(node.parentElement));
+        const wide = [...document.querySelectorAll("main *")].filter((node) =>
+            node.getBoundingClientRect().width > 1
+            && node.getBoundingClientRect().right > width + 1 && !scrolls(node));
+        const names = wide.map((node) => `<${node.tagName.toLowerCase()} class="`
+            + `${node.getAttribute("class") || ""}"> ${node.textContent.trim().slice(0, 50)}`);
+        const all = document.documentElement.scrollWidth;
+        return all > width ? [`the page is ${all} px wide`, ...names.slice(0, 8)]
+            : names.slice(0, 8);
+    }""", PHONE["width"])
+    report(faults, f"{name} is wider than a phone of {PHONE['width']} px")
+
+
+def test_phone_menu_opens(visitor: Visitor) -> None:
+    page = visitor.open(PAGES[0], size=PHONE, fresh=True).page
+    page.locator("button.primary-toggle:visible").first.click()
+    link = page.locator(f"a[href$='{PAGES[-1].split('/')[-1]}.html']:visible").first
+    link.click()
+    page.wait_for_url(f"**/{PAGES[-1]}.html", timeout=5000)
+
+
+CONTRAST = """([least, leastLarge]) => {
+    const parse = (text) => {
+        const parts = (text.match(/[\\d.]+(e-?\\d+)?/g) || []).map(Number);
+        const scale = text.startsWith("color(") ? 255 : 1;
+        const [r, g, b, a = 1] = parts;
+        return {rgb: [r, g, b].map((part) => part * scale), a};
+    };
+    const over = (top, below) => top.rgb.map((part, i) => part * top.a + below[i] * (1 - top.a));
+    const ground = (node) => {
+        const layers = [];
+        for (let at = node; at; at = at.parentElement) {
+            layers.push(parse(getComputedStyle(at).backgroundColor));
+            if (layers.at(-1).a === 1) break;
+        }
+        return layers.reduceRight((below, layer) => over(layer, below), [255, 255, 255]);
+    };
+    const light = (rgb) => {
+        const [r, g, b] = rgb.map((part) => part / 255).map((part) =>
+            part <= 0.03928 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4);
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    };
+    const worst = new Map();
+    const walker = document.createTreeWalker(document.querySelector("main article"), 4);
+    for (let text = walker.nextNode(); text; text = walker.nextNode()) {
+        const node = text.parentElement;
+        if (!text.data.trim() || node.closest("script, style, svg, mjx-container, noscript")) {
+            continue;
+        }
+        if (!node.checkVisibility({visibilityProperty: true, opacityProperty: true})) continue;
+        const style = getComputedStyle(node);
+        const below = ground(node);
+        const pair = [light(over(parse(style.color), below)), light(below)];
+        const contrast = (Math.max(...pair) + 0.05) / (Math.min(...pair) + 0.05);
+        const size = parseFloat(style.fontSize);
+        const large = size >= 24 || (size >= 18.66 && Number(style.fontWeight) >= 700);
+        if (contrast < (large ? leastLarge : least)) {
+            const inside = node.closest("[class]");
+            worst.set(`.${inside.getAttribute("class")} ${style.color}`,
+                `${contrast.toFixed(2)}: "${text.data.trim().slice(0, 40)}" in <`
+                + `${inside.tagName.toLowerCase()} class="${inside.getAttribute("class")}">, `
+                + `${style.color} on ${below.map(Math.round)}`);
+        }
+    }
+    return [...worst.values()].slice(0, 12);
+}"""
+
+
+@each_theme
+@each_article
+def test_text_has_contrast(name: str, theme: str, visitor: Visitor) -> None:
+    page = visitor.open(name, theme=theme).page
+    assert page.evaluate("document.documentElement.dataset.theme") == theme
+    if page.evaluate("""() => {
+            const closed = document.querySelectorAll("main details:not([open])");
+            closed.forEach((node) => { node.open = true; });
+            return closed.length;
+        }"""):
+        page.wait_for_timeout(500)  # opened details fade in
+    report(page.evaluate(CONTRAST, [LEAST_CONTRAST, LEAST_CONTRAST_LARGE]),
+           f"{name} has text that is hard to read in the {theme} theme")
+
+
+@each_article
+def test_paper_leaves_out_the_menus(name: str, visitor: Visitor) -> None:
+    page = visitor.open(name).page
+    page.emulate_media(media="print")
+    try:
+        assert page.locator("h1:visible").count() >= 1, "the title would not be printed"
+        for menu in (".bd-sidebar-primary", ".bd-sidebar-secondary", ".bd-header-article"):
+            assert page.locator(f"{menu}:visible").count() == 0, f"{menu} would be printed"
+    finally:
+        page.emulate_media(media="screen")
+
+
+# Controls without a kernel
+
+SEEN = """(box) => JSON.stringify([...box.querySelectorAll("*")].flatMap((node) =>
+    node.closest(".widget-readout, .widget-slider, .widget-inline-hbox > select") ? []
+    : node.tagName === "IMG" ? [node.src.length, node.src.slice(-60)]
+    : [...node.childNodes].filter((child) => child.nodeType === 3).map((child) => child.data)))"""
+
+
+@each_way
+@each_article
+def test_every_slider_and_choice_changes_the_page(name: str, way: str, visitor: Visitor) -> None:
+    page = visitor.open(name, way).page
+    boxes = page.locator(".cell_output:has(.jupyter-widgets)")
+    for number in range(boxes.count()):
+        box = boxes.nth(number)
+        for handle in box.locator(".noUi-handle").all():
+            before = box.evaluate(SEEN)
+            handle.focus()
+            page.keyboard.press("ArrowRight")
+            page.wait_for_timeout(150)
+            assert box.evaluate(SEEN) != before, f"{name}: a slider changes nothing"
+        for choice in box.locator("select").all():
+            before, options = box.evaluate(SEEN), choice.locator("option")
+            current = choice.evaluate("(node) => node.selectedIndex")
+            choice.select_option(index=(current + 1) % options.count())
+            page.wait_for_timeout(150)
+            assert box.evaluate(SEEN) != before, f"{name}: a choice changes nothing"
+        for button in box.locator(".widget-toggle-button:not(.mod-active)").all():
+            before = box.evaluate(SEEN)
+            button.click()
+            page.wait_for_timeout(150)
+            assert box.evaluate(SEEN) != before, f"{name}: a button changes nothing"
+
+
+def visible_rows(page: Page) -> int:
+    return page.evaluate("""(table) => [...document.querySelectorAll(table)].flatMap((box) =>
+        [...box.querySelectorAll("tbody tr")]).filter((row) => row.offsetParent).length""", FILTER)
+
+
+@each_way
+@each_article
+def test_filters_work_by_keyboard(name: str, way: str, visitor: Visitor) -> None:
+    page = visitor.open(name, way).page
+    for table in page.locator(FILTER).all():
+        everything = visible_rows(page)
+        for entry in table.locator("input[type=search], input[type=text]").all():
+            entry.focus()
+            page.keyboard.type("no such key anywhere")
+            assert visible_rows(page) == 0, f"{name}: typing into the filter hides no row"
+            entry.fill("")
+            assert visible_rows(page) == everything, f"{name}: an empty filter hides rows"
+        changed = []
+        for choice in table.locator("select").all():
+            choice.focus()
+            page.keyboard.press("ArrowDown")
+            changed.append(visible_rows(page) != everything)
+            choice.select_option(index=0)
+        assert any(changed) or not changed, f"{name}: no choice of the filter hides a row"
+        assert visible_rows(page) == everything, f"{name}: the filter does not go back"
+
+
+def test_the_key_table_has_a_filter(visitor: Visitor) -> None:
+    page = visitor.open("notebooks/configs_side_by_side").page
+    assert page.locator(FILTER).first.locator("input:visible, select:visible").count() >= 2
+
+
+# Links
+
+def parsed(site: Path) -> dict[Path, BeautifulSoup]:
+    """Every page of the site, parsed."""
+    return {path: BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+            for path in site.rglob("*.html") if "_static" not in path.parts}
+
+
+@pytest.fixture(scope="module")
+def pages(site: Path) -> dict[Path, BeautifulSoup]:
+    """Parsed pages by path."""
+    return parsed(site)
+
+
+def test_every_page_of_the_contents_is_built(site: Path) -> None:
+    report([name for name in PAGES if not (site / f"{name}.html").is_file()], "pages not built")
+
+
+def test_internal_links_lead_somewhere(site: Path, pages: dict[Path, BeautifulSoup]) -> None:
+    anchors = {path: {tag.get("id") or tag.get("name") for tag in soup.find_all(
+        lambda tag: tag.has_attr("id") or tag.has_attr("name"))} for path, soup in pages.items()}
+    faults = []
+    for path, soup in pages.items():
+        for link in soup.find_all("a", href=True):
+            address, anchor = urldefrag(link["href"])
+            if urlsplit(address).scheme or address.startswith("//"):
+                continue
+            target = (path.parent / unquote(address.split("?")[0])).resolve() if address else path
+            where = f"{path.relative_to(site)}: {link['href']}"
+            if not target.is_file():
+                faults.append(f"{where} (no such file)")
+            elif anchor and target in anchors and unquote(anchor) not in anchors[target]:
+                faults.append(f"{where} (no such place on that page)")
+    report(faults, "links that lead nowhere")
+
+
+def test_nothing_is_loaded_from_another_host(site: Path, pages: dict[Path, BeautifulSoup]) -> None:
+    faults = []
+    for path, soup in pages.items():
+        for tag in soup.find_all(["script", "link", "img", "iframe", "audio", "source", "video"]):
+            address = tag.get("src") or (tag.name == "link" and tag.get("href")) or ""
+            where = f"{path.relative_to(site)}: <{tag.name}> {address[:100]}"
+            if urlsplit(address).scheme in ("http", "https") or address.startswith("//"):
+                faults.append(f"{where} is on another host")
+            elif address.strip("#") and not urlsplit(address).scheme:
+                file = path.parent / unquote(address.split("?")[0].split("#")[0])
+                if not file.is_file():
+                    faults.append(f"{where} is missing")
+    for sheet in (site / "_static").rglob("*.css"):
+        faults += [f"{sheet.relative_to(site)}: {match}" for match in re.findall(
+            r"url\([\"']?(?:https?:)?//[^)]*\)|@import[^;]*//[^;]*;",
+            sheet.read_text(encoding="utf-8", errors="replace"))]
+    report(faults, "the site must stand alone")
+
+
+# One palette for pages and figures
+
+def test_figures_and_pages_share_their_colours() -> None:
+    css = (ROOT / "book/_assets/book.css").read_text(encoding="utf-8")
+    style = (ROOT / "src/helpers/assets/book.mplstyle").read_text(encoding="utf-8")
+    on_pages = dict(re.findall(r"--figure-(\w+): (#[0-9a-f]{6});", css))
+    cycle = re.findall(r"'([0-9A-F]{6})'", re.search(r"axes\.prop_cycle:.*", style)[0])
+    settings = dict(re.findall(r"^([\w.]+): ([0-9A-F]{6})$", style, re.MULTILINE))
+    in_figures = {str(number): colour for number, colour in enumerate(cycle, 1)} | {
+        "ink": settings["text.color"], "axis": settings["axes.edgecolor"],
+        "grid": settings["grid.color"], "ground": settings["figure.facecolor"]}
+    assert on_pages == {name: f"#{colour.lower()}" for name, colour in in_figures.items()}
+    assert {settings[key] for key in ("axes.labelcolor", "axes.titlecolor", "xtick.labelcolor",
+                                      "ytick.labelcolor")} == {settings["text.color"]}
