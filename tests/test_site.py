@@ -20,7 +20,7 @@ from urllib.parse import unquote, urldefrag, urlsplit
 import pytest
 import yaml
 from bs4 import BeautifulSoup
-from playwright.sync_api import Browser, Page, Route, sync_playwright
+from playwright.sync_api import Browser, Page, Route, TimeoutError, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[1]
 SITE = Path(os.environ.get("BOOK_SITE", ROOT / "_build/html")).resolve()
@@ -197,15 +197,24 @@ def test_pictures_and_sound_load(name: str, way: str, visitor: Visitor) -> None:
     report(faults, name)
 
 
+DRAWN = {
+    "widget": """() => [...document.querySelectorAll(
+        "script[type='application/vnd.jupyter.widget-view+json']")].every(
+            (view) => view.parentElement.querySelector(".jupyter-widgets"))""",
+    "formula": """() => [...document.querySelectorAll("main .math")].every(
+        (formula) => formula.querySelector("mjx-container svg"))""",
+}
+
+
 @each_way
 @each_article
 def test_widgets_and_formulas_are_drawn(name: str, way: str, visitor: Visitor) -> None:
     page = visitor.open(name, way).page
-    page.wait_for_function("""() => [...document.querySelectorAll(
-        "script[type='application/vnd.jupyter.widget-view+json']")].every(
-            (view) => view.parentElement.querySelector(".jupyter-widgets"))""", timeout=15000)
-    page.wait_for_function("""() => [...document.querySelectorAll("main .math")].every(
-        (formula) => formula.querySelector("mjx-container svg"))""", timeout=15000)
+    for kind, drawn in DRAWN.items():
+        try:
+            page.wait_for_function(drawn, timeout=15000)
+        except TimeoutError:
+            pytest.fail(f"{name}: a {kind} on the page is not drawn")
 
 
 # Reading on a phone, in the dark, on paper
