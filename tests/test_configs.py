@@ -149,7 +149,8 @@ def test_comparison_covers_every_key_once_and_groups_it_by_section():
 
 @pytest.mark.parametrize("key, section", [
     ("audio_encoder_conf.freeze", 1), ("frontend_conf.lfr_m", 1), ("ctc_weight", 2),
-    ("optim_conf.lr", 3), ("scheduler_conf.warmup_steps", 4), ("dataset_conf.prompt_conf.use_hist", 5),
+    ("optim_conf.lr", 3), ("scheduler_conf.warmup_steps", 4),
+    ("dataset_conf.prompt_conf.use_hist", 5),
     ("optim_conf.betas", 6), ("specaug_conf.lfr_rate", 7), ("llm_conf.freeze", 8),
     ("audio_encoder_conf.tp_blocks", 9), ("dataset_conf.ctc_tokenizer", 9), ("model", 0),
     ("never_heard_of", 0),

@@ -1,8 +1,8 @@
 """What FunASR's code falls back on when a config does not set a key, read from its source.
 
 For each part of the config there is a short list of the classes and functions that receive it.
-Their source is parsed, not run: a key is *read* where it is a parameter that the body uses, the literal
-name in a `.get("name", default)`, or the literal name in `something["name"]`.
+Their source is parsed, not run: a key is *read* where it is a parameter that the body uses, the
+literal name in a `.get("name", default)`, or the literal name in `something["name"]`.
 """
 
 from __future__ import annotations
@@ -16,9 +16,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from helpers.configs import same_value
+
 NO_READER = "no reader"
 IGNORED = "never used"
 REQUIRED = "required"
+OTHER_VALUE = "other value"
 
 _NANO = "funasr.models.fun_asr_nano.model:FunASRNano"
 _ADAPTOR = "funasr.models.llm_asr.adaptor:Transformer"
@@ -89,6 +92,20 @@ def code_default(key: str) -> CodeDefault:
             values = tuple(use.value for use in uses) if kind == "default" else ()
             return CodeDefault(key, kind, values, uses[0].place)
     return CodeDefault(key, NO_READER)
+
+
+def against(key: str, value: Any) -> str:
+    """What omitting a key means where it would else have this value.
+
+    Returns:
+        "same value" or "other value" for the code's defaults compared with this one; REQUIRED,
+        IGNORED or NO_READER where there is no default to compare.
+    """
+    default = code_default(key)
+    if default.kind != "default":
+        return default.kind
+    same = all(same_value(one, value) for one in default.values)
+    return "same value" if same else OTHER_VALUE
 
 
 def _receivers(reader: str, parent: str) -> tuple[str, ...]:
@@ -168,7 +185,8 @@ def _parameters(function: ast.FunctionDef):
     arguments = function.args
     positional = arguments.posonlyargs + arguments.args
     defaults = [None] * (len(positional) - len(arguments.defaults)) + arguments.defaults
-    pairs = [*zip(positional, defaults), *zip(arguments.kwonlyargs, arguments.kw_defaults)]
+    pairs = [*zip(positional, defaults, strict=True),
+             *zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)]
     used = {node.id for statement in function.body for node in ast.walk(statement)
             if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
     for argument, default in pairs:

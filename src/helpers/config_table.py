@@ -71,6 +71,15 @@ def section_counts(rows: Iterable[KeyRow]) -> list[tuple[str, dict[str, Counter]
     return [(title, counts) for title, counts in counted if any(counts.values())]
 
 
+def paired_section_counts(rows: Iterable[KeyRow]) -> list[list[str]]:
+    """Table lines: a section's title, then "main / stage 1" for each status, "" for none."""
+    rows = list(rows)
+    return [[title, *("\u00a0/\u00a0".join(str(counts[name][status]) for name in FINE_TUNING)
+                      if any(counts[name][status] for name in FINE_TUNING) else ""
+                      for status in STATUSES)]
+            for title, counts in [*section_counts(rows), ("All", status_counts(rows))]]
+
+
 def shown(value: Any) -> str:
     """A value in YAML notation, or "not set"."""
     return "not set" if value is NOT_SET or value == document.NOT_SET else yaml_text(value)
@@ -148,7 +157,7 @@ def _chip(row: KeyRow, name: str) -> str:
 def _plain_cell(cell: Any) -> str:
     if isinstance(cell, (int, float)) and not isinstance(cell, bool):
         return f'<td style="text-align:right">{cell:,}</td>'
-    style = "white-space:normal;overflow-wrap:anywhere"
+    style = "white-space:normal;overflow-wrap:normal"
     parts = str(cell).split("`")
     inside = "".join(f'<code style="{style}">{_breakable(part)}</code>' if number % 2
                      else _breakable(part) for number, part in enumerate(parts))
@@ -156,5 +165,7 @@ def _plain_cell(cell: Any) -> str:
 
 
 def _breakable(text: str) -> str:
-    """Escaped text in which a long name may break after a separator, before a capital letter."""
+    """Escaped text in which a long name may break after a separator or before a capital."""
+    if len(text) < 16:
+        return escape(text)
     return re.sub(r"(?<=[._/=])(?=[\w{])|(?<=[a-z])(?=[A-Z][a-z])", "<wbr>", escape(text))

@@ -21,7 +21,8 @@ from helpers.paths import CONFIGS
 
 __all__ = [
     "CONFIG_NAMES", "FINE_TUNING", "NOT_SET", "DiffRow", "KeyRow", "as_config", "compare", "diff",
-    "flatten", "load", "merge_over", "path_of", "resolve", "section_of",
+    "flatten", "load", "merge_over", "path_of", "resolve", "same_value", "section_of",
+    "values_set",
 ]
 
 CONFIG_NAMES = ("pretrained", "config_8k_telephone", "stage1_encoder_adapt")
@@ -197,6 +198,12 @@ def compare() -> list[KeyRow]:
             stated_in=document.sections_stating(key)))
     last = max(document.section_titles()) + 1
     return sorted(rows, key=lambda row: row.section or last)
+
+
+def values_set() -> dict[str, dict[str, Any]]:
+    """Key to config name to value, for what each of the three configs sets."""
+    return {row.key: {name: value for name, value in row.values.items() if value is not NOT_SET}
+            for row in compare()}
 
 
 def same_value(one: Any, other: Any) -> bool:

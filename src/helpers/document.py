@@ -54,8 +54,8 @@ def statements() -> tuple[Statement, ...]:
     found = []
     for section, rows in contents()["statements"].items():
         for key, pretrained, main, stage1, main_mark, stage1_mark in rows:
-            values = dict(zip(("pretrained", *FINE_TUNING), (pretrained, main, stage1)))
-            marks = dict(zip(FINE_TUNING, (main_mark, stage1_mark)))
+            values = {"pretrained": pretrained, **_by_config(main, stage1)}
+            marks = _by_config(main_mark, stage1_mark)
             found.append(Statement(int(section), key, values, marks))
     return tuple(found)
 
@@ -99,7 +99,7 @@ def _et_cetera(key: str) -> bool:
 def public_values() -> dict[str, dict[str, Any]]:
     """Key to config name to value in the public YAML files at the document's commit."""
     rows = public_source()["values"]
-    return {key: dict(zip(FINE_TUNING, values)) for key, *values in rows}
+    return {key: _by_config(*values) for key, *values in rows}
 
 
 @lru_cache(maxsize=1)
@@ -108,19 +108,46 @@ def public_source() -> dict[str, Any]:
     return OmegaConf.to_container(OmegaConf.load(PUBLIC_FILES))
 
 
-def disagreements(values: dict[str, dict[str, Any]]) -> list[tuple[Statement, str, Any]]:
-    """Where the document says one thing and `values` another: (statement, config, other value).
+@dataclass(frozen=True)
+class Disagreement:
+    """A value that the document states and another source contradicts; NOT_SET is a value too."""
+
+    section: int
+    key: str
+    config: str
+    stated: Any
+    actual: Any
+
+
+def disagreements(values: dict[str, dict[str, Any]],
+                  among: tuple[str, ...] = ("pretrained", *FINE_TUNING)) -> list[Disagreement]:
+    """Where the document says one thing and `values` another.
 
     Args:
         values: key to config name to value; a key that is not set is absent or NOT_SET.
+        among: the configs that `values` is about.
     """
-    found = []
-    for statement in statements():
-        for config, stated in statement.values.items():
-            actual = values.get(statement.key, {}).get(config, NOT_SET)
-            if stated != NOT_SAID and not _same(stated, actual):
-                found.append((statement, config, actual))
-    return found
+    return [Disagreement(statement.section, statement.key, config, stated, actual)
+            for statement in statements() for config, stated in statement.values.items()
+            if config in among and stated != NOT_SAID
+            for actual in [values.get(statement.key, {}).get(config, NOT_SET)]
+            if not _same(stated, actual)]
+
+
+def marked(*signs: str) -> list[tuple[str, str, str]]:
+    """Each (key, config, sign) on which the document puts one of these signs."""
+    return [(statement.key, config, sign) for statement in statements()
+            for config, sign in statement.marks.items() if sign in signs]
+
+
+def named_as_omitted() -> list[tuple[str, str]]:
+    """Each (key, config) that section 9 names, without its "etc."."""
+    return [(statement.key, config) for statement in statements() if statement.section == 9
+            for config in FINE_TUNING]
+
+
+def _by_config(*values: Any) -> dict[str, Any]:
+    return dict(zip(FINE_TUNING, values, strict=True))
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -10,6 +10,8 @@ deciding, tensor by tensor, what it takes.
 from __future__ import annotations
 
 import contextlib
+import importlib
+import inspect
 import io
 import logging
 import re
@@ -19,6 +21,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from importlib.metadata import version
 from pathlib import Path
 from unittest import mock
 
@@ -33,6 +36,7 @@ MODEL_DIRECTORY = "MODEL_DIR"
 """Stands in an override for the path of the pretrained model's directory."""
 MERGED = (f"++model={MODEL_DIRECTORY}", "~model_conf", "~tokenizer_conf.init_param_path")
 """The overrides that make FunASR lay a config over the pretrained model's own."""
+WITH_CHECKPOINT = f"++init_param={MODEL_DIRECTORY}/model.pt"
 COMPONENTS = ("audio_encoder", "audio_adaptor", "llm", "ctc_decoder", "ctc")
 TIED = "llm.lm_head.weight"
 """In Qwen3-0.6B this is the input embedding under a second name."""
@@ -190,22 +194,63 @@ def launch_with_missing_pieces(config: str | Path) -> list[Attempt]:
     return attempts
 
 
+def launch_alone(config: str | Path) -> Attempt:
+    """Launch a YAML alone with every piece that it lacks, and with the pretrained `model.pt`.
+
+    Raises:
+        BookError: no set of pieces makes it build.
+    """
+    last = launch_with_missing_pieces(config)[-1]
+    if not last.built:
+        raise BookError(f"{last.config} does not build alone ({last.outcome}): launch it merged.")
+    return launch(config, (*last.overrides, WITH_CHECKPOINT), inside_model_directory=True)
+
+
+def launch_merged(config: str | Path) -> Attempt:
+    """Launch a config laid over the pretrained model's own, from an empty folder."""
+    return launch(config, MERGED)
+
+
+def speech_tokens(config: str | Path, low_frame_rate: bool, seconds: float) -> tuple[int, int]:
+    """What FunASR's inference makes of a clip: encoder frames, and speech tokens for the LLM.
+
+    Args:
+        config: whose frontend is used, with the mini's tokenizer (it decides neither number).
+        low_frame_rate: the value of `audio_adaptor_conf.use_low_frame_rate`.
+        seconds: length of the clip.
+    """
+    with _quiet():
+        built = mini.build(config, size="mini", device="meta")
+        built.model.use_low_frame_rate = low_frame_rate
+        clip = torch.zeros(int(seconds * 16000))  # FunASR takes an array to be 16 kHz
+        contents = built.model.data_template([
+            {"role": "system", "content": ""},
+            {"role": "user", "content": "<|startofspeech|>!!<|endofspeech|>", "audio": clip},
+            {"role": "assistant", "content": ""}])
+        batch = built.model.data_load_speech(contents, built.tokenizer, built.frontend)
+    return int(batch["speech_lengths"][0]), int(batch["fake_token_len"][0, 0])
+
+
 def place_of(module: str, text: str) -> str:
     """File, line and version of the first source line of a module that holds this text.
 
     Raises:
         BookError: no line does, so the library has changed.
     """
-    import importlib
-    import inspect
-    from importlib.metadata import version
-
     package = module.partition(".")[0]
-    lines = inspect.getsource(importlib.import_module(module)).splitlines()
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(_source(module).splitlines(), start=1):
         if text in line:
-            return f"{module.replace('.', '/')}.py, line {number}, version {version(package)}"
+            return f"{module.replace('.', '/')}.py, line {number} ({version(package)})"
     raise BookError(f"{module} no longer has a line with `{text}`: read its source again.")
+
+
+def mentions(module: str, text: str) -> bool:
+    """Whether a module's source holds this text anywhere."""
+    return text in _source(module)
+
+
+def _source(module: str) -> str:
+    return inspect.getsource(importlib.import_module(module))
 
 
 def arrival_figure(attempts: dict[str, Attempt]):
@@ -231,6 +276,7 @@ def arrival_figure(attempts: dict[str, Attempt]):
     axes.set(yticks=range(len(COMPONENTS)), yticklabels=labels, xlim=(0, 112),
              xlabel="pretrained values that training starts with (%)")
     axes.invert_yaxis()
+    axes.grid(visible=False)
     handles, names = axes.get_legend_handles_labels()
     axes.legend(handles[:len(attempts)], names[:len(attempts)], loc="upper center",
                 bbox_to_anchor=(0.5, 1.16), ncols=len(attempts), frameon=False)
