@@ -54,8 +54,8 @@ class Recipe:
 
     stage: Stage = "joint"
     seed: int = 8
-    steps: int = 2_000
-    frames_per_batch: int = 1_600  # low-frame-rate frames of 60 ms, padding included
+    steps: int = 1_300
+    frames_per_batch: int = 1_200  # low-frame-rate frames of 60 ms, padding included
     learning_rate: float = 1.0e-3
     last_share: float = 0.1  # of the peak learning rate, at the end of the cosine
     warmup_steps: int = 100
@@ -73,7 +73,8 @@ STAGES = (
     Recipe(stage="hearing", seed=7, steps=1_800, frames_per_batch=900, last_share=0.7,
            short_first=1_500),
     Recipe(),
-    Recipe(stage="speaking", seed=9, steps=6_000, learning_rate=8e-4, last_share=0.02),
+    Recipe(stage="speaking", seed=9, steps=5_000, frames_per_batch=1_600, learning_rate=8e-4,
+           last_share=0.02),
 )
 
 
