@@ -118,6 +118,7 @@ def test_filters_by_status_section_and_text(browser, page_file):
 
     page.select_option("[name=status]", "critical")
     assert shown_keys(page) == [row.key for row in ROWS if row.critical]
+    assert "1 of 9 keys" in page.inner_text("tbody[data-section='2'] .ct-section")
     page.select_option("[name=status]", "")
     page.select_option("[name=section]", "10")
     assert shown_keys(page) == [row.key for row in ROWS if 10 in row.stated_in]

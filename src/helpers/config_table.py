@@ -38,7 +38,7 @@ def filterable_table(rows: Sequence[KeyRow], table_id: str = "config-table") -> 
 {_controls()}
 <p class="ct-count" role="status" aria-live="polite">{len(rows)} keys</p>
 <div class="ct-scroll" role="region" aria-label="Comparison of the three configs" tabindex="0">
-<table><caption>Status is against the pretrained config. "Critical" is the document's own
+<table class="ct-keys"><caption>Status is against the pretrained config. "Critical" is the document's own
 mark.</caption>
 <thead><tr>{head}</tr></thead>
 {"".join(_group(number, rows) for number in _section_order())}
@@ -113,7 +113,8 @@ def _controls() -> str:
 def _group(number: int, rows: Sequence[KeyRow]) -> str:
     own = [row for row in rows if row.section == number]
     restated = [row for row in rows if number in row.stated_in and row.section != number]
-    notes = [f"{len(own)} {'key' if len(own) == 1 else 'keys'}"] if own else []
+    notes = [f'<span class="ct-shown"></span>{len(own)} '
+             f"{'key' if len(own) == 1 else 'keys'}"] if own else []
     if restated:
         sections = sorted({row.section for row in restated})
         listed = ", ".join(map(str, sections[:-1])) + (" and " if sections[1:] else "")

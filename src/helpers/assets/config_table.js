@@ -27,8 +27,10 @@
     const filtered = words.length || status.value || section.value;
     for (const group of groups) {
       const own = group.querySelectorAll("tr[data-key]");
-      const open = own.length ? [...own].some((row) => !row.hidden)
-        : !filtered || section.value === group.dataset.section;
+      const here = [...own].filter((row) => !row.hidden).length;
+      const open = own.length ? here : !filtered || section.value === group.dataset.section;
+      const note = group.querySelector(".ct-shown");
+      if (note) note.textContent = here < own.length ? `${here} of ` : "";
       group.hidden = !open;
     }
     count.textContent = `${shown} of ${rows.length} keys shown`;
