@@ -375,8 +375,8 @@ def test_glued_values_exist(name: str) -> None:
         for page, key in glue_uses(cell.source):
             other = Path(page).stem if page else name
             if not (NOTEBOOKS / f"{other}.ipynb").is_file():
-                faults.append(f"{place(name, index, cell)} glues from {page!r}, "
-                              "which is no notebook of the book")
+                faults.append(f"{place(name, index, cell)} glues from "
+                              f"notebooks/{other}.ipynb, which does not exist")
             elif key not in glued_keys(other):
                 faults.append(f"{place(name, index, cell)} uses the value {key!r}, which no cell "
                               f"of notebooks/{other}.ipynb glues")
