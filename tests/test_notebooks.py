@@ -309,7 +309,7 @@ def test_prose_without_typed_numbers_passes(markdown: str) -> None:
 
 
 @pytest.mark.parametrize("markdown", [
-    "The error is 12.5 %.", "About 150M parameters", "```{admonition} Took 3 s\nfast\n```",
+    "The error is 12.5 %.", "About 160M parameters", "```{admonition} Took 3 s\nfast\n```",
     "| a | 7 |", "```{admonition} Claim\n:class: claim\nx\n```\nand 7",
     ":::{note}\nIt fell by 4 points.\n:::", "## 10x faster",
     "```python\n1\n```\nthen 2 more", "[3 of 5](x.md)"])
