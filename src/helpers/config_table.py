@@ -38,8 +38,8 @@ def filterable_table(rows: Sequence[KeyRow], table_id: str = "config-table") -> 
 {_controls()}
 <p class="ct-count" role="status" aria-live="polite">{len(rows)} keys</p>
 <div class="ct-scroll" role="region" aria-label="Comparison of the three configs" tabindex="0">
-<table class="ct-keys"><caption>Status is against the pretrained config. "Critical" is the document's own
-mark.</caption>
+<table class="ct-keys">
+<caption>Status is against the pretrained config. "Critical" is the document's own mark.</caption>
 <thead><tr>{head}</tr></thead>
 {"".join(_group(number, rows) for number in _section_order())}
 </table></div></div>
