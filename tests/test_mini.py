@@ -21,8 +21,8 @@ def minis() -> dict[str, mini.Built]:
 
 def test_it_is_made_of_funasrs_own_classes(minis):
     model = minis["pretrained"].model
-    made_of = {part: f"{type(getattr(model, part)).__module__}.{type(getattr(model, part)).__name__}"
-               for part in mini.COMPONENTS}
+    classes = {part: type(getattr(model, part)) for part in mini.COMPONENTS}
+    made_of = {part: f"{found.__module__}.{found.__name__}" for part, found in classes.items()}
     assert type(model).__name__ == "FunASRNano"
     assert made_of["audio_encoder"].endswith("sense_voice.model.SenseVoiceEncoderSmall")
     assert made_of["audio_adaptor"] == made_of["ctc_decoder"]
@@ -79,7 +79,8 @@ def test_a_real_model_directory_is_read_whole(tmp_path):
     """The reader's own path: a folder with the released layout, merged under a config."""
     folder = tmp_path / "Fun-ASR-Nano-2512"
     shutil.copytree(mini.model_directory("mini"), folder)
-    overlay = OmegaConf.create({"audio_encoder_conf": {"freeze": False}, "optim_conf": {"lr": 1e-4}})
+    overlay = OmegaConf.create({"audio_encoder_conf": {"freeze": False},
+                                "optim_conf": {"lr": 1e-4}})
     built = mini.build(overlay, model_dir=folder)
     assert built.kwargs["optim_conf"]["lr"] == 1e-4
     assert not built.loaded.missing
