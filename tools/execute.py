@@ -49,7 +49,7 @@ def execute(source: Path) -> str:
     started = time.perf_counter()
     client = NotebookClient(notebook, timeout=TIMEOUT_SECONDS, kernel_name="python3",
                             resources={"metadata": {"path": str(source.parent)}},
-                            store_widget_state=True)
+                            store_widget_state=True, coalesce_streams=True)
     try:
         client.execute()
     except CellExecutionError as error:
