@@ -8,10 +8,10 @@ branch, so this script adds two terms to it, both computed from what FunASR's mo
   carry what was said in frames 8i to 8i+7. A throw-away linear layer is asked to name, from
   frame i, the eight labels that the CTC branch hears there. It is not part of the model.
 
-There are three stages. First the encoder learns to hear, with the CTC loss alone and short
-utterances first: on long ones the loss stays on its plateau of blanks several times longer. Then
-everything learns together. Last, the encoder and the CTC branch rest, the encoder's outputs are
-computed once and kept, and adaptor and LLM go on alone at a third of the cost.
+First the encoder learns to hear, with the CTC loss alone and short utterances first: on long ones
+the loss stays on its plateau of blanks several times longer. Then everything learns together, in
+two rounds of warm-up and cosine. Last, the encoder and the CTC branch rest, the encoder's outputs
+are computed once and kept, and adaptor and LLM go on alone at a third of the cost.
 
 Everything is seeded. The log is JSON lines, written as training goes.
 """
@@ -73,8 +73,9 @@ STAGES = (
     Recipe(stage="hearing", seed=7, steps=1_800, frames_per_batch=900, last_share=0.7,
            short_first=1_500),
     Recipe(),
-    Recipe(stage="speaking", seed=9, steps=5_000, frames_per_batch=1_600, learning_rate=8e-4,
-           last_share=0.02),
+    Recipe(seed=9, steps=1_900, learning_rate=8e-4, last_share=0.03, threads=2),
+    Recipe(stage="speaking", seed=10, steps=3_600, frames_per_batch=1_600, learning_rate=8e-4,
+           last_share=0.02, threads=2),
 )
 
 
@@ -312,7 +313,7 @@ def main(arguments: list[str] | None = None) -> int:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output", type=Path, default=MINI)
     parser.add_argument("--shards", type=Path, default=CACHE / "pretraining")
-    parser.add_argument("--stage", type=int, choices=[1, 2, 3],
+    parser.add_argument("--stage", type=int, choices=range(1, len(STAGES) + 1),
                         help="only this stage; the later ones go on from the output's weights")
     parser.add_argument("--steps", type=int, help="another number of steps, for a quick try")
     options = parser.parse_args(arguments)
