@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
+from filelock import FileLock
 from omegaconf import DictConfig, OmegaConf
 
 from helpers import configs
@@ -160,30 +161,35 @@ def model_directory(size: Size) -> Path:
     folder = CACHE / "models" / size
     sources = [path for path in (MINI if size == "mini" else QWEN3).rglob("*") if path.is_file()]
     sources += [configs.path_of("pretrained"), Path(__file__)]
-    stamp = folder / "made_from.json"
     fingerprint = {path.name: path.stat().st_mtime_ns for path in sources}
-    if stamp.is_file() and json.loads(stamp.read_text()) == fingerprint:
-        return folder
-    partial = folder.with_name(f"{size}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder.with_suffix(".lock")):  # notebooks and tests run side by side
+        stamp = folder / "made_from.json"
+        if not stamp.is_file() or json.loads(stamp.read_text()) != fingerprint:
+            partial = folder.with_suffix(".partial")
+            shutil.rmtree(partial, ignore_errors=True)
+            _write_directory(size, partial)
+            (partial / stamp.name).write_text(json.dumps(fingerprint))
+            shutil.rmtree(folder, ignore_errors=True)
+            partial.rename(folder)
+    return folder
+
+
+def _write_directory(size: Size, folder: Path) -> None:
     pretrained = configs.load("pretrained")
-    shutil.copytree(MINI / "Qwen3-0.6B", partial / "Qwen3-0.6B")
-    shutil.copy(MINI / "multilingual.tiktoken", partial)
+    folder.mkdir()
+    shutil.copytree(MINI / "Qwen3-0.6B", folder / "Qwen3-0.6B")
+    shutil.copy(MINI / "multilingual.tiktoken", folder)
+    architecture = json.loads((QWEN3 / "config.json").read_text())
     if size == "mini":
         pretrained = shrink(pretrained)
         pretrained.ctc_vocab_size = MINI_CTC_VOCABULARY
-        _write_llm_config({**_qwen3(), **MINI_LLM}, partial / "Qwen3-0.6B")
+        architecture |= MINI_LLM
         if (MINI / "model.safetensors").is_file():
-            torch.save(read_weights(MINI / "model.safetensors"), partial / "model.pt")
-    else:
-        _write_llm_config(_qwen3(), partial / "Qwen3-0.6B")
-    OmegaConf.save(pretrained, partial / "config.yaml")
-    (partial / "configuration.json").write_text(json.dumps(CONFIGURATION, indent=1))
-    (partial / "made_from.json").write_text(json.dumps(fingerprint))
-    shutil.rmtree(folder, ignore_errors=True)
-    partial.rename(folder)
-    return folder
+            torch.save(read_weights(MINI / "model.safetensors"), folder / "model.pt")
+    (folder / "Qwen3-0.6B" / "config.json").write_text(json.dumps(architecture, indent=1))
+    OmegaConf.save(pretrained, folder / "config.yaml")
+    (folder / "configuration.json").write_text(json.dumps(CONFIGURATION, indent=1))
 
 
 CONFIGURATION = {
@@ -262,14 +268,6 @@ def _alone(config: DictConfig, directory: Path, small: bool) -> dict[str, Any]:
     if not Path(kwargs["init_param"]).is_file():
         kwargs.pop("init_param")
     return kwargs
-
-
-def _qwen3() -> dict[str, Any]:
-    return json.loads((QWEN3 / "config.json").read_text())
-
-
-def _write_llm_config(architecture: dict[str, Any], folder: Path) -> None:
-    (folder / "config.json").write_text(json.dumps(architecture, indent=1))
 
 
 def _checked(directory: Path) -> Path:

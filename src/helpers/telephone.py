@@ -7,6 +7,7 @@ codec is ITU-T G.711 mu-law, through the well-tested implementation in libsndfil
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 
 import numpy as np
@@ -77,7 +78,7 @@ def _through_telephone(item: dict, folder: Path) -> Path:
     target = folder / f"{item['key']}.wav"
     if not target.exists():
         samples, rate = soundfile.read(corpus.audio_path(item), dtype="float32")
-        partial = target.with_suffix(".partial")
+        partial = target.with_suffix(f".{os.getpid()}")  # others may be making it too
         soundfile.write(partial, telephone(samples, rate), TELEPHONE_RATE, format="WAV",
                         subtype="PCM_16")
         partial.replace(target)
