@@ -73,7 +73,7 @@ STAGES = (
     Recipe(stage="hearing", seed=7, steps=1_800, frames_per_batch=900, last_share=0.7,
            short_first=1_500),
     Recipe(),
-    Recipe(seed=9, steps=1_900, learning_rate=8e-4, last_share=0.03, threads=2),
+    Recipe(seed=9, steps=2_000, learning_rate=8e-4, last_share=0.03, threads=2),
     Recipe(stage="speaking", seed=10, steps=3_600, frames_per_batch=1_600, learning_rate=8e-4,
            last_share=0.02, threads=2),
 )
@@ -243,7 +243,7 @@ def pretrain(recipe: Recipe, shards: Path, output: Path, start_from: Path | None
     joint = JointLoss(built, recipe)
     learning = [p for p in joint.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(learning, lr=recipe.learning_rate, betas=(0.9, 0.98),
-                                  weight_decay=recipe.weight_decay)
+                                  weight_decay=recipe.weight_decay, fused=True)
     model.train()
     if not recipe.dropout:
         turn_off_dropout(model)
