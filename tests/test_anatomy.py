@@ -156,3 +156,35 @@ def test_modes_of_a_model_without_ctc_branch(main_mini):
     finally:
         main_mini.model.ctc = part
     assert "ctc" not in found and counts["ctc"] == 0
+
+
+HONEST = {"ctc_decoder_conf.freeze": True, "freeze_param": "ctc"}
+
+
+@pytest.mark.parametrize(("overrides", "done"), [
+    ({}, 1), ({"ctc_decoder_conf.freeze": True}, 1), (HONEST, 3),
+    ({"train_conf.find_unused_parameters": True}, 3)])
+def test_a_flag_without_gradient_stops_ddp_at_its_second_step(items, overrides, done):
+    """A run on two GPUs that dies, and the overrides that save it."""
+    built = build(MAIN, overrides)
+    finetune.freeze_listed(built.model, built.kwargs.get("freeze_param"))
+    steps, error = anatomy.parallel_steps(built, items)
+    assert steps == done and error.startswith("Expected to have finished") == (done == 1)
+
+
+def test_two_processes_stop_where_one_does(tmp_path):
+    """The book shows DDP in one process; this is the proof that two are no different."""
+    torch.multiprocessing.spawn(_one_of_two, (str(tmp_path),), nprocs=2)
+    found = [path.read_text() for path in sorted(tmp_path.glob("rank*"))]
+    assert len(found) == 2 and all(text.startswith("1 Expected to have") for text in found)
+
+
+def _one_of_two(rank, folder):
+    from torch import distributed
+
+    torch.set_num_threads(1)
+    distributed.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank,
+                                   world_size=2)
+    steps, error = anatomy._steps_under_ddp(build(MAIN), telephone_set("adapt", 2), 3)
+    with open(f"{folder}/rank{rank}", "w") as file:
+        file.write(f"{steps} {error}")

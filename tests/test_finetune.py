@@ -144,3 +144,19 @@ def test_no_gpu_is_one_sentence():
         pytest.skip("there is a GPU")
     with pytest.raises(BookError, match="no CUDA GPU"):
         mini.build(MAIN, device="cuda")
+
+
+def test_one_epoch_reads_a_single_jsonl_once_for_each_split(items):
+    """Why `SHORT_RUN` sets data_split_num: an epoch of the real configs would be 512 passes."""
+    once, thrice = (
+        finetune.run(build({"train_conf.max_epoch": 1, "dataset_conf.data_split_num": splits}),
+                     items[:2], items[:2], "test_splits").steps for splits in (1, 3))
+    assert len(thrice) == 3 * len(once)
+
+
+def test_the_context_prompt_is_longer_than_the_one_at_inference(items):
+    """Why `SHORT_RUN` switches it off: the mini has never seen it."""
+    plain, long = (
+        finetune.batch(build({"dataset_conf.prompt_classes": prompt}), items[:1])["fbank_beg"]
+        for prompt in (None, "MultiContextPrompt"))
+    assert long.item() > plain.item() + 10

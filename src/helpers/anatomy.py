@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import tempfile
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -235,6 +236,44 @@ def change_between_passes(built: Built, items: Sequence[dict], component: str,
     if torch.equal(first, second):
         return 0.0
     return float((first - second).norm() / first.norm())
+
+
+def parallel_steps(built: Built, items: Sequence[dict], steps: int = 3) -> tuple[int, str]:
+    """How many training steps a model survives under PyTorch's DDP, wrapped as FunASR wraps it.
+
+    DDP waits, before each forward pass, for last step's gradients of every parameter that may
+    learn. One process is enough to see it; the processes of a real run all wait alike.
+
+    Returns:
+        Steps done, and the first sentence of the error that stopped them ("" if none did).
+    """
+    from torch import distributed
+
+    model = built.model
+    if distributed.is_initialized():
+        raise BookError("A process group is already running here: end it first.")
+    with tempfile.TemporaryDirectory() as folder, _modes_given_back(model):
+        distributed.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=0,
+                                       world_size=1)
+        try:
+            return _steps_under_ddp(built, items, steps)
+        finally:
+            distributed.destroy_process_group()
+            model.zero_grad(set_to_none=True)
+
+
+def _steps_under_ddp(built: Built, items: Sequence[dict], steps: int) -> tuple[int, str]:
+    unused = built.kwargs.get("train_conf", {}).get("find_unused_parameters", False)
+    parallel = torch.nn.parallel.DistributedDataParallel(built.model,
+                                                         find_unused_parameters=unused).train()
+    for done in range(steps):
+        try:
+            loss, _, _ = parallel(**finetune.batch(built, items))
+            loss.backward()
+        except RuntimeError as error:
+            return done, str(error).partition(".")[0]
+        parallel.zero_grad(set_to_none=True)
+    return steps, ""
 
 
 def _output(model: torch.nn.Module, inputs: dict, component: str) -> torch.Tensor:

@@ -39,17 +39,18 @@ def memory_bars(rows: Mapping[str, Memory]) -> Figure:
     return figure
 
 
-def learning_curves(runs: Mapping[str, Run], rates: Mapping[str, Sequence[ErrorRate]],
+def learning_curves(runs: Mapping[str, Run], rates: Mapping[str, Mapping[str, Sequence[ErrorRate]]],
                     stages: Sequence[str], window: int = 8) -> Figure:
-    """Training loss of some runs beside error rates with their intervals.
+    """Training loss of some runs beside panels of error rates with their intervals.
 
     Args:
         runs: label to run; drawn left, step by step and as a running mean.
-        rates: label of a test set to its error rates, one for each stage.
+        rates: title of a panel to label of a test set to its error rates, one for each stage.
         stages: what each error rate was measured after.
         window: steps in the running mean.
     """
-    figure, (curves, words) = plt.subplots(1, 2, figsize=(7.2, 3.6), width_ratios=(1.15, 1))
+    figure, (curves, *panels) = plt.subplots(
+        1, 1 + len(rates), figsize=(8.6, 3.6), width_ratios=(1.5, *[1] * len(rates)))
     for label, run in runs.items():
         losses = np.array([step.loss for step in run.steps])
         line, = curves.plot(range(window, len(losses) + 1), running_mean(losses, window),
@@ -58,7 +59,12 @@ def learning_curves(runs: Mapping[str, Run], rates: Mapping[str, Sequence[ErrorR
                     linewidth=0.8)
     curves.set(xlabel="step", ylabel="training loss", ylim=(0, None), title="Loss")
     curves.legend()
-    _intervals(words, rates, stages)
+    for axes, (title, rows) in zip(panels, rates.items(), strict=True):
+        _intervals(axes, rows, stages)
+        axes.set(title=title)
+        axes.sharey(panels[0])
+    panels[0].set(ylabel="word error rate (%)")
+    panels[0].legend()
     return figure
 
 
@@ -77,5 +83,4 @@ def _intervals(axes, rates: Mapping[str, Sequence[ErrorRate]], stages: Sequence[
         axes.errorbar(places, middle, (low, high), fmt=MARKERS[index], capsize=3, label=label,
                       color=f"C{index + 2}")
     axes.set(xticks=range(len(stages)), xticklabels=stages, ylim=(0, None),
-             xlim=(-0.5, len(stages) - 0.5), ylabel="word error rate (%)", title="Words")
-    axes.legend()
+             xlim=(-0.5, len(stages) - 0.5))
