@@ -73,9 +73,9 @@ STAGES = (
     Recipe(stage="hearing", seed=7, steps=1_800, frames_per_batch=900, last_share=0.7,
            short_first=1_500),
     Recipe(),
-    Recipe(seed=9, steps=2_000, learning_rate=8e-4, last_share=0.03, threads=2),
+    Recipe(seed=9, steps=1_700, learning_rate=8e-4, last_share=0.03),
     Recipe(stage="speaking", seed=10, steps=3_600, frames_per_batch=1_600, learning_rate=8e-4,
-           last_share=0.02, threads=2),
+           last_share=0.02),
 )
 
 
