@@ -27,7 +27,9 @@ assets: environment ## Fetch the browser files that the pages need
 	@$(VENV)/python tools/assets.py
 
 site: assets
-	@$(VENV)/jupyter-book build . -W --keep-going -n --quiet
+	@$(VENV)/jupyter-book build . -W --keep-going -n --quiet || { rm -rf _build/.doctrees; \
+	  echo "The book has the faults named above; a page with a warning is not published." >&2; \
+	  exit 1; }  # without the memory of this build, else the next one would pass in silence
 
 book: site ## Build the book and say where it is
 	@echo "The book is at $(CURDIR)/$(SITE)/index.html"
@@ -35,7 +37,8 @@ book: site ## Build the book and say where it is
 test: site ## Check everything: code, notebooks, the built site in a real browser
 	@$(VENV)/python tools/system.py speech
 	@$(MAKE) --no-print-directory lint
-	@BOOK_BROWSER="$$($(VENV)/python tools/system.py browser)" TQDM_DISABLE=1 \
+	@browser="$$($(VENV)/python tools/system.py browser)" || exit 1; \
+	  BOOK_BROWSER="$$browser" TQDM_DISABLE=1 \
 	  $(VENV)/pytest -n 2 --dist loadfile --nbval --nbval-cell-timeout 600 \
 	  --nbval-sanitize-with tests/nbval_sanitize.cfg tests notebooks
 
@@ -43,7 +46,7 @@ execute: environment ## Run changed notebooks and store their outputs (ALL=1: ev
 	@$(VENV)/python tools/execute.py $(if $(ALL),--all) $(NAMES)
 
 serve: ## Show the built book at PORT (8000)
-	@$(VENV)/python tools/serve.py $(PORT)
+	@$(PYTHON) tools/serve.py $(PORT)
 
 corpus: environment ## Make the committed speech again (needs espeak-ng and flite)
 	@$(VENV)/python tools/system.py speech

@@ -44,10 +44,50 @@ def test_a_full_disk_is_named(monkeypatch, tmp_path):
     assert "1.0 GiB" in sentence(excinfo)
 
 
-def test_a_second_run_installs_nothing(monkeypatch):
-    monkeypatch.setattr(bootstrap, "install", lambda: pytest.fail("installed again"))
-    monkeypatch.setattr(bootstrap, "fingerprint", lambda: bootstrap.STAMP.read_text())
+def test_a_python_without_venv_is_told_which_package_to_install(monkeypatch):
+    monkeypatch.setattr(bootstrap.importlib.util, "find_spec", lambda _: None)
+    with pytest.raises(SystemExit) as excinfo:
+        bootstrap.check_venv_module()
+    assert f"python3.{sys.version_info[1]}-venv" in sentence(excinfo)
+
+
+@pytest.fixture
+def empty_environment(monkeypatch, tmp_path):
+    """An environment made by this Python, with nothing installed."""
+    monkeypatch.setattr(bootstrap, "VENV", tmp_path / ".venv")
+    monkeypatch.setattr(bootstrap, "STAMP", tmp_path / ".venv" / "stamp")
+    monkeypatch.setattr(bootstrap, "check_disk", lambda *_: None)
+    commands = []
+    monkeypatch.setattr(bootstrap, "run", lambda *command: commands.append(command))
+    python = tmp_path / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.symlink_to(sys.executable)
+    return commands
+
+
+def test_a_second_run_installs_nothing(empty_environment):
     bootstrap.main()
+    assert empty_environment
+    empty_environment.clear()
+    bootstrap.main()
+    assert not empty_environment
+
+
+def test_a_new_lock_is_installed_into_the_same_environment(empty_environment, monkeypatch):
+    bootstrap.main()
+    empty_environment.clear()
+    monkeypatch.setattr(bootstrap, "fingerprint", lambda: "another lock")
+    bootstrap.main()
+    assert not any("venv" in command for command in empty_environment)
+    assert any("-r" in command for command in empty_environment)
+
+
+def test_another_python_gets_a_new_environment(empty_environment, monkeypatch):
+    bootstrap.main()
+    empty_environment.clear()
+    monkeypatch.setattr(bootstrap, "interpreter", lambda: "Python 3.12 elsewhere")
+    bootstrap.main()
+    assert "--clear" in empty_environment[0]
 
 
 def test_no_npm_is_said(monkeypatch):
@@ -71,6 +111,13 @@ def test_browser_files_that_are_not_the_expected_ones_are_refused(monkeypatch, t
     (tmp_path / "mathjax").mkdir()
     (tmp_path / "mathjax" / "tex-svg.js").write_text("something else")
     assert not assets.present(package)
+
+
+def test_a_browser_that_does_not_start_is_passed_over(monkeypatch):
+    monkeypatch.setattr(system.shutil, "which", lambda name: f"/usr/bin/{name}")
+    monkeypatch.setattr(system, "run", lambda program, *_: "needs a snap"
+                        if program == "/usr/bin/chromium" else None)
+    assert system.browser() == "/usr/bin/chromium-browser"
 
 
 @pytest.mark.parametrize(("missing", "reason"), [("apt-get", "no apt-get"), (None, "as root")])
@@ -126,6 +173,17 @@ def test_make_without_any_python_says_so(tmp_path):
                           env={**os.environ, "PATH": str(tmp_path)}, check=False)
     assert done.returncode != 0 and "install Python 3.11" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_without_a_browser_the_tests_do_not_start(tmp_path):
+    """`make test` must stop at the sentence, not go on without the browser tests."""
+    recipe = subprocess.run(["make", "-n", "test"], cwd=ROOT, capture_output=True, text=True,
+                            check=True).stdout
+    lines = recipe[recipe.index("browser="):]
+    lines = lines.replace(".venv/bin/python tools/system.py browser", "false")
+    done = subprocess.run(["sh", "-c", lines.replace(".venv/bin/pytest", "echo started;")],
+                          capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.returncode == 1 and "started" not in done.stdout
 
 
 def test_help_lists_every_target():

@@ -21,10 +21,10 @@ def browser() -> str:
     Raises:
         SystemExit: none could be had, with the reason.
     """
-    if found := first_of(BROWSERS):
+    if found := working(BROWSERS):
         return found
     debian = install_debian("chromium")
-    if found := first_of(BROWSERS):
+    if found := working(BROWSERS):
         return found
     playwright = run(sys.executable, "-m", "playwright", "install", "chromium")
     if playwright is None and (found := playwrights_chromium()):
@@ -48,8 +48,10 @@ def speech() -> None:
                      f"({reason}): install the Debian packages of these names.")
 
 
-def first_of(names: tuple[str, ...]) -> str | None:
-    return next((path for name in names if (path := shutil.which(name))), None)
+def working(names: tuple[str, ...]) -> str | None:
+    """The first of these programs that is there and starts (some are only placeholders)."""
+    return next((path for name in names if (path := shutil.which(name))
+                 and run(path, "--version") is None), None)
 
 
 def playwrights_chromium() -> str | None:
