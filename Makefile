@@ -21,15 +21,15 @@ help: ## Say what there is to make
 environment: ## Make .venv with the exact locked versions (first run: minutes)
 	@command -v $(PYTHON) >/dev/null 2>&1 || { echo "No Python was found: install Python 3.11 \
 	or 3.12 first." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 7))' 2>/dev/null || { echo \
+	"$(PYTHON) does not start or is too old: install Python 3.11 or 3.12 first." >&2; exit 1; }
 	@$(PYTHON) tools/bootstrap.py
 
 assets: environment ## Fetch the browser files that the pages need
 	@$(VENV)/python tools/assets.py
 
 site: assets
-	@$(VENV)/jupyter-book build . -W --keep-going -n --quiet || { rm -rf _build/.doctrees; \
-	  echo "The book has the faults named above; a page with a warning is not published." >&2; \
-	  exit 1; }  # without the memory of this build, else the next one would pass in silence
+	@$(VENV)/python tools/build.py
 
 book: site ## Build the book and say where it is
 	@echo "The book is at $(CURDIR)/$(SITE)/index.html"

@@ -14,6 +14,7 @@ sys.path.insert(0, str(ROOT / "tools"))
 
 import assets  # noqa: E402
 import bootstrap  # noqa: E402
+import build  # noqa: E402
 import serve  # noqa: E402
 import system  # noqa: E402
 
@@ -190,3 +191,63 @@ def test_help_lists_every_target():
     done = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
     for target in ("book", "test", "execute", "serve", "mini", "wer", "corpus"):
         assert f"make {target}" in done.stdout
+
+
+@pytest.mark.parametrize("script", ["exit 1", "echo 'no such version' >&2; exit 127"])
+def test_a_python_that_does_not_start_or_is_too_old_is_named(tmp_path, script):
+    fake = tmp_path / "python2.7"
+    fake.write_text(f"#!/bin/sh\n{script}\n")
+    fake.chmod(0o755)
+    done = subprocess.run(["make", "environment", f"PYTHON={fake}"], cwd=ROOT,
+                          capture_output=True, text=True, check=False)
+    assert done.returncode != 0 and not done.stdout
+    assert f"{fake} does not start or is too old" in done.stderr
+    assert "Traceback" not in done.stderr and "such version" not in done.stderr
+
+
+@pytest.fixture
+def built_book(monkeypatch, tmp_path):
+    """Two pages, one of which shows a result of the other, as an earlier build left them."""
+    for name in ("source", "reader"):
+        for path in (tmp_path / "notebooks" / f"{name}.ipynb", build.doctree(
+                tmp_path / "notebooks" / f"{name}.ipynb", tmp_path)):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("")
+    (tmp_path / "notebooks" / "reader.ipynb").write_text("{glue:text}`source.ipynb::wer:.1f`")
+    return tmp_path
+
+
+def test_a_page_that_shows_another_pages_new_result_is_read_again(built_book):
+    assert build.forget_outdated_quotes(built_book) == []
+    source = built_book / "notebooks" / "source.ipynb"
+    later = source.stat().st_mtime + 10
+    os.utime(source, (later, later))
+    reader = built_book / "notebooks" / "reader.ipynb"
+    assert build.forget_outdated_quotes(built_book) == [reader]
+    assert not build.doctree(reader, built_book).exists()
+    assert build.doctree(source, built_book).exists()
+
+
+def test_a_removed_page_leaves_the_built_site(built_book):
+    built = built_book / "_build" / "html" / "notebooks"
+    built.mkdir(parents=True)
+    for name in ("source", "reader"):
+        (built / f"{name}.html").write_text("")
+    (built_book / "notebooks" / "reader.ipynb").unlink()
+    build.drop_removed_pages(built_book)
+    assert [page.name for page in built.glob("*.html")] == ["source.html"]
+
+
+def test_a_failed_build_does_not_pass_at_the_second_try(monkeypatch, tmp_path):
+    (tmp_path / "readings").mkdir()
+    monkeypatch.setattr(build, "DOCTREES", tmp_path / "readings")
+    monkeypatch.setattr(build, "JUPYTER_BOOK", ("false",))
+    with pytest.raises(SystemExit) as excinfo:
+        build.main()
+    assert "faults" in sentence(excinfo) and not (tmp_path / "readings").exists()
+
+
+def test_ci_runs_the_two_commands_of_the_readme():
+    workflow = (ROOT / ".github" / "workflows" / "book.yml").read_text()
+    assert "run: make book\n" in workflow and "run: make test\n" in workflow
+    assert (ROOT / ".ci" / "run").read_text().rstrip().endswith("exec make test")
