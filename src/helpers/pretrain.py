@@ -74,7 +74,7 @@ STAGES = (
            short_first=1_500),
     Recipe(),
     Recipe(seed=9, steps=1_700, learning_rate=8e-4, last_share=0.03),
-    Recipe(stage="speaking", seed=10, steps=3_600, frames_per_batch=1_600, learning_rate=8e-4,
+    Recipe(stage="speaking", seed=10, steps=2_800, frames_per_batch=1_600, learning_rate=8e-4,
            last_share=0.02),
 )
 
