@@ -95,13 +95,14 @@ def test_no_npm_is_said(monkeypatch):
     monkeypatch.setattr(assets.shutil, "which", lambda _: None)
     monkeypatch.setattr(assets.importlib.util, "find_spec", lambda _: None)
     with pytest.raises(SystemExit) as excinfo:
-        assets.npm()
+        assets.npms()
     assert "npm was not found" in sentence(excinfo)
 
 
 def test_npm_comes_with_the_environment_where_the_machine_has_none(monkeypatch):
     monkeypatch.setattr(assets.shutil, "which", lambda _: None)
-    done = subprocess.run([*assets.npm(), "--version"], capture_output=True, text=True, check=True)
+    npm, = assets.npms()
+    done = subprocess.run([*npm, "--version"], capture_output=True, text=True, check=True)
     assert done.stdout.strip()[0].isdigit()
 
 
@@ -112,6 +113,25 @@ def test_browser_files_that_are_not_the_expected_ones_are_refused(monkeypatch, t
     (tmp_path / "mathjax").mkdir()
     (tmp_path / "mathjax" / "tex-svg.js").write_text("something else")
     assert not assets.present(package)
+    monkeypatch.setattr(assets, "download", lambda *_: None)
+    monkeypatch.setattr(assets, "unpack", lambda *_: {"mathjax/tex-svg.js": b"something else"})
+    with pytest.raises(SystemExit) as excinfo:
+        assets.fetch(package)
+    assert "not the expected one" in sentence(excinfo)
+
+
+def test_an_npm_that_fails_gives_way_to_the_environments(monkeypatch, tmp_path):
+    working = [sys.executable, "-c", "open('package.tgz', 'w')"]
+    monkeypatch.setattr(assets, "npms", lambda: [["false"], working])
+    assert assets.download(assets.PACKAGES[0], str(tmp_path)).name == "package.tgz"
+
+
+def test_an_unreachable_registry_is_named(monkeypatch, tmp_path):
+    complain = "import sys; sys.exit('npm ERR!\\nENOTFOUND')"
+    monkeypatch.setattr(assets, "npms", lambda: [[sys.executable, "-c", complain]])
+    with pytest.raises(SystemExit) as excinfo:
+        assets.download(assets.PACKAGES[0], str(tmp_path))
+    assert "npm ERR! ENOTFOUND" in sentence(excinfo)
 
 
 def test_a_browser_that_does_not_start_is_passed_over(monkeypatch):

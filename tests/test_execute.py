@@ -1,0 +1,68 @@
+"""`make execute` stores outputs only after a clean run, and the same ones each time."""
+
+import sys
+from pathlib import Path
+
+import jupytext
+import nbformat
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tools"))
+
+import execute  # noqa: E402
+
+HEAD = """---
+jupytext:
+  text_representation:
+    extension: .md
+    format_name: myst
+kernelspec:
+  display_name: Python 3
+  language: python
+  name: python3
+---
+
+"""
+
+
+@pytest.fixture
+def chapter(tmp_path):
+    """Writes a chapter of one code cell; returns its source."""
+    def write(code: str) -> Path:
+        source = tmp_path / "chapter.md"
+        source.write_text(f"{HEAD}# A chapter\n\n```{{code-cell}} ipython3\n{code}\n```\n")
+        return source
+    return write
+
+
+def test_two_runs_store_the_same_bytes_widgets_included(chapter):
+    source = chapter("import ipywidgets\nbox = ipywidgets.HBox([ipywidgets.IntSlider()])\nbox")
+    assert not execute.in_step(source)
+    assert not execute.execute(source).startswith("failed")
+    assert execute.in_step(source)
+    stored = source.with_suffix(".ipynb").read_bytes()
+    execute.execute(source)
+    assert source.with_suffix(".ipynb").read_bytes() == stored
+    notebook = jupytext.read(source.with_suffix(".ipynb"))
+    state = notebook.metadata.widgets["application/vnd.jupyter.widget-state+json"]["state"]
+    view = notebook.cells[1].outputs[0].data["application/vnd.jupyter.widget-view+json"]
+    slider, = state[view["model_id"]]["state"]["children"]
+    assert state[slider.removeprefix("IPY_MODEL_")]["model_name"] == "IntSliderModel"
+    nbformat.validate(notebook)
+
+
+@pytest.mark.parametrize(("code", "reason"), [
+    ("print('half'); 1 / 0", "ZeroDivisionError"),
+    ("import sys; print(sys.prefix + '/bin')", "an output of cell 1 names"),
+    ("import os; os._exit(1)", "process died"),
+])
+def test_a_bad_run_leaves_the_stored_notebook_alone(chapter, code, reason):
+    source = chapter("print('well')")
+    execute.execute(source)
+    stored = source.with_suffix(".ipynb").read_bytes()
+    line = execute.execute(chapter(code))
+    assert line.startswith("failed chapter") and reason in line
+    assert source.with_suffix(".ipynb").read_bytes() == stored
+    assert not execute.in_step(source)
+    assert {path.name for path in source.parent.iterdir()} == {"chapter.md", "chapter.ipynb"}
