@@ -227,22 +227,24 @@ def test_a_python_that_does_not_start_or_is_too_old_is_named(tmp_path, script):
 
 @pytest.fixture
 def built_book(monkeypatch, tmp_path):
-    """Two pages, one of which shows a result of the other, as an earlier build left them."""
+    """Two pages as an earlier build left them."""
     for name in ("source", "reader"):
         for path in (tmp_path / "notebooks" / f"{name}.ipynb", build.doctree(
                 tmp_path / "notebooks" / f"{name}.ipynb", tmp_path)):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text("")
-    (tmp_path / "notebooks" / "reader.ipynb").write_text("{glue:text}`source.ipynb::wer:.1f`")
     return tmp_path
 
 
-def test_a_page_that_shows_another_pages_new_result_is_read_again(built_book):
+@pytest.mark.parametrize("quote", ["{glue:text}`source.ipynb::wer:.1f`",
+                                   "```{glue} wer\n:doc: source.ipynb\n```"])
+def test_a_page_that_shows_another_pages_new_result_is_read_again(built_book, quote):
+    reader = built_book / "notebooks" / "reader.ipynb"
+    reader.write_text(quote)
     assert build.forget_outdated_quotes(built_book) == []
     source = built_book / "notebooks" / "source.ipynb"
     later = source.stat().st_mtime + 10
     os.utime(source, (later, later))
-    reader = built_book / "notebooks" / "reader.ipynb"
     assert build.forget_outdated_quotes(built_book) == [reader]
     assert not build.doctree(reader, built_book).exists()
     assert build.doctree(source, built_book).exists()

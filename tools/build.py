@@ -18,7 +18,7 @@ BUILD = ROOT / "_build"
 SITE = BUILD / "html"
 DOCTREES = BUILD / ".doctrees"
 JUPYTER_BOOK = (sys.executable, "-c", "from jupyter_book.cli.main import main; main()")
-QUOTE = re.compile(r"\{glue:\w*\}`([\w./-]+\.(?:ipynb|md))::")
+QUOTE = re.compile(r"\{glue:\w*\}`([\w./-]+\.(?:ipynb|md))::|:doc: ([\w./-]+\.(?:ipynb|md))")
 
 
 def pages(root: Path = ROOT) -> list[Path]:
@@ -29,7 +29,7 @@ def pages(root: Path = ROOT) -> list[Path]:
 def quoted(page: Path) -> set[Path]:
     """The pages whose results this page shows."""
     text = page.read_text(encoding="utf-8")
-    return {(page.parent / name).resolve() for name in QUOTE.findall(text)}
+    return {(page.parent / name).resolve() for name in map("".join, QUOTE.findall(text))}
 
 
 def doctree(page: Path, root: Path = ROOT) -> Path:
