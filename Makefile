@@ -3,7 +3,7 @@
 
 PYTHON ?= $(shell for p in python3.12 python3.11 python3 python; do \
   if command -v $$p >/dev/null 2>&1 && \
-     $$p -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' 2>/dev/null; \
+     $$p -c 'import ensurepip, sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' 2>/dev/null; \
   then echo $$p; exit; fi; done; command -v python3 || echo python3-not-found)
 PORT ?= 8000
 VENV := .venv/bin
