@@ -218,8 +218,8 @@ def test_a_python_that_does_not_start_or_is_too_old_is_named(tmp_path, script):
     fake = tmp_path / "python2.7"
     fake.write_text(f"#!/bin/sh\n{script}\n")
     fake.chmod(0o755)
-    done = subprocess.run(["make", "environment", f"PYTHON={fake}"], cwd=ROOT,
-                          capture_output=True, text=True, check=False)
+    done = subprocess.run(["make", "--no-print-directory", "environment", f"PYTHON={fake}"],
+                          cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode != 0 and not done.stdout
     assert f"{fake} does not start or is too old" in done.stderr
     assert "Traceback" not in done.stderr and "such version" not in done.stderr

@@ -217,6 +217,22 @@ def test_widgets_and_formulas_are_drawn(name: str, way: str, visitor: Visitor) -
             pytest.fail(f"{name}: a {kind} on the page is not drawn")
 
 
+def test_formulas_inside_widgets_are_drawn(visitor: Visitor, site: Path) -> None:
+    """A page with widgets and formulas: widgets call version 2 of MathJax, the page has 3."""
+    visit = visitor.open(PAGES[0], fresh=True)
+    visit.page.evaluate("window.MathJax = {startup: {typeset: false}}")
+    visit.page.add_script_tag(path=site / "_static/mathjax/tex-svg.js")
+    visit.page.evaluate("""async () => {
+        await MathJax.startup.promise;
+        const label = document.createElement("div");
+        label.innerHTML = "\\\\(x^2\\\\)";
+        document.querySelector("main article").append(label);
+        await MathJax.Hub.Queue(["Typeset", MathJax.Hub, label]);
+    }""")
+    assert visit.page.locator("main article div > mjx-container svg").count() >= 1
+    report(visit.errors, "the page raised errors in the browser")
+
+
 # Reading on a phone, in the dark, on paper
 
 @each_page
