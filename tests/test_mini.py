@@ -67,6 +67,13 @@ def test_the_checkpoint_is_small_and_documented():
     assert "word error rate" in (MINI / "MODEL_CARD.md").read_text().lower()
 
 
+def test_the_answer_ends_where_the_tokenizer_says(minis):
+    """With another end-of-turn id, decoding talks on after the answer and the error rate lies."""
+    built = minis["pretrained"]
+    end = built.tokenizer.convert_tokens_to_ids("<|im_end|>")
+    assert built.model.llm.generation_config.eos_token_id == end == built.tokenizer.eos_token_id
+
+
 def test_full_size_builds_on_the_meta_device_without_memory():
     built = mini.build("config_8k_telephone", size="full", device="meta")
     assert all(p.is_meta for p in built.model.parameters())

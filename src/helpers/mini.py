@@ -43,9 +43,11 @@ MINI_CTC_VOCABULARY = 2576
 MINI_LLM: dict[str, Any] = {
     "hidden_size": 192, "num_hidden_layers": 4, "num_attention_heads": 4,
     "num_key_value_heads": 2, "head_dim": 48, "intermediate_size": 512, "vocab_size": 900,
-    "max_position_embeddings": 4096, "bos_token_id": 896, "eos_token_id": 897,
-    "pad_token_id": 898,
+    "max_position_embeddings": 4096,
 }
+SPECIAL_TOKENS = {"bos_token_id": "<|endoftext|>", "eos_token_id": "<|im_end|>",
+                  "pad_token_id": "<|endoftext|>"}
+"""Qwen3's own roles. A wrong end-of-turn id makes the model talk on after its answer."""
 COMPONENTS = ("audio_encoder", "audio_adaptor", "llm", "ctc_decoder", "ctc")
 Size = Literal["mini", "full"]
 
@@ -184,12 +186,19 @@ def _write_directory(size: Size, folder: Path) -> None:
     if size == "mini":
         pretrained = shrink(pretrained)
         pretrained.ctc_vocab_size = MINI_CTC_VOCABULARY
-        architecture |= MINI_LLM
+        architecture |= MINI_LLM | _special_token_ids(folder / "Qwen3-0.6B")
         if (MINI / "model.safetensors").is_file():
             torch.save(read_weights(MINI / "model.safetensors"), folder / "model.pt")
     (folder / "Qwen3-0.6B" / "config.json").write_text(json.dumps(architecture, indent=1))
     OmegaConf.save(pretrained, folder / "config.yaml")
     (folder / "configuration.json").write_text(json.dumps(CONFIGURATION, indent=1))
+
+
+def _special_token_ids(tokenizer_folder: Path) -> dict[str, int]:
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(tokenizer_folder)
+    return {role: tokenizer.convert_tokens_to_ids(token) for role, token in SPECIAL_TOKENS.items()}
 
 
 CONFIGURATION = {
