@@ -193,15 +193,24 @@ def _hypothesis(item: dict, llm: str | None = None, ctc: str | None = None) -> H
 
 
 def mini_table(built: Built, limit: int | None = None, progress: bool = True) -> dict:
-    """The mini's four error rates: (wideband or telephone) by (llm or ctc)."""
+    """The mini's error rates on the test set.
+
+    Returns:
+        audio kind to branch to ErrorRate. The kinds are `wideband`, `telephone`, and wideband
+        once more for the voices of each synthesiser.
+    """
     from helpers.telephone import telephone_set
 
     audio = {"wideband": corpus.load_set("test")[:limit], "telephone": telephone_set("test", limit)}
-    return {
-        kind: {branch: score(decode(built, items, branch,
-                                    f"{kind}, {branch}" if progress else None), branch)
-               for branch in ("llm", "ctc")}
-        for kind, items in audio.items()}
+    heard = {kind: {branch: decode(built, items, branch, f"{kind}, {branch}" if progress else None)
+                    for branch in ("llm", "ctc")} for kind, items in audio.items()}
+    engine_of = {item["key"]: item["voice"].split(":")[0] for item in audio["wideband"]}
+    for engine in sorted(set(engine_of.values())):
+        heard[f"wideband, {engine} voices"] = {
+            branch: [h for h in hypotheses if engine_of[h.key] == engine]
+            for branch, hypotheses in heard["wideband"].items()}
+    return {kind: {branch: score(hypotheses, branch) for branch, hypotheses in row.items()}
+            for kind, row in heard.items()}
 
 
 def record(rates: dict[str, dict[str, ErrorRate]]) -> Path:
