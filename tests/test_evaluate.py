@@ -1,10 +1,14 @@
 """Error rates are right, and the mini earns its place in the book."""
 
+import json
+
 import jiwer
 import pytest
+import torch
 
 from helpers import corpus, evaluate, mini
 from helpers.errors import BookError
+from helpers.paths import RESULTS
 from helpers.telephone import telephone_set
 
 REFERENCES = ["the code is one two", "yes", "my order is late again"]
@@ -50,6 +54,14 @@ def test_batched_decoding_hears_what_funasrs_one_by_one_inference_hears(built):
     assert [h.key for h in batched] == [item["key"] for item in items]
 
 
+def test_decoding_twice_hears_the_same(built):
+    """FunASR's frontend adds random dither; unseeded, an error rate changes from run to run."""
+    items = corpus.load_set("test")[:12]
+    first = evaluate.decode(built, items, "ctc")
+    torch.rand(3)
+    assert first == evaluate.decode(built, items, "ctc")
+
+
 def test_decoding_leaves_the_model_as_it_was(built):
     """FunASR's inference casts the LLM to float32 for good; training after it would change."""
     before = {k: v.dtype for k, v in built.model.state_dict().items()}
@@ -66,10 +78,18 @@ def test_the_mini_hears_wideband_and_suffers_on_the_telephone(built):
     rates = {(kind, branch): evaluate.score(evaluate.decode(built, items, branch), branch).rate
              for kind, items in (("wideband", wideband), ("telephone", phone))
              for branch in ("llm", "ctc")}
-    assert rates["wideband", "ctc"] < 0.10
-    assert rates["wideband", "llm"] < 0.20
+    assert rates["wideband", "ctc"] < 0.20
+    assert rates["wideband", "llm"] < 0.40
     for branch in ("llm", "ctc"):
-        assert rates["telephone", branch] > rates["wideband", branch] + 0.10
+        assert rates["telephone", branch] > rates["wideband", branch] + 0.20
+
+
+def test_the_recorded_error_rates_are_those_of_the_committed_weights(built):
+    """A table that outlived its weights is the stale number that this book warns of."""
+    recorded = json.loads((RESULTS / "mini_wer.json").read_text())["rates"]["wideband"]["ctc"]
+    now = evaluate.score(evaluate.decode(built, corpus.load_set("test"), "ctc"), "ctc")
+    assert now.units == recorded["units"]
+    assert abs(now.rate - recorded["rate"]) < 0.01  # another CPU may round a word differently
 
 
 def test_an_unknown_branch_is_named(built):

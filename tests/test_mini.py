@@ -63,7 +63,8 @@ def test_the_checkpoint_is_small_and_documented():
     assert (MINI / "model.safetensors").stat().st_size <= 15e6
     log = [json.loads(line) for line in (MINI / "pretraining_log.jsonl").open()]
     assert log[0]["recipe"]["seed"] is not None
-    assert log[-1]["step"] > 0 and log[-1]["llm"] < log[1]["llm"]
+    llm_losses = [entry["llm"] for entry in log if entry.get("llm")]
+    assert llm_losses[-1] < 0.5 * llm_losses[0]
     assert "word error rate" in (MINI / "MODEL_CARD.md").read_text().lower()
 
 

@@ -54,7 +54,7 @@ class ErrorRate:
 
 
 def decode(built: Built, items: Sequence[dict], branch: str = "llm",
-           progress: str | None = None) -> list[Hypothesis]:
+           progress: str | None = None, seed: int = 0) -> list[Hypothesis]:
     """Transcribe manifest items greedily.
 
     Args:
@@ -63,6 +63,8 @@ def decode(built: Built, items: Sequence[dict], branch: str = "llm",
         branch: "llm" for FunASR's batched LLM decoding, "ctc" for the CTC branch's best path,
             "both" for FunASR's one-by-one inference, which returns both at once.
         progress: text of a progress bar; none is shown without it.
+        seed: seed of the frontend's dither, which would otherwise change a word now and then.
+            The caller's random state is given back.
 
     Raises:
         BookError: an unknown branch, or a CTC branch that the model does not have.
@@ -76,7 +78,8 @@ def decode(built: Built, items: Sequence[dict], branch: str = "llm",
     bar = tqdm(total=len(items), desc=progress, disable=None if progress else True)
     found: dict[int, Hypothesis] = {}
     by_length = sorted(range(len(items)), key=lambda i: items[i]["speech_length"])
-    with torch.no_grad(), _inference_state(built.model), bar:
+    with torch.no_grad(), torch.random.fork_rng(devices=[]), _inference_state(built.model), bar:
+        torch.manual_seed(seed)
         for start in range(0, len(items), BATCH):
             chosen = by_length[start:start + BATCH]
             heard = decoders[branch](built, [items[i] for i in chosen])
