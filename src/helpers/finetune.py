@@ -11,14 +11,11 @@ change are in `SHORT_RUN`, for the caller to merge in openly.
 
 from __future__ import annotations
 
-import contextlib
-import io
-import logging
 import random
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +27,7 @@ from tqdm import tqdm
 from helpers import configs, corpus
 from helpers.errors import BookError
 from helpers.mini import Built
+from helpers.notebook import funasr_silenced
 from helpers.paths import CACHE
 
 SHORT_RUN: dict[str, Any] = {
@@ -135,7 +133,7 @@ def run(built: Built, train: Sequence[dict], valid: Sequence[dict], name: str, s
                         "without DeepSpeed: set it to false.")
     bar = tqdm(desc=progress, disable=None if progress else True)
     try:
-        with _quiet(), bar:
+        with funasr_silenced(), bar:
             set_all_random_seed(seed)
             freeze_listed(built.model, kwargs.get("freeze_param"))
             trainer = _recording_trainer(bar)(
@@ -196,7 +194,7 @@ def batch(built: Built, items: Sequence[dict], seed: int = 0) -> dict[str, Any]:
     from funasr.register import tables
 
     torch.manual_seed(seed)
-    with _quiet(), tempfile.TemporaryDirectory() as folder:
+    with funasr_silenced(), tempfile.TemporaryDirectory() as folder:
         manifest = corpus.write_manifest(_some(items, "batch"), Path(folder) / "batch.jsonl")
         dataset = tables.dataset_classes.get(built.kwargs["dataset"])(
             str(manifest), frontend=built.frontend, tokenizer=built.tokenizer, is_training=True,
@@ -214,7 +212,7 @@ def trainable_line(model: torch.nn.Module) -> str:
     """What FunASR's log says about trainable parameters when a run starts."""
     from funasr.train_utils.model_summary import model_summary
 
-    with _quiet():
+    with funasr_silenced():
         summary = model_summary(model)
     return summary.rpartition("Number of trainable parameters: ")[2].splitlines()[0]
 
@@ -276,15 +274,3 @@ def _empty_folder(name: str) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     return folder
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Drop FunASR's prints and its log below errors: they name paths and thousands of tensors."""
-    previous = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with contextlib.redirect_stdout(io.StringIO()):
-            yield
-    finally:
-        logging.disable(previous)

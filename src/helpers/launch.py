@@ -12,8 +12,6 @@ from __future__ import annotations
 import contextlib
 import importlib
 import inspect
-import io
-import logging
 import re
 import tempfile
 import traceback
@@ -31,6 +29,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from helpers import configs, mini
 from helpers.errors import BookError
+from helpers.notebook import funasr_silenced
 
 MODEL_DIRECTORY = "MODEL_DIR"
 """Stands in an override for the path of the pretrained model's directory."""
@@ -219,7 +218,7 @@ def speech_tokens(config: str | Path, low_frame_rate: bool, seconds: float) -> t
         low_frame_rate: the value of `audio_adaptor_conf.use_low_frame_rate`.
         seconds: length of the clip.
     """
-    with _quiet():
+    with funasr_silenced():
         built = mini.build(config, size="mini", device="meta")
         built.model.use_low_frame_rate = low_frame_rate
         clip = torch.zeros(int(seconds * 16000))  # FunASR takes an array to be 16 kHz
@@ -299,7 +298,7 @@ def _pretrained_directory() -> tempfile.TemporaryDirectory:
     for entry in source.iterdir():
         if entry.name != "model.pt":
             (Path(made.name) / entry.name).symlink_to(entry.resolve(), entry.is_dir())
-    with _quiet():
+    with funasr_silenced():
         model = mini.build("pretrained", size="full", device="meta", over="pretrained").model
     torch.save(model.state_dict(), Path(made.name) / "model.pt")
     return made
@@ -316,7 +315,7 @@ def _built(started: Attempt, composed: DictConfig) -> Attempt:
 
     seen: dict[str, Tensors] = {}
     counted: Counter[str] = Counter()
-    with _watched_loading(seen), torch.device("meta"), _quiet():
+    with _watched_loading(seen), torch.device("meta"), funasr_silenced():
         model, _ = AutoModel.build_model(
             **{**composed, "device": "meta", "disable_update": True, "check_latest": False,
                "ncpu": torch.get_num_threads()})
@@ -351,18 +350,6 @@ def _watched_loading(seen: dict[str, Tensors]) -> Iterator[None]:
 
     with mock.patch.object(FunASRNano, "on_pretrained_model_loaded", watched):
         yield
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep FunASR's log lines, which name paths, out of a notebook's output."""
-    previous = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with contextlib.redirect_stdout(io.StringIO()):
-            yield
-    finally:
-        logging.disable(previous)
 
 
 @contextlib.contextmanager

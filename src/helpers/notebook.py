@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import logging
 import os
 import random
 import warnings
+from collections.abc import Iterator
 from importlib.resources import files
 
 NOISY_LOGGERS = ("funasr", "modelscope", "transformers", "jieba", "matplotlib", "numba", "torch")
@@ -43,6 +46,18 @@ def quieten() -> None:
 
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
+
+
+@contextlib.contextmanager
+def funasr_silenced() -> Iterator[None]:
+    """Drop FunASR's prints and its log below errors: they name paths and thousands of tensors."""
+    previous = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        logging.disable(previous)
 
 
 def style_figures() -> None:
