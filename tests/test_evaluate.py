@@ -6,7 +6,7 @@ import jiwer
 import pytest
 import torch
 
-from helpers import corpus, evaluate, mini
+from helpers import corpus, evaluate, mini, model_card
 from helpers.errors import BookError
 from helpers.paths import RESULTS
 from helpers.telephone import telephone_set
@@ -90,6 +90,14 @@ def test_the_recorded_error_rates_are_those_of_the_committed_weights(built):
     now = evaluate.score(evaluate.decode(built, corpus.load_set("test"), "ctc"), "ctc")
     assert now.units == recorded["units"]
     assert abs(now.rate - recorded["rate"]) < 0.01  # another CPU may round a word differently
+
+
+@pytest.mark.xfail(strict=True, reason="the mini's aims are not reached yet, see its model card")
+@pytest.mark.parametrize("branch", ["llm", "ctc"])
+def test_the_mini_reaches_its_aims(branch):
+    """Strict: when new weights reach an aim, this says so, and the floor above can be raised."""
+    recorded = json.loads((RESULTS / "mini_wer.json").read_text())["rates"]["wideband"]
+    assert recorded[branch]["rate"] <= model_card.TARGETS[branch]
 
 
 def test_an_unknown_branch_is_named(built):
