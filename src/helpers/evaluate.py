@@ -103,15 +103,25 @@ def error_rate(references: Sequence[str], hypotheses: Sequence[str], unit: str =
                         "the same number of both, and at least one.")
     if not all(reference.strip() for reference in references):
         raise BookError("A reference is empty: remove that utterance before scoring.")
+    return rate_of_counts(*error_counts(references, hypotheses, unit), resamples, seed)
+
+
+def error_counts(references: Sequence[str], hypotheses: Sequence[str],
+                 unit: str = "word") -> tuple[np.ndarray, np.ndarray]:
+    """Errors and reference units of each utterance: two integer arrays of shape (utterances,)."""
     measure = {"word": jiwer.process_words, "character": jiwer.process_characters}[unit]
     errors, units = [], []
     for reference, hypothesis in zip(references, hypotheses, strict=True):
         counts = measure(reference, hypothesis)
         errors.append(counts.substitutions + counts.deletions + counts.insertions)
         units.append(counts.hits + counts.substitutions + counts.deletions)
-    errors, units = np.array(errors), np.array(units)
-    rng = np.random.default_rng(seed)
-    picks = rng.integers(0, len(errors), (resamples, len(errors)))
+    return np.array(errors), np.array(units)
+
+
+def rate_of_counts(errors: np.ndarray, units: np.ndarray, resamples: int = 1000,
+                   seed: int = 0) -> ErrorRate:
+    """The rate and interval of `error_rate`, from counts that were kept."""
+    picks = np.random.default_rng(seed).integers(0, len(errors), (resamples, len(errors)))
     rates = errors[picks].sum(1) / units[picks].sum(1)
     low, high = np.quantile(rates, [0.025, 0.975])
     return ErrorRate(float(errors.sum() / units.sum()), float(low), float(high),

@@ -1,0 +1,349 @@
+"""The two recipes of the source document, and the book's own, run end to end on the mini.
+
+A recipe is a list of phases. Each phase trains with one config, through FunASR's own trainer
+(`helpers.finetune`), and starts from the weights that the phase before it left. After each phase
+both branches decode the same test sentences, as a call delivers them and in wideband.
+
+`python -m helpers.recipes --record` runs every recipe with every seed and writes
+`results/recipes.json`, one row for each run, as soon as the run is done. A run that is already in
+the file is not repeated.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import random
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock
+from omegaconf import DictConfig
+from tqdm import tqdm
+
+from helpers import configs, corpus, evaluate, finetune, mini
+from helpers.errors import BookError
+from helpers.paths import CACHE, CONFIGS, RESULTS
+from helpers.provenance import provenance
+from helpers.telephone import telephone_set
+
+MAIN, STAGE1 = configs.FINE_TUNING
+RECOMMENDED = str(CONFIGS / "recommended_8k.yaml")
+FILE = RESULTS / "recipes.json"
+BRANCHES = ("llm", "ctc")
+BANDS = ("telephone", "wideband")
+SEEDS = (0, 1, 2)
+
+RATE_FACTOR = 10.0
+"""The mini's learning rate for one of the config's. The same for all, so ratios stay."""
+STEPS_FOR_ONE = 100
+"""So many steps of the config's warm-up are one step here."""
+STEPS_PER_EPOCH = 20
+LONGEST_FRAMES = 300
+"""Longest utterance to train on, in 10 ms frames."""
+TEST_SENTENCES = 120
+VALID_SENTENCES = 20
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One stretch of training with one config, followed by a measurement.
+
+    Attributes:
+        label: what the measurement is called, such as "after stage 1".
+        config: a config's name or path; its frontend also decodes.
+        steps: optimizer steps, a multiple of STEPS_PER_EPOCH; with 0 nothing is trained.
+        replay: share of the training utterances that are wideband; the rest is telephone speech.
+        overrides: dotted keys of the config to replace, at the config's own pace.
+    """
+
+    label: str
+    config: str
+    steps: int
+    replay: float = 0.0
+    overrides: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A way from the pretrained model to one for the telephone.
+
+    Attributes:
+        name: its name in the recorded file.
+        title: its name for the reader.
+        phases: what is done, in order.
+    """
+
+    name: str
+    title: str
+    phases: tuple[Phase, ...]
+
+    @property
+    def steps(self) -> int:
+        return sum(phase.steps for phase in self.phases)
+
+
+RECIPES = {recipe.name: recipe for recipe in (
+    Recipe("before", "before fine-tuning", (
+        Phase("pretrained, main's frontend", MAIN, 0),
+        Phase("pretrained, stage 1's frontend", STAGE1, 0))),
+    Recipe("stage1", "stage 1", (Phase("after stage 1", STAGE1, 120),)),
+    Recipe("main", "main config", (Phase("after the main config", MAIN, 120),)),
+    Recipe("stage1_then_main", "stage 1, then main", (
+        Phase("after stage 1", STAGE1, 40),
+        Phase("at the switch", MAIN, 0),
+        Phase("after stage 1, then main", MAIN, 80))),
+)}
+"""All have the same number of steps. The configs give stage 1 half as many epochs as the main
+config, and so does the recipe that has both."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Errors of both branches on both bands after one phase of one run.
+
+    Attributes:
+        label: the phase's.
+        steps: optimizer steps since the start of the run.
+        loss: on the validation set at the end of the phase; None where nothing was trained.
+        errors: (branch, band) to word errors in each test sentence, shape (sentences,).
+    """
+
+    label: str
+    steps: int
+    loss: float | None
+    errors: dict[tuple[str, str], np.ndarray]
+
+
+def settings(config: str | DictConfig, epochs: int = 1) -> DictConfig:
+    """A config at the pace of the mini: what it says, and a common factor on time and rate.
+
+    Args:
+        config: a config's name or path, or a loaded config.
+        epochs: epochs of STEPS_PER_EPOCH steps.
+    """
+    own = configs.merge_over("pretrained", config)
+    return finetune.with_overrides(config, finetune.SHORT_RUN, {
+        "optim_conf.lr": RATE_FACTOR * own.optim_conf.lr,
+        "scheduler_conf.warmup_steps": max(1, round(own.scheduler_conf.warmup_steps
+                                                    / STEPS_FOR_ONE)),
+        "train_conf.max_epoch": epochs})
+
+
+def training_list(config: str | DictConfig, seed: int, replay: float = 0.0,
+                  steps: int = STEPS_PER_EPOCH) -> list[dict]:
+    """As many utterances as give the config `steps` batches an epoch.
+
+    FunASR's sampler closes a batch at `batch_size_sample_max` utterances, its first one earlier.
+    The seed draws the utterances; no sentence is there both as telephone speech and in wideband.
+
+    Raises:
+        BookError: the corpus has fewer utterances than that.
+    """
+    most = configs.merge_over("pretrained", config).dataset_conf.batch_size_sample_max
+    size = steps * most - 1
+    short = [item for item in corpus.load_set("adapt") if item["speech_length"] <= LONGEST_FRAMES]
+    if size > len(short):
+        raise BookError(f"{steps} steps of {most} utterances need {size} of up to "
+                        f"{LONGEST_FRAMES} frames, and there are {len(short)}: ask for fewer "
+                        "steps an epoch.")
+    chosen = random.Random(seed).sample(short, size)
+    wide = {item["key"] for item in chosen[:round(replay * size)]}
+    called = {item["key"]: item for item in telephone_set("adapt")}
+    return [item if item["key"] in wide else called[item["key"]] for item in chosen]
+
+
+def test_sets(limit: int = TEST_SENTENCES, name: str = "test") -> dict[str, list[dict]]:
+    """The same sentences as a call delivers them and in wideband."""
+    return {"telephone": telephone_set(name, limit), "wideband": corpus.load_set(name)[:limit]}
+
+
+def measure(built: mini.Built, tests: Mapping[str, Sequence[dict]],
+            branches: Sequence[str] = BRANCHES) -> dict[tuple[str, str], np.ndarray]:
+    """Word errors in each test sentence: (branch, band) to integers of shape (sentences,)."""
+    found = {}
+    for branch in branches:
+        for band, items in tests.items():
+            heard = evaluate.decode(built, items, branch)
+            found[branch, band], _ = evaluate.error_counts(
+                [one.reference for one in heard], [getattr(one, branch) for one in heard])
+    return found
+
+
+def run(recipe: Recipe, seed: int, tests: Mapping[str, Sequence[dict]],
+        progress: str | None = None) -> list[Measured]:
+    """Run a recipe once, from the pretrained mini, and measure after each phase.
+
+    Args:
+        recipe: what to do.
+        seed: draws the training utterances, and seeds dropout and dither.
+        tests: band to manifest lines, from `test_sets`.
+        progress: text of the progress bars; none is shown without it.
+
+    Raises:
+        BookError: a phase is not a whole number of epochs.
+    """
+    state, steps, measured = None, 0, []
+    valid = telephone_set("valid", VALID_SENTENCES)
+    for number, phase in enumerate(recipe.phases):
+        built = mini.build(settings(_config(phase), epochs=max(1, _epochs(phase))))
+        if state is not None:
+            built.model.load_state_dict(state)
+        loss = None
+        if phase.steps:
+            train = training_list(_config(phase), seed, phase.replay)
+            done = finetune.run(built, train, valid, f"recipe_{recipe.name}_{seed}_{number}",
+                                seed, progress)
+            loss = done.validations[-1].loss
+            if len(done.steps) != phase.steps:
+                raise BookError(f"{recipe.name}, phase {number + 1}: {len(done.steps)} steps were "
+                                f"done and {phase.steps} were asked for: lower batch_size_sample_"
+                                "max or raise batch_size, so that sentences fill the batches.")
+            steps += len(done.steps)
+        state = built.model.state_dict()
+        measured.append(Measured(phase.label, steps, loss, measure(built, tests)))
+    return measured
+
+
+def run_and_record(recipe: Recipe, seed: int, path: Path = FILE, limit: int = TEST_SENTENCES,
+                   progress: str | None = None) -> dict[str, Any] | None:
+    """Run a recipe once and add its row to the file; None if the file already has it.
+
+    Raises:
+        BookError: the file's rows were scored on other sentences.
+    """
+    words = [len(corpus.transcript(item).split()) for item in corpus.load_set("test")[:limit]]
+    with _locked(path):
+        content = read(path) if path.exists() else {"words": words, "rows": []}
+    if content["words"] != words:
+        raise BookError(f"{path.name} holds runs scored on {len(content['words'])} sentences, not "
+                        f"{limit}: use the same number, or remove the file.")
+    if any((row["recipe"], row["seed"]) == (recipe.name, seed) for row in content["rows"]):
+        return None
+    started = time.perf_counter()
+    measured = run(recipe, seed, test_sets(limit), progress)
+    row = {"recipe": recipe.name, "seed": seed, "phases": [
+               {**asdict(phase), "config": configs.path_of(phase.config).name,
+                "settings": paced_keys(phase), "total_steps": found.steps,
+                "validation_loss": found.loss,
+                "errors": {band: {branch: " ".join(map(str, found.errors[branch, band]))
+                                  for branch in BRANCHES} for band in BANDS}}
+               for phase, found in zip(recipe.phases, measured, strict=True)],
+           "seconds": round(time.perf_counter() - started),
+           "provenance": provenance(f"python -m helpers.recipes --record --only {recipe.name} "
+                                    f"--seed {seed}", seed=seed)}
+    with _locked(path):
+        rows = read(path)["rows"] if path.exists() else []
+        content = {"words": words, "rows": [*rows, row]}
+        write(content, path)
+    return row
+
+
+def paced_keys(phase: Phase) -> dict[str, Any]:
+    """What a recorded row says of a phase's config: the keys that decide how the mini learns."""
+    flat = configs.flatten(configs.merge_over("pretrained", settings(_config(phase),
+                                                                     _epochs(phase))))
+    return {key: flat.get(key) for key in DECISIVE}
+
+
+DECISIVE = (
+    "audio_encoder_conf.freeze", "audio_adaptor_conf.freeze", "frontend_conf.fs", "optim_conf.lr",
+    "optim_conf.weight_decay", "scheduler_conf.warmup_steps", "train_conf.max_epoch",
+    "dataset_conf.batch_size_sample_max", "dataset_conf.max_token_length")
+
+
+def read(path: Path = FILE) -> dict[str, Any]:
+    """The recorded file: `words` of each test sentence, and `rows`, one for each run.
+
+    Raises:
+        BookError: the file is missing or is not JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise BookError(f"There is no {path.name} in results/: make it with "
+                        "`python -m helpers.recipes --record`.") from None
+    except json.JSONDecodeError as error:
+        raise BookError(f"{path.name}, line {error.lineno}: not JSON. Restore the file, or remove "
+                        "it and record again.") from None
+
+
+def write(content: dict[str, Any], path: Path) -> None:
+    """Store the rows in the order of RECIPES and seeds; the file appears whole or not at all."""
+    order = list(RECIPES)
+    content["rows"].sort(key=lambda row: (order.index(row["recipe"]) if row["recipe"] in order
+                                          else len(order), row["recipe"], row["seed"]))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    words = json.dumps(content["words"])
+    partial.write_text(json.dumps({**content, "words": "WORDS"}, indent=1)
+                       .replace('"WORDS"', words) + "\n", encoding="utf-8")
+    partial.replace(path)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m helpers.recipes", description=__doc__)
+    parser.add_argument("--record", action="store_true", help="run, and write results/recipes.json")
+    parser.add_argument("--only", action="append", metavar="NAME", help="only this recipe")
+    parser.add_argument("--seed", action="append", type=int, metavar="S", help="only this seed")
+    parser.add_argument("--jobs", type=int, default=1, help="processes, one thread each")
+    options = parser.parse_args(arguments)
+    unknown = set(options.only or ()) - set(RECIPES)
+    if unknown:
+        print(f"There is no recipe {', '.join(sorted(unknown))}: choose from "
+              f"{', '.join(RECIPES)}.", file=sys.stderr)
+        return 2
+    wanted = [(name, seed) for name in options.only or RECIPES for seed in options.seed or SEEDS]
+    try:
+        if options.record:
+            _record_all(wanted, options.jobs)
+    except BookError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+def _record_all(wanted: Sequence[tuple[str, int]], jobs: int) -> None:
+    """Runs side by side; a second process is a fresh one, so that each has one thread."""
+    context = multiprocessing.get_context("spawn")
+    with (ProcessPoolExecutor(jobs, mp_context=context) as pool,
+          tqdm(total=len(wanted), desc="runs", disable=None) as bar):
+        for done in as_completed([pool.submit(_record_one, *one) for one in wanted]):
+            done.result()
+            bar.update()
+
+
+def _record_one(name: str, seed: int) -> None:
+    from helpers.notebook import setup
+
+    setup()
+    run_and_record(RECIPES[name], seed)
+
+
+def _config(phase: Phase) -> DictConfig:
+    """The config with the phase's overrides, still at its own pace."""
+    return finetune.with_overrides(configs.load(phase.config), phase.overrides)
+
+
+def _epochs(phase: Phase) -> int:
+    epochs, rest = divmod(phase.steps, STEPS_PER_EPOCH)
+    if rest:
+        raise BookError(f"{phase.label}: {phase.steps} steps are not whole epochs of "
+                        f"{STEPS_PER_EPOCH}: give a multiple.")
+    return epochs
+
+
+def _locked(path: Path) -> FileLock:
+    CACHE.mkdir(parents=True, exist_ok=True)
+    return FileLock(CACHE / f"{path.name}.lock")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
