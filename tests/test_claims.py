@@ -6,11 +6,11 @@ import re
 from collections import Counter
 
 import pytest
+from test_notebooks import typed_numbers
 
 from helpers import claims, document
 from helpers.errors import BookError
 from helpers.paths import ROOT
-from tests.test_notebooks import typed_numbers
 
 LEDGER = claims.load()
 ANCHOR = re.compile(r'id=\\?"claim-([\w-]+?)\\?"')
@@ -75,10 +75,14 @@ def test_an_unknown_claim_is_named() -> None:
 
 def test_stated_values_notice_a_wrong_file(monkeypatch) -> None:
     right = claims.stated_values("optim_conf.lr")
-    assert len(right) == 3 and all(right.values())
+    assert list(right.values()) == [True, True]
     monkeypatch.setattr(claims.configs, "values_set",
                         lambda: {"optim_conf.lr": {"pretrained": 1.0}})
-    assert not any(claims.stated_values("optim_conf.lr").values())
+    assert list(claims.stated_values("optim_conf.lr").values()) == [False, True]
+
+
+def test_stated_values_notice_that_the_repository_drifted() -> None:
+    assert list(claims.stated_values("frontend_conf.fs").values()) == [True, False]
 
 
 @pytest.mark.parametrize(("entry", "sentence"), [

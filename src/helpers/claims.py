@@ -105,19 +105,33 @@ def verdict_of(parts: Mapping[str, bool]) -> str:
 
 
 def stated_values(*keys: str) -> dict[str, bool]:
-    """The document's value of a key in each config, and whether the config file has it."""
-    files = configs.values_set()
+    """Whether the config files hold the values that the document states for these keys.
+
+    Two sources are asked: the three configs of this book, which were written from the document, and
+    the fine-tuning files that its own repository holds at the same commit.
+    """
+    sources = {"in this book's configs": (configs.values_set(), configs.CONFIG_NAMES),
+               "in the document's own repository": (document.public_values(), configs.FINE_TUNING)}
     parts = {}
     for key in keys:
-        stated = [statement for statement in document.statements() if statement.key == key]
-        if not stated:
+        stated = next((found for found in document.statements() if found.key == key), None)
+        if stated is None:
             raise BookError(f"The document states no values for {key}.")
-        wrong = {found.config for found in document.disagreements({key: files.get(key, {})})
-                 if found.key == key}
-        for config, value in stated[0].values.items():
-            if value != document.NOT_SAID:
-                parts[f"{key} in {config}: {_yaml(value)}"] = config not in wrong
+        for source, (values, among) in sources.items():
+            wrong = document.disagreements({key: values.get(key, {})}, among)
+            listed = ", ".join(_yaml(stated.values[name]) for name in among
+                               if stated.values[name] != document.NOT_SAID)
+            parts[f"{key} {source}: {listed}"] = key not in {found.key for found in wrong}
     return parts
+
+
+def stated_omitted(*keys: str) -> dict[str, bool]:
+    """Whether these keys are missing from the fine-tuning files, in both sources."""
+    sources = {"this book's fine-tuning configs": configs.values_set(),
+               "the files in the document's own repository": document.public_values()}
+    return {f"{source} leave them out": all(
+        values.get(key, {}).get(name, document.NOT_SET) in (document.NOT_SET, configs.NOT_SET)
+        for key in keys for name in configs.FINE_TUNING) for source, values in sources.items()}
 
 
 def settle(claim_id: str, parts: Mapping[str, bool]) -> None:
