@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
+import os
 import random
+import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from tqdm import tqdm
 
 from helpers import configs, corpus, evaluate, finetune, mini
 from helpers.errors import BookError
+from helpers.evaluate import ErrorRate
 from helpers.paths import CACHE, CONFIGS, RESULTS
 from helpers.provenance import provenance
 from helpers.telephone import telephone_set
@@ -103,6 +105,24 @@ RECIPES = {recipe.name: recipe for recipe in (
 )}
 """All have the same number of steps. The configs give stage 1 half as many epochs as the main
 config, and so does the recipe that has both."""
+
+
+Stage = tuple[str, str]
+"""A recipe's name and the label of one of its phases."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A difference of two error rates, as a share, with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+    @property
+    def direction(self) -> int:
+        """1 or -1 if the interval leaves zero out, else 0."""
+        return int(self.low > 0) - int(self.high < 0)
 
 
 @dataclass(frozen=True)
@@ -288,43 +308,140 @@ def write(content: dict[str, Any], path: Path) -> None:
     partial.replace(path)
 
 
+class Recorded:
+    """The recorded runs, read as error rates.
+
+    A stage is (recipe, label of a phase). Its errors are pooled over seeds; intervals come from
+    resampling the test sentences, all seeds of a sentence together, so they say what another set
+    of sentences would change. `by_seed` says what another seed changes.
+    """
+
+    def __init__(self, content: Mapping[str, Any]):
+        self.words = np.array(content["words"])
+        self.rows: list[dict[str, Any]] = content["rows"]
+        self._errors: dict[Stage, dict[int, dict[tuple[str, str], np.ndarray]]] = {}
+        self.total_steps: dict[Stage, int] = {}
+        for row in self.rows:
+            for phase in row["phases"]:
+                stage = (row["recipe"], phase["label"])
+                self.total_steps[stage] = phase["total_steps"]
+                self._errors.setdefault(stage, {})[row["seed"]] = {
+                    (branch, band): np.array(text.split(), dtype=int)
+                    for band, branches in phase["errors"].items()
+                    for branch, text in branches.items()}
+
+    @classmethod
+    def read(cls, path: Path = FILE) -> Recorded:
+        """From the recorded file."""
+        return cls(read(path))
+
+    @property
+    def stages(self) -> list[Stage]:
+        return list(self._errors)
+
+    def seeds(self, stage: Stage) -> list[int]:
+        return sorted(self._errors[stage])
+
+    def errors(self, stage: Stage, branch: str, band: str) -> np.ndarray:
+        """Word errors, shape (seeds, sentences)."""
+        return np.array([self._errors[stage][seed][branch, band] for seed in self.seeds(stage)])
+
+    def rate(self, stage: Stage, branch: str, band: str) -> ErrorRate:
+        """Error rate over all seeds, with its interval over sentences."""
+        errors = self.errors(stage, branch, band)
+        return evaluate.rate_of_counts(errors.sum(0), len(errors) * self.words)
+
+    def by_seed(self, stage: Stage, branch: str, band: str) -> list[float]:
+        """The error rate of each seed."""
+        return [float(row.sum() / self.words.sum()) for row in self.errors(stage, branch, band)]
+
+    def difference(self, stage: Stage, other: Stage, branch: str, band: str) -> Difference:
+        """How much higher the error rate of one stage is than another's, on the same sentences."""
+        return difference(self.errors(stage, branch, band), self.errors(other, branch, band),
+                          self.words)
+
+
+def difference(errors: np.ndarray, other: np.ndarray, words: np.ndarray, resamples: int = 2000,
+               seed: int = 0) -> Difference:
+    """Difference of two error rates, with a paired bootstrap interval over sentences.
+
+    Args:
+        errors, other: word errors, shape (seeds, sentences); the numbers of seeds may differ.
+        words: reference words of each sentence, shape (sentences,).
+    """
+    gap = errors.mean(0) - other.mean(0)
+    picks = np.random.default_rng(seed).integers(0, len(words), (resamples, len(words)))
+    low, high = np.quantile(gap[picks].sum(1) / words[picks].sum(1), [0.025, 0.975])
+    return Difference(float(gap.sum() / words.sum()), float(low), float(high))
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m helpers.recipes", description=__doc__)
     parser.add_argument("--record", action="store_true", help="run, and write results/recipes.json")
     parser.add_argument("--only", action="append", metavar="NAME", help="only this recipe")
     parser.add_argument("--seed", action="append", type=int, metavar="S", help="only this seed")
-    parser.add_argument("--jobs", type=int, default=1, help="processes, one thread each")
+    parser.add_argument("--jobs", type=int, default=1, help="runs side by side, one thread each")
+    parser.add_argument("--run-one", nargs=2, metavar=("NAME", "S"), help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     unknown = set(options.only or ()) - set(RECIPES)
     if unknown:
         print(f"There is no recipe {', '.join(sorted(unknown))}: choose from "
               f"{', '.join(RECIPES)}.", file=sys.stderr)
         return 2
-    wanted = [(name, seed) for name in options.only or RECIPES for seed in options.seed or SEEDS]
     try:
-        if options.record:
-            _record_all(wanted, options.jobs)
+        if options.run_one:
+            _run_one(options.run_one[0], int(options.run_one[1]))
+        elif options.record:
+            _record_all(wanted(options.only, options.seed), options.jobs)
+            print_table(Recorded.read())
+        else:
+            print_table(Recorded.read())
     except BookError as error:
         print(error, file=sys.stderr)
         return 2
     return 0
 
 
-def _record_all(wanted: Sequence[tuple[str, int]], jobs: int) -> None:
-    """Runs side by side; a second process is a fresh one, so that each has one thread."""
-    context = multiprocessing.get_context("spawn")
-    with (ProcessPoolExecutor(jobs, mp_context=context) as pool,
-          tqdm(total=len(wanted), desc="runs", disable=None) as bar):
-        for done in as_completed([pool.submit(_record_one, *one) for one in wanted]):
-            done.result()
-            bar.update()
+def wanted(names: Sequence[str] | None = None,
+           seeds: Sequence[int] | None = None) -> list[tuple[str, int]]:
+    """Recipes and seeds to run; what trains nothing needs one seed."""
+    return [(name, seed) for name in names or RECIPES
+            for seed in (seeds or SEEDS)[:None if RECIPES[name].steps else 1]]
 
 
-def _record_one(name: str, seed: int) -> None:
+def print_table(recorded: Recorded) -> None:
+    """The recorded error rates, in the terminal."""
+    from rich.console import Console
+    from rich.table import Table
+
+    columns = [(branch, band) for band in BANDS for branch in BRANCHES]
+    table = Table("recipe", "measured", "seeds",
+                  *(f"{band}, {branch.upper()}" for branch, band in columns))
+    for stage in recorded.stages:
+        table.add_row(*stage, str(len(recorded.seeds(stage))),
+                      *(str(recorded.rate(stage, *column)) for column in columns))
+    Console().print(table)
+
+
+def _run_one(name: str, seed: int) -> None:
     from helpers.notebook import setup
 
     setup()
     run_and_record(RECIPES[name], seed)
+
+
+def _record_all(wanted: Sequence[tuple[str, int]], jobs: int) -> None:
+    """Each run in a process of its own with one thread, `jobs` of them side by side."""
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "helpers.recipes", "--run-one"]
+    with (ThreadPoolExecutor(jobs) as pool,
+          tqdm(total=len(wanted), desc="runs", disable=None) as bar):
+        for done in as_completed([pool.submit(subprocess.run, [*command, name, str(seed)],
+                                              env=environment, check=False, text=True,
+                                              capture_output=True) for name, seed in wanted]):
+            if done.result().returncode:
+                raise BookError((done.result().stderr.strip().splitlines() or ["a run failed"])[-1])
+            bar.update()
 
 
 def _config(phase: Phase) -> DictConfig:
