@@ -206,8 +206,13 @@ def launch_alone(config: str | Path) -> Attempt:
 
 
 def launch_merged(config: str | Path) -> Attempt:
-    """Launch a config laid over the pretrained model's own, from an empty folder."""
-    return launch(config, MERGED)
+    """Launch a config laid over the pretrained model's own, from an empty folder.
+
+    The keys that stand in the way of a merge are removed where the config has them.
+    """
+    plain = configs.load(config)
+    return launch(config, tuple(override for override in MERGED if override[0] != "~"
+                                or OmegaConf.select(plain, override[1:]) is not None))
 
 
 def speech_tokens(config: str | Path, low_frame_rate: bool, seconds: float) -> tuple[int, int]:
