@@ -1,13 +1,14 @@
-"""A plain telephone line: 8 kHz, band-passed, G.711 mu-law.
+"""From a wideband clip to what a recogniser receives from a call.
 
-Each stage is a pure function of (samples, rate). The line's band is the classic 300-3400 Hz; the
-codec is ITU-T G.711 mu-law, through the well-tested implementation in libsndfile.
+Each stage is a pure function of (samples, rate, seed). `telephone` is the plain line that the
+book's telephone sets go through: 8 kHz, 300-3400 Hz (ITU-T G.712), G.711 mu-law. A `Channel` adds
+what real calls add: level, noise, other codecs, lost packets.
 """
 
 from __future__ import annotations
 
-import io
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,8 @@ import soundfile
 import soxr
 from scipy import signal
 
-from helpers import corpus
+from helpers import corpus, line_noise, packet_loss, speech_codecs
+from helpers.call_audio import checked
 from helpers.errors import BookError
 from helpers.paths import CACHE
 
@@ -25,22 +27,18 @@ LINE_BAND_HZ = (300.0, 3400.0)
 
 def to_8khz(samples: np.ndarray, rate: int) -> np.ndarray:
     """Resample to 8 kHz with an anti-alias filter (soxr, high quality)."""
-    return soxr.resample(_checked(samples), rate, TELEPHONE_RATE, quality="HQ")
+    return soxr.resample(checked(samples), rate, TELEPHONE_RATE, quality="HQ")
 
 
 def line_band(samples: np.ndarray, rate: int = TELEPHONE_RATE) -> np.ndarray:
     """Keep 300 to 3400 Hz: a sixth-order Butterworth band-pass, run forwards only."""
     sections = signal.butter(6, LINE_BAND_HZ, "bandpass", fs=rate, output="sos")
-    return signal.sosfilt(sections, _checked(samples)).astype(np.float32)
+    return signal.sosfilt(sections, checked(samples)).astype(np.float32)
 
 
 def mu_law(samples: np.ndarray, rate: int = TELEPHONE_RATE) -> np.ndarray:
     """Encode and decode with G.711 mu-law: 8 bits a sample."""
-    buffer = io.BytesIO()
-    soundfile.write(buffer, _checked(samples), rate, format="WAV", subtype="ULAW")
-    buffer.seek(0)
-    decoded, _ = soundfile.read(buffer, dtype="float32")
-    return decoded
+    return speech_codecs.transcode(samples, "mu-law", rate)
 
 
 def telephone(samples: np.ndarray, rate: int) -> np.ndarray:
@@ -56,10 +54,67 @@ def telephone(samples: np.ndarray, rate: int) -> np.ndarray:
     Raises:
         BookError: not mono, empty, not finite, or sampled below 8 kHz.
     """
-    if rate < TELEPHONE_RATE:
-        raise BookError(f"Audio at {rate} Hz is below the telephone's 8000 Hz: "
-                        "give a recording at 8000 Hz or more.")
+    _check_rate(rate)
     return mu_law(line_band(to_8khz(samples, rate)))
+
+
+@dataclass(frozen=True)
+class Channel:
+    """What a call does to speech, in the order in which it does it.
+
+    Attributes:
+        codec: one of `speech_codecs.CODECS`, or None for none.
+        band: keep 300 to 3400 Hz, as handset and line do.
+        level_dbov: level of the active speech below full scale, or None to leave it; above about
+            -10 peaks are clipped.
+        snr_db: noise on the line, in dB below the active speech, or None for none.
+        comfort: replace pauses by comfort noise.
+        loss: share of 20 ms packets lost.
+        burst: mean length of a run of lost packets.
+        concealment: what is played for a lost packet, "silence" or "repeat".
+    """
+
+    codec: str | None = "mu-law"
+    band: bool = True
+    level_dbov: float | None = None
+    snr_db: float | None = None
+    comfort: bool = False
+    loss: float = 0.0
+    burst: float = 1.0
+    concealment: packet_loss.Concealment = "silence"
+
+
+def call(samples: np.ndarray, rate: int, channel: Channel, seed: int = 0) -> np.ndarray:
+    """Send a clip through a channel.
+
+    Args:
+        samples: one channel, float in [-1, 1], shape (samples,).
+        rate: samples a second, 8000 or more.
+        channel: what the call does.
+        seed: seed of noise and losses.
+
+    Returns:
+        float32 samples at 8 kHz.
+
+    Raises:
+        BookError: audio that is none, a rate below 8000 Hz, or a channel that cannot be.
+    """
+    _check_rate(rate)
+    speech = to_8khz(samples, rate)
+    if channel.band:
+        speech = line_band(speech)
+    if channel.level_dbov is not None:
+        speech = line_noise.set_level(speech, channel.level_dbov)
+    if channel.snr_db is not None:
+        speech = line_noise.line_noise(speech, TELEPHONE_RATE, channel.snr_db, seed)
+    if channel.codec is not None:
+        speech = speech_codecs.transcode(speech, channel.codec)
+    if channel.loss:
+        speech = packet_loss.drop_packets(speech, TELEPHONE_RATE, channel.loss, channel.burst,
+                                          seed, channel.concealment)
+    if channel.comfort:
+        speech = line_noise.comfort_noise(speech, TELEPHONE_RATE, seed=seed)
+    return speech
 
 
 def telephone_set(name: str, limit: int | None = None) -> list[dict]:
@@ -85,13 +140,7 @@ def _through_telephone(item: dict, folder: Path) -> Path:
     return target
 
 
-def _checked(samples: np.ndarray) -> np.ndarray:
-    samples = np.asarray(samples, dtype=np.float32)
-    if samples.ndim != 1:
-        raise BookError(f"The audio has shape {samples.shape}: give one channel, and keep the "
-                        "two legs of a call apart.")
-    if samples.size == 0:
-        raise BookError("The audio is empty: give at least one sample.")
-    if not np.isfinite(samples).all():
-        raise BookError("The audio holds NaN or infinity: check how it was decoded.")
-    return samples
+def _check_rate(rate: int) -> None:
+    if rate < TELEPHONE_RATE:
+        raise BookError(f"Audio at {rate} Hz is below the telephone's 8000 Hz: "
+                        "give a recording at 8000 Hz or more.")
