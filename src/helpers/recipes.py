@@ -15,23 +15,29 @@ import argparse
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import yaml
 from filelock import FileLock
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
 from omegaconf import DictConfig
 from tqdm import tqdm
 
-from helpers import configs, corpus, evaluate, finetune, mini
+from helpers import anatomy, configs, corpus, evaluate, finetune, mini
+from helpers.config_table import shown
 from helpers.errors import BookError
 from helpers.evaluate import ErrorRate
+from helpers.figures import MARKERS
 from helpers.paths import CACHE, CONFIGS, RESULTS
 from helpers.provenance import provenance
 from helpers.telephone import telephone_set
@@ -102,6 +108,10 @@ RECIPES = {recipe.name: recipe for recipe in (
         Phase("after stage 1", STAGE1, 40),
         Phase("at the switch", MAIN, 0),
         Phase("after stage 1, then main", MAIN, 80))),
+    Recipe("recommended", "recommended", (
+        Phase("after the recommended config", RECOMMENDED, 120, replay=1 / 3),)),
+    Recipe("recommended_without_replay", "recommended, without replay", (
+        Phase("after the recommended config alone", RECOMMENDED, 120),)),
 )}
 """All have the same number of steps. The configs give stage 1 half as many epochs as the main
 config, and so does the recipe that has both."""
@@ -249,14 +259,7 @@ def run_and_record(recipe: Recipe, seed: int, path: Path = FILE, limit: int = TE
         return None
     started = time.perf_counter()
     measured = run(recipe, seed, test_sets(limit), progress)
-    row = {"recipe": recipe.name, "seed": seed, "phases": [
-               {**asdict(phase), "config": configs.path_of(phase.config).name,
-                "settings": paced_keys(phase), "total_steps": found.steps,
-                "validation_loss": found.loss,
-                "errors": {band: {branch: " ".join(map(str, found.errors[branch, band]))
-                                  for branch in BRANCHES} for band in BANDS}}
-               for phase, found in zip(recipe.phases, measured, strict=True)],
-           "seconds": round(time.perf_counter() - started),
+    row = {**as_row(recipe, seed, measured), "seconds": round(time.perf_counter() - started),
            "provenance": provenance(f"python -m helpers.recipes --record --only {recipe.name} "
                                     f"--seed {seed}", seed=seed)}
     with _locked(path):
@@ -264,6 +267,18 @@ def run_and_record(recipe: Recipe, seed: int, path: Path = FILE, limit: int = TE
         content = {"words": words, "rows": [*rows, row]}
         write(content, path)
     return row
+
+
+def as_row(recipe: Recipe, seed: int, measured: Sequence[Measured]) -> dict[str, Any]:
+    """A run as it is recorded, without where it comes from."""
+    return {"recipe": recipe.name, "seed": seed, "phases": [
+        {**asdict(phase), "replay": round(phase.replay, 3),
+         "config": configs.path_of(phase.config).name,
+         "settings": paced_keys(phase), "total_steps": found.steps, "validation_loss": found.loss,
+         "errors": {band: {branch: " ".join(map(str, found.errors[branch, band]))
+                           for branch in BRANCHES if (branch, band) in found.errors}
+                    for band in BANDS}}
+        for phase, found in zip(recipe.phases, measured, strict=True)]}
 
 
 def paced_keys(phase: Phase) -> dict[str, Any]:
@@ -274,9 +289,9 @@ def paced_keys(phase: Phase) -> dict[str, Any]:
 
 
 DECISIVE = (
-    "audio_encoder_conf.freeze", "audio_adaptor_conf.freeze", "frontend_conf.fs", "optim_conf.lr",
-    "optim_conf.weight_decay", "scheduler_conf.warmup_steps", "train_conf.max_epoch",
-    "dataset_conf.batch_size_sample_max", "dataset_conf.max_token_length")
+    "audio_encoder_conf.freeze", "audio_adaptor_conf.freeze", "freeze_param", "frontend_conf.fs",
+    "optim_conf.lr", "optim_conf.weight_decay", "scheduler_conf.warmup_steps",
+    "train_conf.max_epoch", "dataset_conf.batch_size_sample_max", "dataset_conf.max_token_length")
 
 
 def read(path: Path = FILE) -> dict[str, Any]:
@@ -306,6 +321,46 @@ def write(content: dict[str, Any], path: Path) -> None:
     partial.write_text(json.dumps({**content, "words": "WORDS"}, indent=1)
                        .replace('"WORDS"', words) + "\n", encoding="utf-8")
     partial.replace(path)
+
+
+def in_memory(recipes: Sequence[Recipe], limit: int, seed: int = 0,
+              progress: bool = False) -> Recorded:
+    """Run recipes here and now, one seed each, and give what a recording would."""
+    tests = test_sets(limit)
+    words = [len(corpus.transcript(item).split()) for item in tests["telephone"]]
+    rows = [as_row(recipe, seed, run(recipe, seed, tests, recipe.title if progress else None))
+            for recipe in recipes]
+    return Recorded({"words": words, "rows": rows})
+
+
+def shortened(name: str, steps: int) -> Recipe:
+    """A recorded recipe with every training phase cut to `steps` steps."""
+    recipe = RECIPES[name]
+    return replace(recipe, phases=tuple(
+        replace(phase, steps=min(phase.steps, steps)) for phase in recipe.phases))
+
+
+def contradictions(recorded: Recorded, live: Recorded,
+                   pairs: Sequence[tuple[Stage, Stage]]) -> list[str]:
+    """Where a live run is clearly on the other side of what was recorded.
+
+    Args:
+        pairs: the stages to compare. A pair counts, branch by branch and band by band, where the
+            recorded interval of its difference leaves zero out.
+
+    Returns:
+        One line for each difference whose live interval leaves zero out on the other side.
+    """
+    found = []
+    for stage, other in pairs:
+        for branch in BRANCHES:
+            for band in BANDS:
+                then = recorded.difference(stage, other, branch, band)
+                now = live.difference(stage, other, branch, band)
+                if then.direction * now.direction < 0:
+                    found.append(f"{stage[1]} against {other[1]}, {branch}, {band}: "
+                                 f"{then.value:+.1%} recorded, {now.value:+.1%} live")
+    return found
 
 
 class Recorded:
@@ -373,6 +428,180 @@ def difference(errors: np.ndarray, other: np.ndarray, words: np.ndarray, resampl
     picks = np.random.default_rng(seed).integers(0, len(words), (resamples, len(words)))
     low, high = np.quantile(gap[picks].sum(1) / words[picks].sum(1), [0.025, 0.975])
     return Difference(float(gap.sum() / words.sum()), float(low), float(high))
+
+
+@dataclass(frozen=True)
+class Departure:
+    """A key of the recommended config that differs from a source config, and why.
+
+    Attributes:
+        key: dotted key; several, separated by commas, where they are left out together.
+        value: what the recommended config says, or `configs.NOT_SET` where it leaves the key out.
+        chapter: the chapter with the evidence.
+        why: a few words.
+    """
+
+    key: str
+    value: Any
+    chapter: str
+    why: str
+
+
+def departures(path: str | Path = RECOMMENDED) -> list[Departure]:
+    """Every departure that a config explains: `[chapter] why` in the comment on the key's line,
+    or a line `# - KEY: [chapter] why` for what it leaves out."""
+    text = Path(path).read_text(encoding="utf-8")
+    values, found = configs.flatten(path), []
+    lines = text.splitlines()
+    for key, line in _lines_of_keys(yaml.compose(text, Loader=yaml.SafeLoader)):
+        comment = re.search(r"#\s*\[(\w+)\]\s*(.+)$", lines[line])
+        if comment:
+            found.append(Departure(key, values[key], *comment.groups()))
+    found += [Departure(key, configs.NOT_SET, chapter, why) for key, chapter, why in
+              re.findall(r"(?m)^# - (.+?): \[(\w+)\] (.+)$", text)]
+    return found
+
+
+def unexplained(path: str | Path = RECOMMENDED) -> list[str]:
+    """Keys whose merged value differs from a merged source config, without a word on why."""
+    mine = configs.flatten(configs.merge_over("pretrained", path))
+    told = {key for departure in departures(path) for key in departure.key.split(", ")}
+    found = {}
+    for name in configs.FINE_TUNING:
+        theirs = configs.flatten(configs.merge_over("pretrained", name))
+        for key in [*theirs, *mine]:
+            same = key in theirs and key in mine and configs.same_value(theirs[key], mine[key])
+            if not same and not any(key == one or key.startswith(f"{one}.") for one in told):
+                found[key] = None
+    return list(found)
+
+
+def _lines_of_keys(node: yaml.MappingNode, prefix: str = "") -> Iterator[tuple[str, int]]:
+    for name, value in node.value:
+        key = f"{prefix}{name.value}"
+        if isinstance(value, yaml.MappingNode):
+            yield from _lines_of_keys(value, f"{key}.")
+        else:
+            yield key, name.start_mark.line
+
+
+@dataclass(frozen=True)
+class Impact:
+    """What a run under one config does, for the document's impact summary.
+
+    Attributes:
+        may: components with a parameter that may learn.
+        learns: components that get a gradient.
+        passes: how many times a run reads a single `.jsonl`, over all its epochs.
+        deepspeed: whether FunASR's launcher would use DeepSpeed.
+    """
+
+    may: frozenset[str]
+    learns: frozenset[str]
+    passes: int
+    deepspeed: bool
+
+    def of(self, component: str) -> str:
+        """What happens to a component."""
+        if component in self.learns:
+            return "learns"
+        return "may learn, no gradient" if component in self.may else "frozen"
+
+
+def impact(name: str, built: mini.Built, items: Sequence[dict]) -> Impact:
+    """Look at one of the three configs, through the mini and FunASR's launcher.
+
+    Args:
+        built: the mini under that config.
+        items: manifest lines of one training batch.
+    """
+    from funasr.bin.train_ds import _resolve_distributed_config
+
+    merged = configs.resolve(configs.merge_over("pretrained", name))
+    _, _, deepspeed, _, _ = _resolve_distributed_config(merged, world_size=2)
+    return Impact(
+        frozenset(map(anatomy.component_of, anatomy.flagged(built.model))),
+        frozenset(map(anatomy.component_of, anatomy.reached(built, items).names)),
+        merged["train_conf"]["max_epoch"] * merged["dataset_conf"]["data_split_num"],
+        bool(deepspeed))
+
+
+IMPACT_TABLE = (
+    ("Encoder trainable", "frozen", "active", "audio_encoder",
+     ("impact-encoder-pretrained", "impact-encoder-fine-tuning")),
+    ("CTC decoder trainable", "active", "varies", "ctc_decoder",
+     ("impact-ctc-pretrained", "impact-ctc-fine-tuning")),
+    ("Learning rate", "5e-6", "50-200x higher", "optim_conf.lr",
+     ("impact-pretrained-lr", "lr-impact-50-to-200")),
+    ("Epochs", "2", "10-20", "train_conf.max_epoch", ("impact-epochs",)),
+    ("Gradient accumulation", "1", "1", "train_conf.accum_grad", ("impact-gradient-accumulation",)),
+    ("Weight decay", "0", "0.01", "optim_conf.weight_decay", ("decay-impact",)),
+    ("DeepSpeed", "enabled", "disabled", "train_conf.use_deepspeed", ("impact-deepspeed",)),
+    ("Batch size", "6000 tokens", "6000 tokens", "dataset_conf.batch_size",
+     ("impact-batch-size",)),
+    ("Max sequence length", "3500", "1024 (memory)", "dataset_conf.max_token_length",
+     ("impact-max-length",)),
+)
+"""The document's closing table: aspect, its two cells, component or key, claims of the ledger."""
+
+
+def impact_rows(found: Mapping[str, Impact]) -> list[list[str]]:
+    """The document's table beside what is so: aspect, then each stated cell and what was found.
+
+    Args:
+        found: config name to `impact`.
+    """
+    merged = {name: configs.flatten(configs.merge_over("pretrained", name)) for name in found}
+    pretrained, *tuned = found
+    rows = []
+    for aspect, before, after, subject, _ in IMPACT_TABLE:
+        cells = {name: _impact_cell(subject, merged[name], merged[pretrained], found[name])
+                 for name in found}
+        rows.append([aspect, before, cells[pretrained], after,
+                     "; ".join(dict.fromkeys(cells[name] for name in tuned))])
+    return rows
+
+
+def _impact_cell(subject: str, config: Mapping[str, Any], base: Mapping[str, Any],
+                 found: Impact) -> str:
+    if subject in mini.COMPONENTS:
+        return found.of(subject)
+    value = shown(config[subject])
+    if subject == "optim_conf.lr" and config is not base:
+        return f"{value}, {config[subject] / base[subject]:.0f}x"
+    if subject == "train_conf.max_epoch":
+        return f"{value}, {found.passes:,} passes"
+    if subject == "train_conf.use_deepspeed":
+        return "enabled" if found.deepspeed else "disabled"
+    return value
+
+
+def plane(recorded: Recorded, paths: Mapping[str, Sequence[Stage]], limit: float = 100) -> Figure:
+    """Telephone against wideband error rate, a panel for each branch, a path for each recipe.
+
+    Args:
+        paths: a recipe's title to the stages that it passes, in order.
+        limit: upper end of both axes, in percent.
+    """
+    figure, panels = plt.subplots(1, len(BRANCHES), figsize=(8.6, 4.7), sharex=True, sharey=True)
+    for axes, branch in zip(panels, BRANCHES, strict=True):
+        axes.axline((0, 0), slope=1, color="0.6", linewidth=0.8, linestyle=":")
+        for number, (title, stages) in enumerate(paths.items()):
+            rates = [[recorded.rate(stage, branch, band) for band in BANDS] for stage in stages]
+            places = 100 * np.array([[rate.rate for rate in row] for row in rates])
+            axes.plot(*places.T, color=f"C{number}", linewidth=1.2, alpha=0.7)
+            spread = 100 * np.array([[(rate.rate - rate.low, rate.high - rate.rate)
+                                      for rate in row] for row in rates])
+            axes.errorbar(*places.T, xerr=spread[:, 0].T, yerr=spread[:, 1].T, fmt="none",
+                          color=f"C{number}", linewidth=0.9, alpha=0.8)
+            axes.plot(*places[:-1].T, MARKERS[number], color=f"C{number}", fillstyle="none")
+            axes.plot(*places[-1], MARKERS[number], color=f"C{number}", label=title, markersize=8)
+        axes.set(title=f"{branch.upper()} branch", xlabel="telephone word error rate (%)",
+                 xlim=(0, limit), ylim=(0, limit), aspect="equal")
+    panels[0].set(ylabel="wideband word error rate (%)")
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=2)
+    return figure
 
 
 def main(arguments: list[str] | None = None) -> int:
