@@ -8,6 +8,7 @@ what real calls add: level, noise, other codecs, lost packets.
 from __future__ import annotations
 
 import os
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -123,21 +124,33 @@ def telephone_set(name: str, limit: int | None = None) -> list[dict]:
     The files are made once and kept in the cache. `speech_length` stays in 10 ms frames, which
     do not depend on the sampling rate.
     """
+    return call_set(name, Channel(), limit)
+
+
+def call_set(name: str, channel: Channel, limit: int | None = None, seed: int = 0) -> list[dict]:
+    """A committed set through a channel; as `telephone_set`. Each clip has noise of its own."""
     folder = CACHE / "telephone" / name
+    if channel != Channel() or seed:
+        folder = CACHE / "calls" / name / f"{_digest(channel)}_{seed}"
     folder.mkdir(parents=True, exist_ok=True)
     items = corpus.load_set(name)[:limit]
-    return [corpus.with_audio(item, _through_telephone(item, folder)) for item in items]
+    return [corpus.with_audio(item, _through(channel, item, folder, seed)) for item in items]
 
 
-def _through_telephone(item: dict, folder: Path) -> Path:
+def _through(channel: Channel, item: dict, folder: Path, seed: int) -> Path:
     target = folder / f"{item['key']}.wav"
     if not target.exists():
         samples, rate = soundfile.read(corpus.audio_path(item), dtype="float32")
         partial = target.with_suffix(f".{os.getpid()}")  # others may be making it too
-        soundfile.write(partial, telephone(samples, rate), TELEPHONE_RATE, format="WAV",
-                        subtype="PCM_16")
+        own_seed = zlib.crc32(f"{seed} {item['key']}".encode())
+        soundfile.write(partial, call(samples, rate, channel, own_seed), TELEPHONE_RATE,
+                        format="WAV", subtype="PCM_16")
         partial.replace(target)
     return target
+
+
+def _digest(channel: Channel) -> str:
+    return f"{zlib.crc32(repr(channel).encode()):08x}"
 
 
 def _check_rate(rate: int) -> None:
