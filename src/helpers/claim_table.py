@@ -46,7 +46,7 @@ def claim_table(claims: Iterable[Claim], table_id: str = "claim-table") -> str:
     style = (ASSETS / "claim_table.css").read_text(encoding="utf-8")
     script = (ASSETS / "claim_table.js").read_text(encoding="utf-8")
     return f"""<style>{style}</style>
-<div class="claim-table tex2jax_ignore" id="{escape(table_id)}">
+<div class="claim-table tex2jax_ignore" data-filter-table id="{escape(table_id)}">
 {_controls()}
 <p class="cl-count" role="status" aria-live="polite">{len(rows)} claims</p>
 <table><caption>Every statement of the source document, in our words.</caption>

@@ -18,9 +18,9 @@ from helpers import call_audio, call_cost, corpus, line_noise
 from helpers.errors import BookError
 from helpers.paths import ROOT
 
-AUDIO = ROOT / "book" / "_assets" / "audio"
-PLACES = ("../_static/audio", "../book/_assets/audio")
-"""Where the clips are for a built page, and for a notebook that is run."""
+AUDIO = ROOT / "book" / "audio"
+PLACE = "../book/audio"
+"""Where a notebook finds the clips, and a built page too: the build copies the folder."""
 
 LOUDNESS_DBOV = -26.0
 """Level of the active speech of every clip, in dB below full scale."""
@@ -65,9 +65,8 @@ def players(heard: Mapping[str, str], reference: str) -> str:
     for stage, text in heard.items():
         if not (AUDIO / f"{slug(stage)}.ogg").is_file():
             raise BookError(f"There is no clip of {stage!r}: run `python -m helpers.players`.")
-        sources = "".join(f'<source src="{place}/{slug(stage)}.{suffix}" type="audio/{kind}">'
-                          for place in PLACES
-                          for suffix, kind in (("ogg", 'ogg; codecs=opus'), ("mp3", "mpeg")))
+        sources = "".join(f'<source src="{PLACE}/{slug(stage)}.{suffix}" type="audio/{kind}">'
+                          for suffix, kind in (("ogg", "ogg; codecs=opus"), ("mp3", "mpeg")))
         rows.append(f'<li><span class="player-name">{escape(stage)}</span>'
                     f'<audio controls preload="none" aria-label="The clip, {escape(stage)}">'
                     f"{sources}</audio><span>{marked(reference, text)}</span></li>")
