@@ -55,20 +55,16 @@ def clip_panels(panels: Sequence[tuple[str, np.ndarray, Bank]]) -> Figure:
     return figure
 
 
-def levels(curves: Mapping[str, np.ndarray], bank: Bank, floor: float | None = None) -> Figure:
+def levels(curves: Mapping[str, np.ndarray], bank: Bank) -> Figure:
     """Mean level of each bin, over its frequency.
 
     Args:
         curves: label to mean features, shape (bins,), natural logarithms of power.
         bank: whose bins they are.
-        floor: the lowest value that a feature can have, drawn as a line.
     """
     figure, axes = plt.subplots(figsize=(7.2, 3.6))
     for (label, curve), line in zip(curves.items(), LINES, strict=False):
         axes.plot(bank.centres, DECIBELS * curve, line, label=label)
-    if floor is not None:
-        axes.axhline(DECIBELS * floor, color="C6", linewidth=1, linestyle=(0, (1, 2)))
-        axes.text(150, DECIBELS * floor + 1.5, "Kaldi's floor", color="C6")
     _mark_4khz(axes)
     axes.set(xlabel="centre of the bin (Hz)", ylabel="mean level (dB)", xlim=(0, 8000))
     figure.legend(loc="outside upper center", ncols=2)
