@@ -158,6 +158,12 @@ def final_loss(row: dict[str, Any]) -> float:
     return row["validation"][-1]["loss"]
 
 
+def generalisation_gap(row: dict[str, Any]) -> float:
+    """Validation loss at the end of a recorded run minus its training loss in the last epoch."""
+    batches = row["steps"] // len(row["validation"])
+    return final_loss(row) - float(np.mean(row["losses"][-batches:]))
+
+
 def error_rate(rows: Sequence[dict[str, Any]]) -> ErrorRate:
     """Word error rate of the CTC branch over all seeds, sentences resampled with 95 % interval."""
     errors = np.mean([row["errors"] for row in rows], axis=0)
