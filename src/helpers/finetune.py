@@ -97,7 +97,7 @@ def with_overrides(config: configs.ConfigLike, *overrides: dict[str, Any]) -> Di
 
 
 def run(built: Built, train: Sequence[dict], valid: Sequence[dict], name: str, seed: int = 0,
-        progress: str | None = None) -> Run:
+        progress: str | None = None, keep_folder: bool = False) -> Run:
     """Fine-tune a model in place, as its config says, with FunASR's own trainer.
 
     Args:
@@ -107,6 +107,8 @@ def run(built: Built, train: Sequence[dict], valid: Sequence[dict], name: str, s
         name: name of the run's folder in the cache; an earlier run of that name is removed.
         seed: seed of everything random, set as FunASR sets it before it builds the model.
         progress: text of a progress bar; none is shown without it.
+        keep_folder: leave what an earlier run of that name wrote, so that FunASR resumes it if
+            `train_conf.resume` is true, as it is where a config does not set it.
 
     Raises:
         BookError: DeepSpeed is asked for, a set is empty or none of it passes the filters of
@@ -119,7 +121,7 @@ def run(built: Built, train: Sequence[dict], valid: Sequence[dict], name: str, s
     from funasr.train_utils.set_all_random_seed import set_all_random_seed
 
     started = time.perf_counter()
-    folder = _empty_folder(name)
+    folder = CACHE / "finetune" / name if keep_folder else _empty_folder(name)
     kwargs = built.kwargs | {
         "train_data_set_list": str(corpus.write_manifest(_some(train, "train"),
                                                          folder / "train.jsonl")),
