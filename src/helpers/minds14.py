@@ -1,8 +1,7 @@
 """MInDS-14: real 8 kHz telephone banking calls in 14 languages, as manifests of this book.
 
 Gerz et al. 2021, "Multilingual and Cross-Lingual Intent Detection from Spoken Data"; on the Hugging
-Face hub as PolyAI/minds14, CC-BY-4.0. Needs the package `datasets`, which the book's own tests
-install and its chapters do not need.
+Face hub as PolyAI/minds14, CC-BY-4.0.
 """
 
 from __future__ import annotations
