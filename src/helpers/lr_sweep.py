@@ -171,9 +171,9 @@ def error_rate(rows: Sequence[dict[str, Any]]) -> ErrorRate:
 
 
 def missing(path: Path = FILE) -> Iterator[tuple[Trial, int]]:
-    """Trials and seeds that the record lacks: one seed of each, then small groups first."""
+    """Trials and seeds that the record lacks: seed after seed, the small sets first."""
     wanted = [(trial, seed) for seed in SEEDS for trial in trials()]
-    wanted.sort(key=lambda one: (one[1] > 0, one[0].group, one[1]))
+    wanted.sort(key=lambda one: (one[1], bool(one[1]) * -one[0].epochs))
     for trial, seed in wanted:
         rows = read(path) if path.exists() else []
         if not any((row["group"], row["label"], row["seed"])

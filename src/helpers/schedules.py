@@ -392,6 +392,7 @@ def _small_svg(found: Mapping[str, Seen]) -> str:
                       linestyle=STYLES[number], label=SHORT_NAMES.get(name, name))
         axes.set(xlabel="share of the run done (%)", ylabel="learning rate", yscale="log",
                  xlim=(0, 100), ylim=(3e-9, 2e-4))
+        axes.minorticks_off()
         axes.legend(ncols=3, loc="upper right")
         buffer = io.BytesIO()
         figure.savefig(buffer, format="svg", metadata={"Date": None})
