@@ -27,7 +27,7 @@ def lifetimes(diary: Diary, ranked: Mapping[str, float], steps: int):
         until = dead.get(name, steps + 0.8)
         style = ({"color": "C0"} if name in ranked
                  else {"facecolor": "none", "edgecolor": "C1", "hatch": "///"})
-        axes.barh(row, until - born[name], 0.62, left=born[name], **style)
+        axes.barh(row, max(until - born[name], 0.15), 0.62, left=born[name], **style)
         label = f"{ranked[name]:.3f}" if name in ranked else "not ranked"
         axes.text(steps + 1.1, row, label + (", deleted" if name in dead else ""), va="center")
     axes.set(yticks=range(len(names)), yticklabels=[name.removeprefix("model.pt.")

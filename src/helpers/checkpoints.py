@@ -7,6 +7,8 @@ Sizes at full size come from shapes and dtypes, and are compared with real files
 from __future__ import annotations
 
 import contextlib
+import importlib.metadata
+import re
 import sys
 import tempfile
 from collections.abc import Collection, Iterator, Sequence
@@ -95,9 +97,10 @@ class Size:
 def watched() -> Iterator[Diary]:
     """Note what every FunASR `Trainer` validates, saves, deletes and logs inside this block."""
     from funasr.train_utils.trainer_ds import Trainer
+    from funasr.utils import misc
 
     diary = Diary()
-    validate, save = Trainer.validate_epoch, Trainer.save_checkpoint
+    validate, save, remove = Trainer.validate_epoch, Trainer.save_checkpoint, misc.smart_remove
 
     def validate_epoch(self, *arguments, **keywords):
         before = dict(self.val_acc_step_or_epoch)
@@ -107,15 +110,22 @@ def watched() -> Iterator[Diary]:
                 diary.events.append(Event(self.batch_total, "validates", (name,), accuracy,
                                           self.val_loss_step_or_epoch.get(name)))
 
+    removed: list[str] = []
+
+    def smart_remove(path):
+        removed.append(Path(path).name)
+        remove(path)
+
     def save_checkpoint(self, *arguments, **keywords):
         before = _times(self.output_dir)
+        removed.clear()
         save(self, *arguments, **keywords)
         after = _times(self.output_dir)
-        written = tuple(sorted(name for name in after if after[name] != before.get(name)))
-        diary.events.append(Event(self.batch_total, "saves", written))
-        gone = tuple(sorted(before.keys() - after.keys()))
-        if gone:
-            diary.events.append(Event(self.batch_total, "deletes", gone))
+        written = {name for name in after if after[name] != before.get(name)}
+        written |= set(removed) - before.keys()
+        diary.events.append(Event(self.batch_total, "saves", tuple(sorted(written))))
+        if removed:
+            diary.events.append(Event(self.batch_total, "deletes", tuple(removed)))
 
     clip = torch.nn.utils.clip_grad_norm_
 
@@ -126,6 +136,7 @@ def watched() -> Iterator[Diary]:
 
     with (mock.patch.object(Trainer, "validate_epoch", validate_epoch),
           mock.patch("torch.nn.utils.clip_grad_norm_", clip_grad_norm),
+          mock.patch.object(misc, "smart_remove", smart_remove),
           mock.patch.object(Trainer, "save_checkpoint", save_checkpoint),
           mock.patch("logging.info", lambda text, *_: diary.lines.append(str(text)))):
         yield diary
@@ -384,6 +395,32 @@ def deepspeed_with_null_config(built: Built) -> str:
         except TypeError as error:
             return str(error)
     raise BookError("The trainer took a DeepSpeed config that is null.")
+
+
+def way_to_run(name: str, processes: int) -> str:
+    """How FunASR's training program would run a config: plain PyTorch, DDP, FSDP or DeepSpeed."""
+    from funasr.bin.train_ds import _resolve_distributed_config
+    from omegaconf import OmegaConf
+
+    plain = OmegaConf.to_container(configs.load(name), resolve=False)
+    ddp, fsdp, deepspeed, _, _ = _resolve_distributed_config(plain, processes)
+    return ("DeepSpeed" if deepspeed else "FSDP" if fsdp else "DDP" if ddp
+            else "plain PyTorch")
+
+
+def required_by_funasr() -> frozenset[str]:
+    """Names of the packages that the installed FunASR asks for, those of its extras included."""
+    return frozenset(re.match(r"[\w.-]+", line)[0].lower()
+                     for line in importlib.metadata.requires("funasr") or ())
+
+
+def average(folder: Path, number: int) -> Path | None:
+    """Let FunASR average the best checkpoints of a run; None if it found none to average."""
+    from funasr.train_utils.average_nbest_models import average_checkpoints
+
+    with funasr_silenced():
+        written = average_checkpoints(str(folder), number)
+    return Path(written) if written else None
 
 
 def _times(folder: str | Path) -> dict[str, int]:
