@@ -107,7 +107,7 @@ def shrinkage(config: configs.ConfigLike, updates: int, float32: bool = False) -
     factors = 1 - decay * rates_at(config, asked)
     if float32:
         factors = factors.astype(np.float32).astype(float)
-    return -math.expm1(_sum_over(asked, np.log(factors)))
+    return max(0.0, -math.expm1(_sum_over(asked, np.log(factors))))
 
 
 def _grid(updates: int) -> np.ndarray:
@@ -349,8 +349,8 @@ def sweep_figure(rates: Mapping[float, tuple[Sequence[float], ErrorRate]],
     return figure
 
 
-PASSES = {"one .jsonl, as the files are written": None,
-          "one pass an epoch (data_split_num: 1)": 1}
+PASSES = {"as written": None, "one an epoch": 1}
+"""What the explorer's second control offers: passes of a single `.jsonl` in an epoch."""
 
 
 def explorer():
