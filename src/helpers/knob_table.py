@@ -1,0 +1,170 @@
+"""The knob test as a table that filters itself without a kernel, and as a picture.
+
+The table is complete in the HTML; `assets/knob_table.js` shows the filter controls and hides rows,
+so with scripts off every key is still there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from html import escape
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from helpers.config_table import plain_table
+from helpers.errors import BookError
+from helpers.knobs import (
+    LIVE,
+    NEVER_READ,
+    NO_EFFECT,
+    OTHERWISE,
+    RAISES,
+    VERDICTS,
+    Knob,
+)
+
+ASSETS = Path(__file__).parent / "assets"
+GROUPS = ("model", "audio_encoder", "llm", "audio_adaptor", "ctc", "frontend", "specaug",
+          "train_conf", "optim and scheduler", "dataset", "tokenizer", "other")
+"""Parts of a config, in the order of its file."""
+_OF = {"ctc_decoder": "ctc", "detach_ctc_decoder": "ctc", "ctc_weight": "ctc",
+       "optim": GROUPS[8], "scheduler": GROUPS[8], "train": "train_conf"}
+_MARKS = {LIVE: ("s", "C0"), OTHERWISE: ("^", "C1"), RAISES: ("D", "C2"), NO_EFFECT: ("o", "C3"),
+          NEVER_READ: ("X", "C4")}
+_SHAPES = {LIVE: "\u25a0", OTHERWISE: "\u25b2", RAISES: "\u25c6", NO_EFFECT: "\u25cf",
+           NEVER_READ: "\u2716"}
+_PLACES = 2
+
+
+def group_of(key: str) -> str:
+    """The part of a config that a key belongs to, one of GROUPS."""
+    first = key.partition(".")[0].removesuffix("_conf")
+    name = _OF.get(first, first)
+    return name if name in GROUPS else GROUPS[-1]
+
+
+def tiles(knobs: Iterable[Knob]) -> Figure:
+    """One mark for each key, in a row for each part of the config, by result."""
+    from matplotlib import pyplot as plt
+
+    knobs = list(knobs)
+    figure, axes = plt.subplots(figsize=(7.2, 4.8), layout="constrained")
+    for verdict, (marker, colour) in _MARKS.items():
+        places = [(column, row) for row, group in enumerate(GROUPS)
+                  for column, knob in enumerate(_in_order(knobs, group))
+                  if knob.verdict == verdict]
+        if places:
+            axes.scatter(*zip(*places, strict=True), marker=marker, color=colour, s=90,
+                         label=f"{verdict} ({len(places)})")
+    axes.set(yticks=range(len(GROUPS)), yticklabels=GROUPS, xticks=[])
+    axes.invert_yaxis()
+    axes.grid(visible=False)
+    axes.spines[:].set_visible(False)
+    figure.legend(loc="outside upper left", ncols=2)
+    return figure
+
+
+def counts_table(knobs: Iterable[Knob]) -> str:
+    """HTML: the number of keys of each result, for each part of the config and in all."""
+    knobs = list(knobs)
+    rows = [[group, *_counted([knob for knob in knobs if group_of(knob.key) == group])]
+            for group in GROUPS]
+    return plain_table(["Part", *VERDICTS, "keys"], [*rows, ["All", *_counted(knobs)]])
+
+
+def filterable_table(knobs: Sequence[Knob], table_id: str = "knob-table") -> str:
+    """HTML of every key: what was tried, the result, what moved, where it is read."""
+    head = "".join(f'<th scope="col">{title}</th>' for title in
+                   ("Key and what was tried", "Result", "What moved", "Where read"))
+    style = (ASSETS / "knob_table.css").read_text(encoding="utf-8")
+    script = (ASSETS / "knob_table.js").read_text(encoding="utf-8")
+    return f"""<style>{style}</style>
+<div class="knob-table tex2jax_ignore" id="{escape(table_id)}">
+{_controls(knobs)}
+<p class="kn-count" role="status" aria-live="polite">{len(knobs)} keys</p>
+<div class="kn-scroll" role="region" aria-label="Every key and what turning it did" tabindex="0">
+<table><caption>Every key of the three configs, and what turning it did.</caption>
+<thead><tr>{head}</tr></thead><tbody>
+{"".join(map(_row, knobs))}</tbody></table></div></div>
+<script>{script.replace("TABLE_ID", escape(table_id))}</script>"""
+
+
+def _in_order(knobs: Sequence[Knob], group: str) -> list[Knob]:
+    order = list(_MARKS)
+    return sorted((knob for knob in knobs if group_of(knob.key) == group),
+                  key=lambda knob: order.index(knob.verdict))
+
+
+def _counted(knobs: Sequence[Knob]) -> list:
+    counts = Counter(knob.verdict for knob in knobs)
+    return [*(counts[verdict] or "" for verdict in VERDICTS), len(knobs)]
+
+
+def _controls(knobs: Sequence[Knob]) -> str:
+    verdicts = "".join(f"<option>{escape(verdict)}</option>" for verdict in VERDICTS)
+    groups = "".join(f"<option>{escape(group)}</option>" for group in GROUPS)
+    parts = sorted({part for knob in knobs for part in knob.moved})
+    moved = "".join(f"<option>{escape(part)}</option>" for part in parts)
+    return f"""<form class="kn-controls" hidden aria-label="Filter the keys">
+<label>Words or a key<input type="search" name="text" autocomplete="off" spellcheck="false"></label>
+<label>Result<select name="verdict"><option value="">any</option>{verdicts}</select></label>
+<label>Part<select name="group"><option value="">all</option>{groups}</select></label>
+<label>What moved<select name="moved"><option value="">anything</option>{moved}</select></label>
+<button type="reset">Show all</button>
+</form>"""
+
+
+def _row(knob: Knob) -> str:
+    text = " ".join([knob.key, *knob.tried, knob.verdict, knob.note, *knob.read_at]).lower()
+    tried = "".join(f"<small><code>{_breakable(one)}</code></small>" for one in knob.tried)
+    note = f"<small>{_breakable(knob.note)}</small>" if knob.note else ""
+    moved = ", ".join(knob.moved) or "nothing"
+    return (f'<tr id="knob-{escape(knob.key)}" data-verdict="{escape(knob.verdict)}" '
+            f'data-group="{escape(group_of(knob.key))}" data-moved="{escape("|".join(knob.moved))}"'
+            f' data-text="{escape(text)}">'
+            f'<th scope="row"><code>{_breakable(knob.key)}</code>{tried}</th>'
+            f'<td data-label="Result"><b class="kn-{VERDICTS.index(knob.verdict)}">'
+            f'<span aria-hidden="true">{_SHAPES[knob.verdict]}</span> {escape(knob.verdict)}</b>'
+            f'{note}</td><td data-label="Moved">{escape(moved)}'
+            f'<small>compared with {escape(knob.baseline)}</small></td>'
+            f'<td data-label="Read">{_places(knob)}</td></tr>\n')
+
+
+def _places(knob: Knob) -> str:
+    if knob.read_at:
+        shown, more = knob.read_at[:_PLACES], len(knob.read_at) - _PLACES
+        rest = f"<small>and {more} more</small>" if more > 0 else ""
+        return "".join(f"<small>{_breakable(place)}</small>" for place in shown) + rest
+    if knob.elsewhere:
+        return ("nowhere on this path<small>elsewhere: "
+                f"{_breakable(knob.elsewhere[0])}</small>")
+    return "nowhere in the library"
+
+
+def _breakable(text: str) -> str:
+    return re.sub(r"(?<=[._/=])(?=[\w{])", "<wbr>", escape(text))
+
+
+CAUSES = ("no module is built that would read it", "a function takes it and drops it",
+          "it vanishes among other keywords", "it is stored and not used",
+          "it is overwritten before it is used")
+"""Why a key changes nothing, in the order of what a reader can see in the code."""
+
+
+def cause_of(knob: Knob) -> str:
+    """Why turning this key changed nothing, one of CAUSES.
+
+    Raises:
+        BookError: the key did change something.
+    """
+    if knob.verdict not in (NEVER_READ, NO_EFFECT):
+        raise BookError(f"`{knob.key}` is {knob.verdict}: only a key that changes nothing has a "
+                        "cause for that.")
+    if group_of(knob.key) == "specaug":
+        return CAUSES[0]
+    if knob.verdict == NO_EFFECT:
+        return CAUSES[4] if "Overwritten" in knob.note else CAUSES[3]
+    return CAUSES[1] if "never" in knob.note and "parameter" in knob.note else CAUSES[2]
