@@ -576,11 +576,13 @@ def _impact_cell(subject: str, config: Mapping[str, Any], base: Mapping[str, Any
     return value
 
 
-def plane(recorded: Recorded, paths: Mapping[str, Sequence[Stage]], limit: float = 100) -> Figure:
+def plane(recorded: Recorded, paths: Mapping[str, Sequence[Stage]],
+          names: Mapping[Stage, str] | None = None, limit: float = 100) -> Figure:
     """Telephone against wideband error rate, a panel for each branch, a path for each recipe.
 
     Args:
         paths: a recipe's title to the stages that it passes, in order.
+        names: what to write beside a stage.
         limit: upper end of both axes, in percent.
     """
     figure, panels = plt.subplots(1, len(BRANCHES), figsize=(8.6, 4.7), sharex=True, sharey=True)
@@ -596,11 +598,14 @@ def plane(recorded: Recorded, paths: Mapping[str, Sequence[Stage]], limit: float
                           color=f"C{number}", linewidth=0.9, alpha=0.8)
             axes.plot(*places[:-1].T, MARKERS[number], color=f"C{number}", fillstyle="none")
             axes.plot(*places[-1], MARKERS[number], color=f"C{number}", label=title, markersize=8)
+            for stage, place in zip(stages, places, strict=True):
+                axes.annotate((names or {}).get(stage, ""), place, xytext=(6, 6),
+                              textcoords="offset points", fontsize="small")
         axes.set(title=f"{branch.upper()} branch", xlabel="telephone word error rate (%)",
                  xlim=(0, limit), ylim=(0, limit), aspect="equal")
     panels[0].set(ylabel="wideband word error rate (%)")
     handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=2)
+    figure.legend(handles, labels, loc="outside upper left", ncols=4)
     return figure
 
 
