@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from helpers import anatomy, configs, corpus, finetune, launch, mini, recipes
+from helpers import anatomy, configs, corpus, finetune, knobs, launch, mini, recipes
 from helpers.errors import BookError
 from helpers.paths import ROOT
 from helpers.recipes import MAIN, RECIPES, RECOMMENDED, STAGE1, Phase, Recipe
@@ -82,6 +82,13 @@ def test_a_departure_without_a_reason_is_found(tmp_path):
     path = tmp_path / "mute.yaml"
     path.write_text(text.replace("max_epoch: 5  # [training_settings]", "max_epoch: 5  #"))
     assert recipes.unexplained(path) == ["train_conf.max_epoch"]
+
+
+def test_it_sets_no_key_that_changes_nothing():
+    turned = {knob.key: knob.verdict for knob in knobs.load()}
+    idle = {key for key in configs.flatten(RECOMMENDED)
+            if turned.get(key) in (knobs.NO_EFFECT, knobs.NEVER_READ)}
+    assert not idle
 
 
 # The recorded runs
