@@ -101,7 +101,8 @@ NOTES: dict[str, Note] = {
         "It changes training prompts only. Decoding keeps the prompt of the released model.",
         moved=("prompt", "losses"), still=("decoding",)),
     "dataset_conf.num_workers": Note(
-        "Each worker process draws its own random numbers, so training sees other dropout.",
+        "Each worker process draws its own random numbers: another order of hotwords, other "
+        "dither.",
         moved=("data loader",), otherwise=False),
     "dataset_conf.shuffle": Note(
         "With shuffling on, the sampler also sets Python's random seed to the epoch.",
