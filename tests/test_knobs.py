@@ -93,7 +93,7 @@ def test_tables_hold_their_rows_and_escape_them():
     odd = Knob("a_conf.<b>", ("1 -> <i>",), LIVE, ("losses",), "the main config")
     assert "<i>" not in knob_table.filterable_table([odd])
     html = knobs.section_table("optim", "scheduler", caption="Learning")
-    assert all(f"<code>{key}</code>" in html.replace("<wbr>", "") for key in
+    assert all(f">{key}</code>" in html.replace("<wbr>", "") for key in
                ("optim", "optim_conf.lr", "scheduler_conf.warmup_steps"))
     assert "<caption>Learning</caption>" in html
 
