@@ -1,0 +1,289 @@
+"""What FunASR's `SpecAugLFR` hides, measured by giving it something to hide, and its figures.
+
+No mask is modelled here: every mask comes out of FunASR's own class, which is applied to features
+of ones; what is zero afterwards was masked. Frames of the encoder (LFR frames) stack seven 10 ms
+frames of 80 mel bins and start 60 ms apart.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from funasr.models.fun_asr_nano.model import FunASRNano
+from funasr.models.specaug.specaug import SpecAugLFR
+from funasr.register import tables
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+from torch import nn
+
+from helpers import packet_loss
+from helpers.errors import BookError
+from helpers.mel import DECIBELS
+
+BINS, COPIES, STEP = 80, 7, 6
+FRAME_SECONDS = 0.01
+LFR_SECONDS = STEP * FRAME_SECONDS
+MASK_COLOUR = "C1"
+
+
+def augmenter(conf: Mapping[str, Any], **changes: Any) -> SpecAugLFR:
+    """FunASR's module for a config's `specaug_conf`, with some of its keys replaced.
+
+    Raises:
+        BookError: a key that the class does not know.
+    """
+    known = {**conf, **changes}
+    try:
+        return tables.specaug_classes["SpecAugLFR"](**known)
+    except TypeError as error:
+        raise BookError(f"specaug_conf: SpecAugLFR takes no such keys ({error}): remove what it "
+                        "does not name.") from None
+
+
+def lfr_frames(seconds: float) -> int:
+    """Number of LFR frames of a clip of this length."""
+    return max(1, int(np.ceil(round(seconds / FRAME_SECONDS) / STEP)))
+
+
+def draw(module: nn.Module, frames: int, batch: int = 1, seed: int | None = None,
+         dims: int = BINS * COPIES) -> np.ndarray:
+    """Where one call of a masking module hides: bool array (batch, frames, dims).
+
+    Args:
+        module: a `SpecAugLFR`, or one of its parts, `time_mask` or `freq_mask`.
+        frames: LFR frames of the features.
+        batch: utterances in the batch.
+        seed: of this draw; without it, the state of PyTorch's generator goes on.
+        dims: values in a frame.
+    """
+    ones = torch.ones(batch, frames, dims)
+    if seed is None:
+        return (module(ones)[0] == 0).numpy()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return (module(ones)[0] == 0).numpy()
+
+
+def draws(module: nn.Module, frames: int, count: int, seed: int = 0,
+          dims: int = BINS * COPIES) -> np.ndarray:
+    """Masks of `count` utterances drawn one by one: bool array (count, frames, dims)."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return np.concatenate([draw(module, frames, dims=dims) for _ in range(count)])
+
+
+def longest_runs(masked: np.ndarray) -> np.ndarray:
+    """Length of the longest run of True in each row of a (rows, places) array."""
+    best = run = np.zeros(len(masked), dtype=int)
+    for column in masked.T:
+        run = np.where(column, run + 1, 0)
+        best = np.maximum(best, run)
+    return best
+
+
+def unstack(stacked: np.ndarray) -> np.ndarray:
+    """10 ms frames of stacked values, taken from the middle copies: shape (6 * frames, 80).
+
+    Of the seven copies the last six tile time without overlap; the first repeats the frame before.
+    """
+    return stacked.reshape(len(stacked), COPIES, BINS)[:, 1:].reshape(-1, BINS)
+
+
+def hidden(masked: np.ndarray) -> np.ndarray:
+    """10 ms frames and bins of which no stacked copy is left: bool array (6 * frames, 80).
+
+    The last copy of a frame and the first copy of the next one are the same 10 ms of sound, so it
+    is hidden only if both are.
+    """
+    copies = masked.reshape(len(masked), COPIES, BINS)
+    gone = copies[:, 1:].copy()
+    gone[:-1, -1] &= copies[1:, 0]
+    return gone.reshape(-1, BINS)
+
+
+def copies_hit(masked: np.ndarray) -> list[tuple[int, int] | None]:
+    """First and last masked bin in each of the seven copies of an LFR frame, None where none is.
+
+    Args:
+        masked: the frequency mask of one frame, shape (560,).
+    """
+    found = []
+    for copy in masked.reshape(COPIES, BINS):
+        places = np.flatnonzero(copy)
+        found.append((int(places[0]), int(places[-1])) if len(places) else None)
+    return found
+
+
+def time_shares(module: SpecAugLFR, seconds: float, count: int = 400, seed: int = 0) -> np.ndarray:
+    """Share of an utterance's LFR frames under the time mask, for `count` utterances."""
+    return draws(module.time_mask, lfr_frames(seconds), count, seed, dims=1)[..., 0].mean(axis=1)
+
+
+def mask_seconds(module: SpecAugLFR, count: int = 2000, seed: int = 0) -> np.ndarray:
+    """Duration of single time masks in a long utterance, in seconds; 0 where nothing is masked."""
+    single = SpecAugLFR(apply_time_warp=False, apply_freq_mask=False, num_time_mask=1,
+                        time_mask_width_range=module.time_mask.mask_width_range)
+    return draws(single.time_mask, 200, count, seed, dims=1)[..., 0].sum(axis=1) * LFR_SECONDS
+
+
+def gap_seconds(loss: float, burst: float, hours: float = 1.0, seed: int = 0) -> np.ndarray:
+    """Duration of every gap that lost packets leave in a call, in seconds."""
+    count = int(hours * 3600 / packet_loss.PACKET_SECONDS)
+    lost = packet_loss.lost_packets(count, loss, burst, seed)
+    edges = np.flatnonzero(np.diff(np.r_[False, lost, False].astype(int)))
+    return (edges[1::2] - edges[::2]) * packet_loss.PACKET_SECONDS
+
+
+def digital_silence(front, seconds: float = 10.0, seed: int = 0) -> np.ndarray:
+    """A frontend's features of samples that are all zero: shape (frames, features)."""
+    count = int(seconds * front.fs)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)  # the frontend's dither is random
+        return front(torch.zeros(1, count), torch.tensor([count]))[0][0].numpy()
+
+
+# Switched on
+
+class MaskingNano(FunASRNano):
+    """Fun-ASR-Nano whose `specaug` key masks what the encoder gets, in training only.
+
+    Config keys beside FunASR's `specaug` and `specaug_conf`: `specaug_fill`, the value put under a
+    mask (0 by default, as FunASR's classes do).
+    """
+
+    def __init__(self, *args, specaug: str | None = None, specaug_conf: dict | None = None,
+                 specaug_fill: float = 0.0, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.specaug = tables.specaug_classes[specaug](**specaug_conf or {}) if specaug else None
+        self.specaug_fill = specaug_fill
+
+    def encode(self, speech, speech_lengths):
+        """FunASR's `encode` on masked features: shape (batch, frames, 560)."""
+        if self.training and self.specaug is not None:
+            fill = self.specaug_fill  # the classes mask in place, and with zero
+            speech = self.specaug(speech - fill if fill else speech.clone())[0] + fill
+        return super().encode(speech, speech_lengths)
+
+
+@contextlib.contextmanager
+def switched_on() -> Iterator[None]:
+    """Let FunASR's register give `MaskingNano` for the name FunASRNano while this is open."""
+    genuine = tables.model_classes["FunASRNano"]
+    tables.model_classes["FunASRNano"] = MaskingNano
+    try:
+        yield
+    finally:
+        tables.model_classes["FunASRNano"] = genuine
+
+
+# Figures
+
+def mask_panels(panels: Sequence[tuple[str, np.ndarray, np.ndarray, np.ndarray]]) -> Figure:
+    """Masked features of clips: on the left as stacked, on the right as 10 ms frames.
+
+    Args:
+        panels: title, features and mask, both (frames, 560), and the bins' centres in Hz.
+    """
+    figure, rows = plt.subplots(len(panels), 2, figsize=(8.2, 2.6 * len(panels) + 0.3))
+    for (left, right), (title, mat, masked, centres) in zip(rows, panels, strict=True):
+        _picture(left, mat, masked, len(mat), mat.shape[1])
+        left.set(title=title, xlabel="LFR frame", ylabel="stacked value",
+                 yticks=range(0, mat.shape[1] + 1, BINS))
+        tens = unstack(mat)
+        _picture(right, tens, hidden(masked), len(tens) * FRAME_SECONDS, BINS)
+        ticks = np.linspace(0, BINS - 1, 5).round().astype(int)
+        right.set(title="unstacked", xlabel="time (s)", ylabel="frequency (Hz)",
+                  yticks=ticks + 0.5, yticklabels=[f"{centres[tick]:.0f}" for tick in ticks])
+    return figure
+
+
+def share_curves(shares: Mapping[str, Mapping[float, np.ndarray]]) -> Figure:
+    """Share of an utterance under the time mask over its length, mean and 5 to 95 %."""
+    figure, axes = plt.subplots(figsize=(7.2, 3.6))
+    for number, (label, rows) in enumerate(shares.items()):
+        seconds = list(rows)
+        low, high = np.quantile(list(rows.values()), (0.05, 0.95), axis=1) * 100
+        axes.fill_between(seconds, low, high, color=f"C{number}", alpha=0.2, linewidth=0)
+        axes.plot(seconds, [100 * drawn.mean() for drawn in rows.values()], color=f"C{number}",
+                  marker="os^D"[number], label=label)
+    axes.set(xscale="log", xlabel="length of the utterance (s)", ylim=(0, 102),
+             ylabel="time masked (%)", xticks=seconds, xticklabels=[f"{s:g}" for s in seconds])
+    axes.minorticks_off()
+    axes.legend()
+    return figure
+
+
+def duration_curves(durations: Mapping[str, np.ndarray]) -> Figure:
+    """Share of gaps longer than a duration, for masks and for lost packets."""
+    figure, axes = plt.subplots(figsize=(7.2, 3.6))
+    places = np.linspace(0, max(found.max() for found in durations.values()) + 0.1, 600)
+    for number, (label, found) in enumerate(durations.items()):
+        axes.plot(places, [100 * (found > place).mean() for place in places], label=label,
+                  linestyle=("-", "--", "-.", ":")[number % 4], color=f"C{number}")
+    axes.set(xlabel="duration (s)", ylabel="share that lasts longer (%)", ylim=(0, 101),
+             xlim=(0, places[-1]))
+    axes.legend()
+    return figure
+
+
+def explorer(mat: np.ndarray, widths: Sequence[int], numbers: Sequence[int], seed: int = 0):
+    """Two sliders, width and number of time masks, over pictures made beforehand.
+
+    Args:
+        mat: stacked features of a clip, shape (frames, 560).
+        widths: exact widths to offer, in LFR frames.
+        numbers: numbers of masks to offer.
+        seed: the same for every picture.
+    """
+    import ipywidgets as widgets
+
+    wide = widgets.SelectionSlider(description="Width", options=[
+        (f"{width} ({width * LFR_SECONDS:.2f} s)", width) for width in widths])
+    many = widgets.SelectionSlider(description="Masks", options=list(numbers))
+    inner = []
+    for number in numbers:
+        stack = widgets.Stack([widgets.HTML(_panel(mat, width, number, seed)) for width in widths],
+                              selected_index=0)
+        widgets.jslink((wide, "index"), (stack, "selected_index"))
+        inner.append(stack)
+    outer = widgets.Stack(inner, selected_index=0)
+    widgets.jslink((many, "index"), (outer, "selected_index"))
+    return widgets.VBox([wide, many, outer])
+
+
+def _panel(mat: np.ndarray, width: int, number: int, seed: int) -> str:
+    module = SpecAugLFR(apply_time_warp=False, apply_freq_mask=False, num_time_mask=number,
+                        time_mask_width_range=(width, width + 1))
+    masked = draw(module, len(mat), seed=seed)[0]
+    said = (f"{number} time mask{'s' if number > 1 else ''} of {width * LFR_SECONDS:.2f} s: "
+            f"{masked[:, 0].mean():.0%} of this clip of {len(mat) * LFR_SECONDS:.1f} s is hidden")
+    figure, axes = plt.subplots(figsize=(7.0, 2.2), facecolor="white")
+    tens = unstack(mat)
+    _picture(axes, tens, hidden(masked), len(tens) * FRAME_SECONDS, BINS)
+    axes.set(xlabel="time (s)", ylabel="mel bin")
+    for text in (axes.xaxis.label, axes.yaxis.label, *axes.get_xticklabels(),
+                 *axes.get_yticklabels()):
+        text.set_color("black")
+    picture = io.BytesIO()
+    figure.savefig(picture, format="webp", dpi=90, pil_kwargs={"quality": 60})
+    plt.close(figure)
+    code = base64.b64encode(picture.getvalue()).decode()
+    return (f'<p>{said}.</p><img alt="Spectrogram. {said}." style="max-width:100%" '
+            f'src="data:image/webp;base64,{code}">')
+
+
+def _picture(axes, mat: np.ndarray, masked: np.ndarray, right: float, top: float) -> None:
+    shown = {"origin": "lower", "aspect": "auto", "extent": (0, right, 0, top),
+             "interpolation": "nearest"}
+    axes.imshow(DECIBELS * mat.T, cmap="cividis", vmin=DECIBELS * np.quantile(mat, 0.02),
+                vmax=DECIBELS * mat.max(), **shown)
+    cover = np.zeros((*masked.T.shape, 4))
+    cover[masked.T] = (*plt.matplotlib.colors.to_rgb(MASK_COLOUR), 1)
+    axes.imshow(cover, **shown)
+    axes.grid(visible=False)
