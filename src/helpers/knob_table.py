@@ -86,7 +86,7 @@ def filterable_table(knobs: Sequence[Knob], table_id: str = "knob-table") -> str
 {_controls(knobs)}
 <p class="kn-count" role="status" aria-live="polite">{len(knobs)} keys</p>
 <div class="kn-scroll" role="region" aria-label="Every key and what turning it did" tabindex="0">
-<table><caption>Every key of the three configs, and what turning it did.</caption>
+<table class="kn-keys"><caption>Every key of the three configs, and what turning it did.</caption>
 <thead><tr>{head}</tr></thead><tbody>
 {"".join(map(_row, knobs))}</tbody></table></div></div>
 <script>{script.replace("TABLE_ID", escape(table_id))}</script>"""
@@ -129,7 +129,7 @@ def _row(knob: Knob) -> str:
             f'<td data-label="Result"><b class="kn-{VERDICTS.index(knob.verdict)}">'
             f'<span aria-hidden="true">{_SHAPES[knob.verdict]}</span> {escape(knob.verdict)}</b>'
             f'{note}</td><td data-label="Moved">{escape(moved)}'
-            f'<small>compared with {escape(knob.baseline)}</small></td>'
+            f'<small>baseline: {escape(knob.baseline)}</small></td>'
             f'<td data-label="Read">{_places(knob)}</td></tr>\n')
 
 
