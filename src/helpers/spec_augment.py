@@ -11,6 +11,7 @@ import base64
 import contextlib
 import io
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,9 +23,11 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from torch import nn
 
-from helpers import packet_loss
+from helpers import mel, packet_loss
 from helpers.errors import BookError
 from helpers.mel import DECIBELS
+from helpers.mini import Built
+from helpers.telephone import LINE_BAND_HZ
 
 BINS, COPIES, STEP = 80, 7, 6
 FRAME_SECONDS = 0.01
@@ -148,6 +151,29 @@ def digital_silence(front, seconds: float = 10.0, seed: int = 0) -> np.ndarray:
         return front(torch.zeros(1, count), torch.tensor([count]))[0][0].numpy()
 
 
+@dataclass(frozen=True)
+class Levels:
+    """Levels of a frontend's features, natural logarithms of power.
+
+    Attributes:
+        speech: mean over some calls, in the bins that a line passes.
+        silence: mean where every sample is zero.
+        below_zero: share of the calls' values below zero, the value under a mask.
+    """
+
+    speech: float
+    silence: float
+    below_zero: float
+
+
+def levels(items: Sequence[dict], front) -> Levels:
+    """Levels of calls and of digital silence through one frontend of single frames."""
+    speech = np.concatenate([mel.frames(item, front) for item in items])
+    passed = mel.bank_of(front).centres < LINE_BAND_HZ[1]
+    return Levels(float(speech[:, passed].mean()), float(digital_silence(front).mean()),
+                  float((speech < 0).mean()))
+
+
 # Switched on
 
 class MaskingNano(FunASRNano):
@@ -180,6 +206,17 @@ def switched_on() -> Iterator[None]:
         yield
     finally:
         tables.model_classes["FunASRNano"] = genuine
+
+
+def share_covered(built: Built, items: Sequence[dict], seed: int = 0) -> float:
+    """Mean share of the features that a model's `specaug` hides, each utterance on its own."""
+    module = getattr(built.model, "specaug", None)
+    if module is None:
+        return 0.0
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return float(np.mean([draw(module, lfr_frames(item["speech_length"] * FRAME_SECONDS)).mean()
+                              for item in items]))
 
 
 # Figures
