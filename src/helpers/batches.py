@@ -290,7 +290,8 @@ def batches_figure(items: Sequence[dict], reached: Mapping[str, Reach], first: i
               yticks=(1, 3, 10, 30), yticklabels=("1", "3", "10", "30"))
     order.minorticks_off()
     size.set(xscale="log", xlabel="longest utterance (s)", ylabel="utterances in the batch",
-             title="Size", ylim=(0, None), xticks=(1, 3, 10, 30), xticklabels=("1", "3", "10", "30"))
+             title="Size", ylim=(0, None), xticks=(1, 3, 10, 30),
+             xticklabels=("1", "3", "10", "30"))
     size.minorticks_off()
     size.legend()
     return figure
