@@ -7,11 +7,15 @@ from typing import Any
 
 
 def note(**facts: Any) -> None:
-    """Make facts available to the page's text, under their names, as `{glue:text}`."""
+    """Make facts available to the page's text, under their names, as `{glue:text}`.
+
+    A NumPy scalar is stored as the Python number that it is; the page could not format it.
+    """
+    import numpy as np
     from myst_nb import glue
 
     for name, fact in facts.items():
-        glue(name, fact, display=False)
+        glue(name, fact.item() if isinstance(fact, np.generic) else fact, display=False)
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[Any]], caption: str = "") -> None:
