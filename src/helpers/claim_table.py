@@ -76,7 +76,8 @@ def verdict_bars(claims: Iterable[Claim]) -> Figure:
         left = [start + count for start, count in zip(left, number, strict=True)]
     axes.invert_yaxis()
     axes.set_xlabel("claims")
-    axes.legend(loc="lower right")
+    axes.grid(axis="y", visible=False)
+    figure.legend(loc="outside upper center", ncols=4)
     return figure
 
 
