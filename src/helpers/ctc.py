@@ -76,6 +76,8 @@ def ctc_loss(model: torch.nn.Module, hidden: torch.Tensor, lengths: torch.Tensor
              answers: Sequence[Sequence[int]]) -> torch.Tensor:
     """CTC loss of the model's branch, summed over a batch and divided by its target tokens.
 
+    An utterance too short for its text has no finite loss and adds nothing.
+
     Args:
         model: a `FunASRNano` with a CTC branch.
         hidden: encoder output, shape (batch, frames, width).
@@ -146,9 +148,15 @@ class Drift:
 
 
 def drift(alignments: Sequence[Alignment], reference: Sequence[Alignment]) -> Drift:
-    """Compare alignments of the same utterances, token by token."""
-    pairs = [(one, other) for one, other in zip(alignments, reference, strict=True)
-             if len(one.starts) == len(other.starts)]
+    """Compare alignments of the same utterances, token by token.
+
+    Raises:
+        BookError: the two do not hold the same utterances in the same order.
+    """
+    if [len(one.starts) for one in alignments] != [len(one.starts) for one in reference]:
+        raise BookError("The alignments are not of the same utterances in the same order: align "
+                        "both models on one list of items.")
+    pairs = list(zip(alignments, reference, strict=True))
     distances = np.concatenate([np.abs(one.starts - other.starts) for one, other in pairs])
     return Drift(1000 * float(distances.mean()), float((distances > 1.5 * FRAME_SECONDS).mean()),
                  float(np.concatenate([one.scores for one, _ in pairs]).mean()),
@@ -156,19 +164,31 @@ def drift(alignments: Sequence[Alignment], reference: Sequence[Alignment]) -> Dr
 
 
 def alignment_figure(rows: Mapping[str, Alignment], words: Sequence[str]) -> Figure:
-    """Token starts of one utterance under several models, one row each."""
+    """Token starts of one utterance under several models, one row each, joined by thin lines.
+
+    Args:
+        rows: label to the alignment, top row first; all of the same text.
+        words: its tokens, written above the top row.
+    """
     from matplotlib import pyplot as plt
 
-    figure, axes = plt.subplots(figsize=(7, 0.55 * len(rows) + 1.2), layout="constrained")
-    for height, (label, alignment) in enumerate(rows.items()):
-        axes.scatter(alignment.starts, [height] * len(alignment.starts), marker="|", s=160,
-                     linewidths=2, label=label)
-        if height == 0:
-            for start, word in zip(alignment.starts, words, strict=False):
-                axes.annotate(word, (start, -0.3), rotation=60, ha="left", va="bottom",
-                              fontsize=8)
-    axes.set(yticks=range(len(rows)), yticklabels=list(rows), xlabel="start of the token, s",
-             ylim=(len(rows) - 0.5, -1.4))
+    figure, axes = plt.subplots(figsize=(6.4, 0.75 * len(rows) + 1.4), layout="constrained")
+    starts = np.array([alignment.starts for alignment in rows.values()])
+    axes.plot(starts, range(len(rows)), color="0.55", linewidth=0.9, zorder=1)
+    for height, (label, row) in enumerate(zip(rows, starts, strict=True)):
+        axes.scatter(row, [height] * len(row), marker="|", s=220, linewidths=2.6, zorder=2)
+        axes.text(0, height, label.replace(", ", ",\n"), va="center", fontsize=10,
+                  transform=axes.get_yaxis_transform())
+    place = -np.inf
+    for start, word in zip(starts[0], words, strict=True):
+        place = max(start, place + 0.055 * np.ptp(starts))
+        axes.annotate(word.strip(), (start, -0.14), (place, -0.75), rotation=55, fontsize=10,
+                      ha="left", va="bottom",
+                      arrowprops={"arrowstyle": "-", "color": "0.55", "linewidth": 0.6})
+    axes.set(yticks=[], xlabel="start of the token, s", ylim=(len(rows) - 0.6, -1.7),
+             xlim=(starts.min() - 0.3 * np.ptp(starts), starts.max() + 0.08 * np.ptp(starts)),
+             xticks=[tick for tick in axes.get_xticks() if tick >= 0])
+    axes.spines["left"].set_visible(False)
     axes.grid(axis="y", visible=False)
     return figure
 

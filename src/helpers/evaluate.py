@@ -88,6 +88,24 @@ def decode(built: Built, items: Sequence[dict], branch: str = "llm",
     return [found[i] for i in range(len(items))]
 
 
+def inference(built: Built, items: Sequence[dict], seed: int = 0, **arguments) -> list[dict]:
+    """What `FunASRNano.inference` returns for utterances handed to it in one call.
+
+    Args:
+        built: a model from `helpers.mini.build`.
+        items: manifest lines.
+        seed: seed of the frontend's dither. The caller's random state is given back.
+        arguments: further arguments, such as `hotwords`.
+    """
+    with torch.no_grad(), torch.random.fork_rng(devices=[]), _inference_state(built.model):
+        torch.manual_seed(seed)
+        results, _ = built.model.inference(
+            [corpus.audio_path(item) for item in items], key=[item["key"] for item in items],
+            tokenizer=built.tokenizer, frontend=built.frontend,
+            **_inference_arguments(built) | arguments)
+    return results
+
+
 def error_rate(references: Sequence[str], hypotheses: Sequence[str], unit: str = "word",
                resamples: int = 1000, seed: int = 0) -> ErrorRate:
     """Word (or character) error rate over a set, with a 95 % bootstrap interval.
