@@ -94,6 +94,7 @@ class Experiment:
         arms: names, in the order of the answer.
         against: the arm that the others are compared with.
         bands: what is worth showing.
+        names: other titles that arms have among these.
     """
 
     name: str
@@ -101,6 +102,11 @@ class Experiment:
     arms: tuple[str, ...]
     against: str
     bands: tuple[str, ...] = BANDS[:2]
+    names: Mapping[str, str] = field(default_factory=dict)
+
+    def title_of(self, arm: str) -> str:
+        """What an arm is called among these."""
+        return self.names.get(arm, ARMS[arm].title)
 
 
 def _frozen(encoder: bool, adaptor: bool, llm: bool, **more: Any) -> dict[str, Any]:
@@ -167,16 +173,21 @@ EXPERIMENTS = {one.name: one for one in (
         "none", "adaptor", "adaptor_faster", "lora", "lora_faster", "encoder",
         "encoder_adaptor", "all"), "encoder"),
     Experiment("frozen", "Encoder blocks frozen from below", (
-        "encoder", *(f"frozen_{count}" for count in FROZEN_BLOCKS), "none"), "encoder"),
+        "encoder", *(f"frozen_{count}" for count in FROZEN_BLOCKS), "none"), "encoder",
+        names={"encoder": "none frozen", "none": "nothing trained"}),
     Experiment("rate", "Peak learning rate", (
         *(f"rate_{rate:g}" for rate in RATES if rate < PACE["optim_conf.lr"]), "encoder",
-        *(f"rate_{rate:g}" for rate in RATES if rate > PACE["optim_conf.lr"])), "encoder"),
+        *(f"rate_{rate:g}" for rate in RATES if rate > PACE["optim_conf.lr"])), "encoder",
+        names={"encoder": f"{PACE['optim_conf.lr']:g}"}),
     Experiment("sample_rate", "Rate of the frontend", (
-        "none", "fs_8000_untrained", "encoder", "fs_8000"), "encoder"),
-    Experiment("ctc", "A CTC term", ("encoder", "ctc_detached", "ctc_term"), "encoder"),
+        "none", "fs_8000_untrained", "encoder", "fs_8000"), "encoder",
+        names={"none": "fs 16000, nothing trained", "encoder": "fs 16000"}),
+    Experiment("ctc", "A CTC term", ("encoder", "ctc_detached", "ctc_term"), "encoder",
+               names={"encoder": "no CTC term"}),
     Experiment("specaug", "SpecAug", (
         "no_specaug", "encoder", "masks_main", "masks_gaps", "masks_both", "masks_long",
-        "trained_lossy"), "no_specaug", BANDS),
+        "trained_lossy"), "no_specaug", BANDS,
+        names={"encoder": "as configured"}),
     Experiment("lengths", "Lengths of the training utterances", (
         "up_to_2s", "up_to_4s", "all_lengths", "all_lengths_small"), "all_lengths"),
     Experiment("amount", "Amount of telephone speech", (
