@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -65,17 +67,17 @@ def test_wrong_requests_are_answered_in_one_sentence(tmp_path) -> None:
     with pytest.raises(BookError, match="no model.pt"):
         schedules.settings_after_resume(None, tmp_path, {})
     with pytest.raises(BookError, match="lr_sweep --record"):
-        lr_sweep.read(tmp_path / "none.json")
+        replace(lr_sweep.RECORDS, path=tmp_path / "none.json").read()
     broken = tmp_path / "broken.json"
     broken.write_text("{")
     with pytest.raises(BookError, match="restore it"):
-        lr_sweep.read(broken)
+        replace(lr_sweep.RECORDS, path=broken).read()
     with pytest.raises(BookError, match="No run of the group"):
         lr_sweep.group([], "rate")
 
 
 def test_the_record_holds_every_trial_it_names() -> None:
-    rows = lr_sweep.read()
+    rows = lr_sweep.RECORDS.read()
     assert {(row["group"], row["label"]) for row in rows} == {
         (trial.group, trial.label) for trial in lr_sweep.trials()}
     assert all(len(row["errors"]) == lr_sweep.TEST_SENTENCES for row in rows)

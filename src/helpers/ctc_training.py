@@ -1,33 +1,31 @@
 """The mini fine-tuned on telephone speech with and without a CTC term, for several seeds.
 
 `python -m helpers.ctc_training --record` runs what `results/ctc_training.json` lacks, one row a
-run, seed after seed. `--minutes M` starts no further run after that time. Without `--record` it
+run, seed after seed; `--jobs 2` makes two side by side. Without `--record` it
 prints what is recorded.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
 from helpers import configs, corpus, ctc, evaluate, finetune, mini
-from helpers.errors import BookError
+from helpers.errors import BookError, one_sentence
 from helpers.evaluate import ErrorRate
 from helpers.paths import RESULTS
+from helpers.run_records import RunRecords, add_share_options, mine
 from helpers.telephone import telephone_set
 
-FILE = RESULTS / "ctc_training.json"
 COMMAND = "python -m helpers.ctc_training --record"
+RECORDS = RunRecords(RESULTS / "ctc_training.json", COMMAND, ("recipe", "seed"))
 SEEDS = (0, 1, 2)
 RECIPES: dict[str, dict[str, Any] | None] = {
     "encoder only": None,
@@ -81,21 +79,6 @@ def test_sets() -> dict[str, list[dict]]:
             "telephone": telephone_set("test", TEST_SENTENCES)}
 
 
-def read(path: Path = FILE) -> list[dict[str, Any]]:
-    """The recorded runs.
-
-    Raises:
-        BookError: there is no record, or it is not JSON.
-    """
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))["rows"]
-    except FileNotFoundError:
-        raise BookError(f"There is no {path.name} in results: make it with `{COMMAND}`.") from None
-    except (json.JSONDecodeError, KeyError):
-        raise BookError(f"{path.name} is not a record of runs: restore it, or remove it and "
-                        "record again.") from None
-
-
 def rows_of(recipe: str, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """All seeds of a recipe.
 
@@ -137,17 +120,12 @@ def difference(rows: Sequence[dict[str, Any]], others: Sequence[dict[str, Any]],
     return float((first - second).sum() / words.sum()), float(low), float(high)
 
 
-def missing(path: Path = FILE) -> Iterator[tuple[str, int]]:
-    """Recipes and seeds that the record lacks, seed after seed."""
-    for seed in SEEDS:
-        for recipe in RECIPES:
-            rows = read(path) if path.exists() else []
-            if not any((row["recipe"], row["seed"]) == (recipe, seed) for row in rows):
-                yield recipe, seed
+def wanted() -> list[tuple[str, int]]:
+    """Every recipe with every seed, seed after seed."""
+    return [(recipe, seed) for seed in SEEDS for recipe in RECIPES]
 
 
-def record_one(recipe: str, seed: int, reference: Sequence[ctc.Alignment],
-               path: Path = FILE) -> dict[str, Any]:
+def record_one(recipe: str, seed: int, reference: Sequence[ctc.Alignment]) -> dict[str, Any]:
     """Make one run, measure it and store the row."""
     from helpers.provenance import provenance
 
@@ -155,44 +133,41 @@ def record_one(recipe: str, seed: int, reference: Sequence[ctc.Alignment],
     row = {"recipe": recipe, "seed": seed, "steps": len(done.steps),
            "seconds": round(done.seconds), "audio": measure(done.built, reference),
            "provenance": provenance(COMMAND, seed=seed)}
-    rows = [*(read(path) if path.exists() else []), row]
-    partial = path.with_suffix(".partial")
-    partial.write_text('{"rows": [\n' + ",\n".join(map(json.dumps, rows)) + "\n]}\n",
-                       encoding="utf-8")
-    partial.replace(path)
+    RECORDS.add(row)
     return row
 
 
+@one_sentence
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m helpers.ctc_training", description=__doc__)
     parser.add_argument("--record", action="store_true", help="run what the record lacks")
-    parser.add_argument("--minutes", type=float, default=1e9, help="start no run after this time")
+    add_share_options(parser)
     options = parser.parse_args(arguments)
     from helpers.notebook import setup
 
     setup()
     torch.set_num_threads(1)
-    started = time.monotonic()
-    try:
-        if options.record:
-            pretrained = mini.build(configs.FINE_TUNING[0])
-            reference = [ctc.align(pretrained, item) for item in test_sets()["wideband"]]
-            for recipe, seed in missing():
-                if time.monotonic() - started > 60 * options.minutes:
-                    break
+    if options.record:
+        pretrained = mini.build(configs.FINE_TUNING[0])
+        reference = [ctc.align(pretrained, item) for item in test_sets()["wideband"]]
+        for recipe, seed in mine(wanted(), options, "helpers.ctc_training", ["--record"]):
+            if (recipe, seed) not in RECORDS.keys():
                 row = record_one(recipe, seed, reference)
                 print(f"{recipe}, seed {seed}: {row['steps']} steps in {row['seconds']} s",
                       flush=True)
-        for recipe in RECIPES:
-            rows = rows_of(recipe, read())
-            for band in rows[0]["audio"]:
-                print(f"{recipe:20s}{band:10s}{len(rows)} seeds  ctc "
-                      f"{error_rate(rows, band, 'ctc')}  llm {error_rate(rows, band, 'llm')}  "
-                      f"{drift(rows, band)}")
-    except BookError as error:
-        print(error, file=sys.stderr)
-        return 2
+    if not options.share:
+        print_results()
     return 0
+
+
+def print_results() -> None:
+    """What is recorded, in the terminal."""
+    for recipe in RECIPES:
+        rows = rows_of(recipe, RECORDS.read())
+        for band in rows[0]["audio"]:
+            print(f"{recipe:20s}{band:10s}{len(rows)} seeds  ctc "
+                  f"{error_rate(rows, band, 'ctc')}  llm {error_rate(rows, band, 'llm')}  "
+                  f"{drift(rows, band)}")
 
 
 if __name__ == "__main__":

@@ -27,10 +27,10 @@ import numpy as np
 import torch
 
 from helpers import configs, corpus, ctc, evaluate, finetune, mini, spec_augment
-from helpers.errors import BookError
+from helpers.errors import BookError, one_sentence
 from helpers.paths import RESULTS
 from helpers.provenance import provenance
-from helpers.run_records import RunRecords, share, side_by_side
+from helpers.run_records import RunRecords, add_share_options, mine
 from helpers.telephone import Channel, call_set, telephone_set
 
 MAIN = configs.FINE_TUNING[0]
@@ -320,34 +320,27 @@ def record(runs: Sequence[tuple[str, int]]) -> None:
         print(f"{name}, seed {seed}: {row['seconds']} s", flush=True)
 
 
+@one_sentence
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m helpers.experiments", description=__doc__)
     parser.add_argument("--record", action="store_true", help="make the runs that are lacking")
     parser.add_argument("--only", action="append", metavar="ARM", help="only this arm")
     parser.add_argument("--seed", action="append", type=int, metavar="S", help="only this seed")
-    parser.add_argument("--jobs", type=int, default=1, help="processes, one thread each")
-    parser.add_argument("--share", metavar="I/N", help=argparse.SUPPRESS)
+    add_share_options(parser)
     options = parser.parse_args(arguments)
     from helpers.notebook import setup
 
     setup()
     torch.set_num_threads(1)
-    try:
-        runs = wanted(options.only, options.seed)
-        if options.record and options.jobs > 1 and not options.share:
-            passed = [f"--{name}={value}" for name in ("only", "seed")
-                      for value in getattr(options, name) or ()]
-            side_by_side("helpers.experiments", ["--record", *passed], options.jobs)
-        elif options.record:
-            number, of = map(int, (options.share or "0/1").split("/"))
-            record(share(runs, number, of))
-        if not options.share:
-            from helpers.experiment_results import print_tables
+    runs = wanted(options.only, options.seed)
+    if options.record:
+        passed = [f"--{name}={value}" for name in ("only", "seed")
+                  for value in getattr(options, name) or ()]
+        record(mine(runs, options, "helpers.experiments", ["--record", *passed]))
+    if not options.share:
+        from helpers.experiment_results import print_tables
 
-            print_tables()
-    except BookError as error:
-        print(error, file=sys.stderr)
-        return 2
+        print_tables()
     return 0
 
 

@@ -1,7 +1,7 @@
 """Learning rates and weight decays tried on the mini, through FunASR's trainer, and recorded.
 
 `python -m helpers.lr_sweep --record` runs what `results/learning_rate_sweep.json` lacks, one row a
-run, seed after seed. `--minutes M` starts no further run after that time.
+run, seed after seed; `--jobs 2` makes two side by side.
 
 Three groups of runs:
 
@@ -14,26 +14,25 @@ Three groups of runs:
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
 from helpers import configs, evaluate, finetune, mini
-from helpers.errors import BookError
+from helpers.errors import BookError, one_sentence
 from helpers.evaluate import ErrorRate
 from helpers.paths import RESULTS
+from helpers.run_records import RunRecords, add_share_options, mine
 from helpers.telephone import telephone_set
 
 MAIN, STAGE1 = configs.FINE_TUNING
-FILE = RESULTS / "learning_rate_sweep.json"
+RECORDS = RunRecords(RESULTS / "learning_rate_sweep.json", "python -m helpers.lr_sweep --record",
+                     ("group", "label", "seed"))
 SEEDS = (0, 1, 2)
 RATES = (5e-6, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3)
 DECAYS = (0.0, 0.01, 1.0, 10.0)
@@ -103,7 +102,7 @@ def run(trial: Trial, seed: int = 0, progress: str | None = None) -> finetune.Ru
                         seed, progress)
 
 
-def record_one(trial: Trial, seed: int, path: Path = FILE) -> dict[str, Any]:
+def record_one(trial: Trial, seed: int) -> dict[str, Any]:
     """Run a trial, decode the telephone test sentences with the CTC branch, store the row."""
     from helpers.provenance import provenance
 
@@ -115,31 +114,10 @@ def record_one(trial: Trial, seed: int, path: Path = FILE) -> dict[str, Any]:
            "keys": trial.keys, "losses": [round(step.loss, 4) for step in done.steps],
            "validation": [asdict(one) for one in done.validations],
            "errors": errors.tolist(), "words": words.tolist(), "seconds": round(done.seconds),
-           "provenance": provenance("python -m helpers.lr_sweep --record", seed=seed)}
-    rows = [*(read(path) if path.exists() else []), row]
+           "provenance": provenance(RECORDS.command, seed=seed)}
     order = [(one.group, one.label) for one in trials()]
-    rows.sort(key=lambda one: (order.index((one["group"], one["label"])), one["seed"]))
-    partial = path.with_suffix(".partial")
-    text = ",\n".join(json.dumps(one) for one in rows)
-    partial.write_text(f'{{"rows": [\n{text}\n]}}\n', encoding="utf-8")
-    partial.replace(path)
+    RECORDS.add(row, lambda one: (order.index((one["group"], one["label"])), one["seed"]))
     return row
-
-
-def read(path: Path = FILE) -> list[dict[str, Any]]:
-    """The recorded runs.
-
-    Raises:
-        BookError: there is no record, or it is not JSON.
-    """
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))["rows"]
-    except FileNotFoundError:
-        raise BookError(f"There is no {path.name} in results: make it with "
-                        "`python -m helpers.lr_sweep --record`.") from None
-    except (json.JSONDecodeError, KeyError):
-        raise BookError(f"{path.name} is not a record of runs: restore it, or remove it and "
-                        "record again.") from None
 
 
 def group(rows: Sequence[dict[str, Any]], name: str) -> dict[str, list[dict[str, Any]]]:
@@ -170,42 +148,33 @@ def error_rate(rows: Sequence[dict[str, Any]]) -> ErrorRate:
     return evaluate.rate_of_counts(errors, np.array(rows[0]["words"]))
 
 
-def missing(path: Path = FILE) -> Iterator[tuple[Trial, int]]:
-    """Trials and seeds that the record lacks: seed after seed, the small sets first."""
-    wanted = [(trial, seed) for seed in SEEDS for trial in trials()]
-    wanted.sort(key=lambda one: (one[1], bool(one[1]) * -one[0].epochs))
-    for trial, seed in wanted:
-        rows = read(path) if path.exists() else []
-        if not any((row["group"], row["label"], row["seed"])
-                   == (trial.group, trial.label, seed) for row in rows):
-            yield trial, seed
+def wanted() -> list[tuple[Trial, int]]:
+    """Every trial with every seed: seed after seed, the small sets first."""
+    every = [(trial, seed) for seed in SEEDS for trial in trials()]
+    return sorted(every, key=lambda one: (one[1], bool(one[1]) * -one[0].epochs))
 
 
+@one_sentence
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m helpers.lr_sweep", description=__doc__)
     parser.add_argument("--record", action="store_true", help="run what the record lacks")
-    parser.add_argument("--minutes", type=float, default=1e9, help="start no run after this time")
+    add_share_options(parser)
     options = parser.parse_args(arguments)
     from helpers.notebook import setup
 
     setup()
     torch.set_num_threads(1)
-    started = time.monotonic()
-    try:
-        if options.record:
-            for trial, seed in missing():
-                if time.monotonic() - started > 60 * options.minutes:
-                    break
+    if options.record:
+        for trial, seed in mine(wanted(), options, "helpers.lr_sweep", ["--record"]):
+            if (trial.group, trial.label, seed) not in RECORDS.keys():
                 row = record_one(trial, seed)
                 print(f"{trial.group} {trial.label}, seed {seed}: {row['steps']} steps, "
                       f"validation {final_loss(row):.3f}, {row['seconds']} s", flush=True)
-        for name in dict.fromkeys(row["group"] for row in read()):
-            for label, rows in group(read(), name).items():
+    if not options.share:
+        for name in dict.fromkeys(row["group"] for row in RECORDS.read()):
+            for label, rows in group(RECORDS.read(), name).items():
                 print(f"{name:11s}{label:22s}{len(rows)} seeds  "
                       f"{np.mean([final_loss(row) for row in rows]):.3f}  {error_rate(rows)}")
-    except BookError as error:
-        print(error, file=sys.stderr)
-        return 2
     return 0
 
 

@@ -6,6 +6,7 @@ that was stopped goes on where it stopped.
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import subprocess
@@ -84,12 +85,31 @@ class RunRecords:
             yield
 
 
-def share(wanted: Sequence, number: int, of: int) -> Sequence:
-    """Every `of`-th of the wanted runs, from `number` on: what one of several workers does."""
-    return wanted[number::of]
+def add_share_options(parser: argparse.ArgumentParser) -> None:
+    """Give a recording command `--jobs N`, and the `--share I/N` that its workers get."""
+    parser.add_argument("--jobs", type=int, default=1, help="processes, one thread each")
+    parser.add_argument("--share", metavar="I/N", help=argparse.SUPPRESS)
 
 
-def side_by_side(module: str, arguments: Sequence[str], jobs: int) -> None:
+def mine(wanted: Sequence, options: argparse.Namespace, module: str,
+         arguments: Sequence[str]) -> Sequence:
+    """The runs that this process has to make: all, a worker's share, or none, once workers did.
+
+    Args:
+        wanted: every run.
+        options: parsed, from a parser with `add_share_options`.
+        module, arguments: the command that a worker runs, without `--share`.
+    """
+    if options.share:
+        number, of = map(int, options.share.split("/"))
+        return wanted[number::of]
+    if options.jobs > 1:
+        _side_by_side(module, arguments, options.jobs)
+        return []
+    return wanted
+
+
+def _side_by_side(module: str, arguments: Sequence[str], jobs: int) -> None:
     """Run `python -m MODULE ARGUMENTS --share I/JOBS` in `jobs` processes with one thread each.
 
     Raises:
