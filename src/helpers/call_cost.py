@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from helpers import corpus, evaluate, speech_codecs
-from helpers.errors import BookError
+from helpers.errors import BookError, one_sentence
 from helpers.evaluate import ErrorRate
 from helpers.paths import RESULTS
 from helpers.telephone import Channel, call_set
@@ -78,6 +78,7 @@ def recorded(path: Path = RECORD) -> dict[str, dict[str, ErrorRate]]:
             for stage, row in rates.items()}
 
 
+@one_sentence
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m helpers.call_cost", description=__doc__)
     parser.add_argument("--limit", type=int, help="only the first N test utterances")
@@ -90,15 +91,11 @@ def main(arguments: list[str] | None = None) -> int:
     from helpers.provenance import provenance
 
     setup()
-    try:
-        built = mini.build("pretrained")
-        rates = {}
-        for stage in tqdm(possible(), desc="stages", disable=not sys.stderr.isatty()):
-            rates |= cost(built, [stage], options.limit)
-            print(stage, *(f"{branch} {rate}" for branch, rate in rates[stage].items()), sep=": ")
-    except BookError as error:
-        print(error, file=sys.stderr)
-        return 2
+    built = mini.build("pretrained")
+    rates = {}
+    for stage in tqdm(possible(), desc="stages", disable=not sys.stderr.isatty()):
+        rates |= cost(built, [stage], options.limit)
+        print(stage, *(f"{branch} {rate}" for branch, rate in rates[stage].items()), sep=": ")
     if options.record:
         plain = {stage: {branch: asdict(rate) for branch, rate in row.items()}
                  for stage, row in rates.items()}

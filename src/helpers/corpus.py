@@ -25,7 +25,7 @@ import soundfile
 import torch
 from tqdm import tqdm
 
-from helpers.errors import BookError
+from helpers.errors import BookError, one_sentence
 from helpers.paths import CACHE, CORPUS, ROOT
 from helpers.sentences import sentences
 from helpers.speech_synthesis import SAMPLE_RATE, draw_voice, scale_to_level, synthesise
@@ -228,27 +228,24 @@ def synthesise_training(utterances: int, folder: Path = CACHE / "pretraining",
         return list(tqdm(jobs, total=len(shards), desc="shards", disable=None))
 
 
+@one_sentence
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m helpers.corpus", description=__doc__)
     parser.add_argument("what", choices=["tokenizer", "sets", "training"])
     parser.add_argument("--utterances", type=int, default=40_000)
     parser.add_argument("--processes", type=int, default=2)
     options = parser.parse_args(arguments)
-    try:
-        if options.what == "training":
-            synthesise_training(options.utterances, processes=options.processes)
-            return 0
-        from helpers import mini_tokenizer
+    if options.what == "training":
+        synthesise_training(options.utterances, processes=options.processes)
+        return 0
+    from helpers import mini_tokenizer
 
-        if options.what == "tokenizer":
-            mini_tokenizer.train(training_texts(20_000))
-            return 0
-        tokenizer = mini_tokenizer.load()
-        for recipe in SETS:
-            make_set(recipe, tokenizer)
-    except BookError as error:
-        print(error, file=sys.stderr)
-        return 2
+    if options.what == "tokenizer":
+        mini_tokenizer.train(training_texts(20_000))
+        return 0
+    tokenizer = mini_tokenizer.load()
+    for recipe in SETS:
+        make_set(recipe, tokenizer)
     return 0
 
 

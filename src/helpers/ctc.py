@@ -2,25 +2,25 @@
 
 `FunASRNano.forward` has no CTC loss. `FunASRNanoWithCTC` is that class with one added. A merged run
 takes its class from the model directory's config, whatever the YAML says, so `instead_of_original`
-puts the new class under the old name.
+puts the new class under the old name (`helpers.stand_in`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from funasr.models.fun_asr_nano.model import FunASRNano
 from funasr.models.fun_asr_nano.tools.utils import forced_align
-from funasr.register import tables
 from matplotlib.figure import Figure
 
 from helpers import corpus
 from helpers.errors import BookError
 from helpers.mini import Built
+from helpers.stand_in import stand_in
 
 FRAME_SECONDS = 0.06
 """Length of an encoder frame, the unit of FunASR's timestamps."""
@@ -61,15 +61,9 @@ class FunASRNanoWithCTC(FunASRNano):
         return [self.ctc_tokenizer.encode(text.strip()) for text in texts]
 
 
-@contextmanager
-def instead_of_original() -> Iterator[None]:
-    """While this lasts, FunASR builds `FunASRNanoWithCTC` where a config says `FunASRNano`."""
-    original = tables.model_classes["FunASRNano"]
-    tables.model_classes["FunASRNano"] = FunASRNanoWithCTC
-    try:
-        yield
-    finally:
-        tables.model_classes["FunASRNano"] = original
+def instead_of_original() -> AbstractContextManager[None]:
+    """While this is open, FunASR builds `FunASRNanoWithCTC` where a config says `FunASRNano`."""
+    return stand_in(FunASRNanoWithCTC)
 
 
 def ctc_loss(model: torch.nn.Module, hidden: torch.Tensor, lengths: torch.Tensor,

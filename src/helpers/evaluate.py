@@ -20,7 +20,7 @@ import torch
 from tqdm import tqdm
 
 from helpers import corpus
-from helpers.errors import BookError
+from helpers.errors import BookError, one_sentence
 from helpers.mini import Built
 from helpers.paths import RESULTS
 
@@ -257,6 +257,7 @@ def record(rates: dict[str, dict[str, ErrorRate]]) -> Path:
     return path
 
 
+@one_sentence
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m helpers.evaluate", description=__doc__)
     parser.add_argument("--limit", type=int, help="only the first N test utterances")
@@ -272,14 +273,10 @@ def main(arguments: list[str] | None = None) -> int:
 
     setup()
     torch.set_num_threads(1)
-    try:
-        built = mini.build("pretrained")
-        if options.weights:
-            built.model.load_state_dict(mini.read_weights(options.weights))
-        rates = mini_table(built, options.limit)
-    except BookError as error:
-        print(error, file=sys.stderr)
-        return 2
+    built = mini.build("pretrained")
+    if options.weights:
+        built.model.load_state_dict(mini.read_weights(options.weights))
+    rates = mini_table(built, options.limit)
     table = Table("audio", "LLM: WER [95 % interval]", "CTC: WER [95 % interval]", "utterances")
     for kind, row in rates.items():
         table.add_row(kind, str(row["llm"]), str(row["ctc"]), str(row["llm"].utterances))

@@ -23,7 +23,7 @@ from types import MappingProxyType
 from typing import Any
 
 from helpers import configs
-from helpers.errors import BookError
+from helpers.errors import BookError, one_sentence
 from helpers.paths import CACHE, RESULTS
 
 LIVE = "live"
@@ -279,6 +279,7 @@ def record(knobs: Sequence[Knob], command: str, path: Path = RECORD) -> Path:
     return path
 
 
+@one_sentence
 def main(arguments: list[str] | None = None) -> int:
     """`python -m helpers.knobs`: turn keys, print what moved, record all of them."""
     from tqdm import tqdm
@@ -293,17 +294,13 @@ def main(arguments: list[str] | None = None) -> int:
     before = _turned() if options.goes_on else {}
     if not options.goes_on and not options.keys:
         UNFINISHED.unlink(missing_ok=True)
-    try:
-        with tqdm(total=len(wanted), initial=len(before), desc="keys", disable=None) as bar:
-            def done(knob: Knob) -> None:
-                bar.update()
-                if not options.keys:
-                    _keep(knob)
+    with tqdm(total=len(wanted), initial=len(before), desc="keys", disable=None) as bar:
+        def done(knob: Knob) -> None:
+            bar.update()
+            if not options.keys:
+                _keep(knob)
 
-            knobs = turn_all(wanted, options.jobs, done, before)
-    except BookError as error:
-        print(error, file=sys.stderr)
-        return 2
+        knobs = turn_all(wanted, options.jobs, done, before)
     for knob in knobs if options.keys else ():
         print(json.dumps(asdict(knob), indent=1, ensure_ascii=False))
     if not options.keys:

@@ -10,7 +10,7 @@ import json
 import sys
 from pathlib import Path
 
-from helpers.errors import BookError
+from helpers.errors import BookError, one_sentence
 from helpers.paths import MINI, RESULTS
 
 CARD = """# The mini: a small Fun-ASR-Nano that recognises synthetic English
@@ -97,13 +97,10 @@ def _read(path: Path) -> str:
     return path.read_text(encoding="utf-8")
 
 
+@one_sentence
 def main() -> int:
-    try:
-        log = [json.loads(line) for line in _read(MINI / "pretraining_log.jsonl").splitlines()]
-        wer = json.loads(_read(RESULTS / "mini_wer.json"))
-    except BookError as error:
-        print(error, file=sys.stderr)
-        return 2
+    log = [json.loads(line) for line in _read(MINI / "pretraining_log.jsonl").splitlines()]
+    wer = json.loads(_read(RESULTS / "mini_wer.json"))
     (MINI / "MODEL_CARD.md").write_text(render(log, wer), encoding="utf-8")
     return 0
 

@@ -34,7 +34,7 @@ from omegaconf import OmegaConf
 from tqdm import tqdm
 
 from helpers import configs, mini
-from helpers.errors import BookError
+from helpers.errors import one_sentence
 from helpers.paths import CACHE, MINI
 from helpers.pretraining_data import (
     SQUEEZE,
@@ -311,6 +311,7 @@ def _write_log(file, **entry) -> None:
     file.flush()
 
 
+@one_sentence
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m helpers.pretrain", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -322,18 +323,14 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     weights, log = (options.output / name for name in
                     ("model.safetensors", "pretraining_log.jsonl"))
-    try:
-        for number, recipe in enumerate((*STAGES, FURTHER), start=1):
-            wanted = recipe in STAGES if options.stage is None else options.stage == number
-            if wanted:
-                if number == 1:
-                    log.unlink(missing_ok=True)
-                chosen = replace(recipe, steps=options.steps) if options.steps else recipe
-                pretrain(chosen, options.shards, options.output,
-                         start_from=weights if number > 1 else None)
-    except BookError as error:
-        print(error, file=sys.stderr)
-        return 2
+    for number, recipe in enumerate((*STAGES, FURTHER), start=1):
+        wanted = recipe in STAGES if options.stage is None else options.stage == number
+        if wanted:
+            if number == 1:
+                log.unlink(missing_ok=True)
+            chosen = replace(recipe, steps=options.steps) if options.steps else recipe
+            pretrain(chosen, options.shards, options.output,
+                     start_from=weights if number > 1 else None)
     return 0
 
 

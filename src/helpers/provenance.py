@@ -33,7 +33,14 @@ def provenance(command: str, seed: int | None = None, device: str = "cpu") -> di
 
 
 def _commit() -> str | None:
-    """The commit that is checked out, with a plus sign if files differ; None outside git."""
-    run = subprocess.run(["git", "describe", "--always", "--dirty=+", "--abbrev=10"], cwd=ROOT,
-                         capture_output=True, text=True, check=False)
+    """The commit that is checked out; None outside git.
+
+    A plus sign says that files differ from it, beside the results that a recording adds to.
+    """
+    commit = _git("rev-parse", "--short=10", "HEAD")
+    return f"{commit}+" if commit and _git("status", "--porcelain", ".", ":!results") else commit
+
+
+def _git(*arguments: str) -> str | None:
+    run = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
     return run.stdout.strip() or None

@@ -35,7 +35,7 @@ from tqdm import tqdm
 
 from helpers import anatomy, configs, corpus, evaluate, finetune, mini
 from helpers.config_table import shown
-from helpers.errors import BookError
+from helpers.errors import BookError, one_sentence
 from helpers.evaluate import ErrorRate
 from helpers.figures import MARKERS
 from helpers.paths import CACHE, CONFIGS, RESULTS
@@ -609,6 +609,7 @@ def plane(recorded: Recorded, paths: Mapping[str, Sequence[Stage]],
     return figure
 
 
+@one_sentence
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m helpers.recipes", description=__doc__)
     parser.add_argument("--record", action="store_true", help="run, and write results/recipes.json")
@@ -622,17 +623,13 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"There is no recipe {', '.join(sorted(unknown))}: choose from "
               f"{', '.join(RECIPES)}.", file=sys.stderr)
         return 2
-    try:
-        if options.run_one:
-            _run_one(options.run_one[0], int(options.run_one[1]))
-        elif options.record:
-            _record_all(wanted(options.only, options.seed), options.jobs)
-            print_table(Recorded.read())
-        else:
-            print_table(Recorded.read())
-    except BookError as error:
-        print(error, file=sys.stderr)
-        return 2
+    if options.run_one:
+        _run_one(options.run_one[0], int(options.run_one[1]))
+    elif options.record:
+        _record_all(wanted(options.only, options.seed), options.jobs)
+        print_table(Recorded.read())
+    else:
+        print_table(Recorded.read())
     return 0
 
 

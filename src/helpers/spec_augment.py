@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,7 @@ from helpers import mel, packet_loss
 from helpers.errors import BookError
 from helpers.mel import DECIBELS
 from helpers.mini import Built
+from helpers.stand_in import stand_in
 from helpers.telephone import LINE_BAND_HZ
 
 BINS, COPIES, STEP = 80, 7, 6
@@ -197,15 +198,9 @@ class MaskingNano(FunASRNano):
         return super().encode(speech, speech_lengths)
 
 
-@contextlib.contextmanager
-def switched_on() -> Iterator[None]:
+def switched_on() -> contextlib.AbstractContextManager[None]:
     """Let FunASR's register give `MaskingNano` for the name FunASRNano while this is open."""
-    genuine = tables.model_classes["FunASRNano"]
-    tables.model_classes["FunASRNano"] = MaskingNano
-    try:
-        yield
-    finally:
-        tables.model_classes["FunASRNano"] = genuine
+    return stand_in(MaskingNano)
 
 
 def share_covered(built: Built, items: Sequence[dict], seed: int = 0) -> float:
