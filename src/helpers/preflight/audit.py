@@ -1,0 +1,260 @@
+"""What one version of FunASR does with each key, in one file that is quick to read.
+
+`python -m helpers.preflight.audit` makes `audit.json` from the knob test (`results/knobs.json`),
+from the library's syntax trees, and from its own classes, built at full size without memory.
+Everything else here only reads that file, and imports neither torch nor funasr.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import importlib.metadata
+import json
+import sys
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from helpers.errors import BookError, one_sentence
+
+FILE = Path(__file__).with_name("audit.json")
+COMMAND = "python -m helpers.preflight.audit"
+COMPONENTS = ("audio_encoder", "audio_adaptor", "llm", "ctc_decoder", "ctc")
+REGISTERS = {"model": "model_classes", "audio_encoder": "encoder_classes",
+             "audio_adaptor": "adaptor_classes", "ctc_decoder": "adaptor_classes",
+             "frontend": "frontend_classes", "specaug": "specaug_classes",
+             "dataset": "dataset_classes", "dataset_conf.index_ds": "index_ds_classes",
+             "dataset_conf.batch_sampler": "batch_sampler_classes",
+             "dataset_conf.dataloader": "dataloader_classes", "tokenizer": "tokenizer_classes"}
+"""Keys whose value is a name in one of FunASR's registers, and that register."""
+
+
+@dataclass(frozen=True)
+class Audit:
+    """The audit file, read.
+
+    Attributes:
+        content: as `make` gave it.
+    """
+
+    content: Mapping[str, Any]
+
+    @property
+    def version(self) -> str:
+        """The version of FunASR that was audited."""
+        return self.content["funasr"]
+
+    def installed_version(self) -> str | None:
+        """The version of FunASR on this machine; None where there is none."""
+        try:
+            return importlib.metadata.version("funasr")
+        except importlib.metadata.PackageNotFoundError:
+            return None
+
+    def verdict(self, key: str) -> str:
+        """What the knob test found of a key, such as "never read"; "" if it never turned it."""
+        return self.content["keys"].get(key, {}).get("verdict", "")
+
+    def note(self, key: str) -> str:
+        """What the knob test adds."""
+        return self.content["keys"].get(key, {}).get("note", "")
+
+    def reader(self, key: str) -> dict[str, Any] | None:
+        """Where the library reads a key and its default: `kind`, `values`, `place`; or None."""
+        parent, _, name = key.rpartition(".")
+        return self.content["sections"].get(parent, {}).get(name)
+
+    def known(self, key: str) -> bool:
+        """Whether the knob test turned this key, or a class on the path of a run reads its name."""
+        return key in self.content["keys"] or self.reader(key) is not None
+
+    def section_known(self, section: str) -> bool:
+        """Whether the library takes a section of this name."""
+        return section in self.content["sections"] or any(
+            key.startswith(f"{section}.") for key in self.content["keys"])
+
+    def refuses(self, section: str) -> bool:
+        """Whether an unknown key in this section ends the run, rather than being swallowed."""
+        return section in self.content["refuses"]
+
+    def suggest(self, key: str) -> str:
+        """The known key that an unknown one is most like: same section first; "" if none is."""
+        parent, _, name = key.rpartition(".")
+        same = [one.rpartition(".")[2] for one in self._names() if one.rpartition(".")[0] == parent]
+        close = difflib.get_close_matches(name, same, 1, 0.75)
+        if close:
+            return f"{parent}.{close[0]}".lstrip(".")
+        elsewhere = [one for one in self._names() if one.rpartition(".")[2] == name]
+        return elsewhere[0] if elsewhere else ""
+
+    def _names(self) -> list[str]:
+        """Keys of the audited configs, then other keys that are read with a default."""
+        read = [f"{section}.{name}".lstrip(".")
+                for section, names in self.content["sections"].items()
+                for name, use in names.items() if use["kind"] == "default"]
+        return list(dict.fromkeys([*self.content["keys"], *read]))
+
+    def type_of(self, key: str) -> str:
+        """Type of a key's value in the audited configs: "int", "float", "bool", "str", "list"."""
+        return self.content["keys"].get(key, {}).get("type", "")
+
+    def classes(self, key: str) -> list[str]:
+        """Names that FunASR's register has for a key; [] for a key that names no class."""
+        return self.content["registers"].get(key, [])
+
+    def default(self, key: str) -> Any:
+        """The code's default for a key that no config sets; None where there is none or several."""
+        use = self.reader(key)
+        return use["values"][0] if use and use["kind"] == "default" and use["values"] else None
+
+    @property
+    def architecture(self) -> dict[str, Any]:
+        """Keys that decide the model's shape, with the values of the audited build."""
+        return self.content["architecture"]
+
+    def parameters(self, component: str) -> dict[str, int]:
+        """Full parameter name to number of values, of one component at full size."""
+        return {f"{component}{name}": size
+                for name, size in self.content["parameters"][component].items()}
+
+    def without_gradient(self, component: str) -> bool:
+        """Whether no training batch gives this component a gradient, whatever is frozen."""
+        return component in self.content["without_gradient"]
+
+    def lora_parameters(self, targets: Collection[str], rank: int) -> int:
+        """Values in LoRA matrices of this rank beside these linear layers of the LLM."""
+        return sum(rank * (shape[0] + shape[1]) * count
+                   for name, (*shape, count) in self.content["llm_linear"].items()
+                   if any(target in name for target in targets))
+
+
+@cache
+def load(path: Path = FILE) -> Audit:
+    """The audit that the package carries.
+
+    Raises:
+        BookError: it is missing or broken.
+    """
+    try:
+        return Audit(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, json.JSONDecodeError):
+        raise BookError(f"{path.name} is missing or broken: make it with `{COMMAND}`.") from None
+
+
+def make() -> dict[str, Any]:
+    """Audit the installed FunASR: the content of `audit.json`, without where it comes from."""
+    from helpers import configs, knobs, mini
+    from helpers.telephone import telephone_set
+    from helpers.unknown_keys import refusals
+
+    turned = knobs.load()
+    flat = configs.flatten("pretrained") | {
+        key: value for name in configs.FINE_TUNING for key, value in configs.flatten(name).items()}
+    keys = {knob.key: {"verdict": knob.verdict, "note": knob.note, "read_at": list(knob.read_at),
+                       "type": type(flat.get(knob.key)).__name__} for knob in turned}
+    full = mini.build("pretrained", size="full", device="meta").model
+    merged = configs.flatten(configs.resolve("pretrained"))
+    items = [item for item in telephone_set("adapt", 40) if item["speech_length"] < 200][:4]
+    refused = refusals(configs.FINE_TUNING[0], items)
+    return {
+        "funasr": importlib.metadata.version("funasr"),
+        "keys": keys,
+        "sections": _sections(),
+        "refuses": sorted(section for section, said in refused.items() if said),
+        "registers": _registers(),
+        "architecture": {knob.key: merged[knob.key] for knob in turned
+                         if "modules" in knob.moved and knob.key in merged},
+        "parameters": _parameters(full),
+        "llm_linear": _linear_layers(full.llm),
+        "without_gradient": _without_gradient(items)}
+
+
+def _sections() -> dict[str, dict[str, Any]]:
+    from helpers.code_defaults import READERS, _receivers, _uses, code_default
+
+    found: dict[str, dict[str, Any]] = {}
+    for section, readers in READERS.items():
+        names = {use.name for reader in readers for use in _uses(reader)
+                 if use.receiver in _receivers(reader, section)}
+        for name in sorted(names):
+            use = code_default(f"{section}.{name}".lstrip("."))
+            found.setdefault(section, {})[name] = {
+                "kind": use.kind, "values": [_plain(value) for value in use.values],
+                "place": use.place}
+    return found
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, (int, float, str, bool, list, type(None))) else str(value)
+
+
+def _registers() -> dict[str, list[str]]:
+    from funasr.optimizers import optim_classes
+    from funasr.register import tables
+    from funasr.schedulers import scheduler_classes
+
+    found = {key: sorted(getattr(tables, register)) for key, register in REGISTERS.items()}
+    return found | {"optim": sorted(optim_classes), "scheduler": sorted(scheduler_classes)}
+
+
+def _parameters(model) -> dict[str, dict[str, int]]:
+    from helpers.anatomy import component_of
+
+    found: dict[str, dict[str, int]] = {component: {} for component in COMPONENTS}
+    for name, parameter in model.named_parameters():
+        component = component_of(name)
+        found[component][name.removeprefix(component)] = parameter.numel()
+    return found
+
+
+def _linear_layers(llm) -> dict[str, list[int]]:
+    from torch import nn
+
+    found: dict[str, list[int]] = {}
+    for name, module in llm.named_modules():
+        if isinstance(module, nn.Linear):
+            short = name.rpartition(".")[2]
+            entry = found.setdefault(short, [module.in_features, module.out_features, 0])
+            entry[2] += 1
+    return found
+
+
+def _without_gradient(items) -> list[str]:
+    """Components that one batch gives no gradient when nothing is frozen, on the mini."""
+    from helpers import anatomy, finetune, mini
+
+    thawed = {f"{section}.freeze": False for section in
+              ("audio_encoder_conf", "audio_adaptor_conf", "llm_conf", "ctc_decoder_conf")}
+    built = mini.build(finetune.with_overrides("pretrained", finetune.SHORT_RUN, thawed))
+    reached = {anatomy.component_of(name) for name in anatomy.reached(built, items).names}
+    return [component for component in COMPONENTS if component not in reached]
+
+
+@one_sentence
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog=COMMAND, description=__doc__)
+    parser.add_argument("--check", action="store_true",
+                        help="write nothing; say whether the file is what this FunASR gives")
+    options = parser.parse_args(arguments)
+    from helpers.notebook import setup
+    from helpers.provenance import provenance
+
+    setup()
+    found = json.loads(json.dumps(make()))
+    if options.check:
+        stored = {key: value for key, value in load().content.items() if key != "provenance"}
+        changed = [key for key in found if found[key] != stored.get(key)]
+        print(f"Changed: {', '.join(changed)}." if changed else "The audit is up to date.")
+        return int(bool(changed))
+    made = {**found, "provenance": provenance(COMMAND, seed=0)}
+    partial = FILE.with_suffix(".partial")
+    partial.write_text(json.dumps(made, indent=0, ensure_ascii=False) + "\n", encoding="utf-8")
+    partial.replace(FILE)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
