@@ -139,6 +139,20 @@ def heads_of(experiment: Experiment) -> list[str]:
             f"telephone, CTC, against “{experiment.title_of(experiment.against)}”"]
 
 
+def compact_rows(results: Results, experiment: Experiment, branch: str = "ctc") -> list[list[str]]:
+    """A row for each arm: title, then for each band the rate and its difference to the base."""
+    return [[experiment.title_of(arm), *(cell for band in experiment.bands for cell in (
+        str(results.rate(arm, band, branch)), "" if arm == experiment.against else
+        results.difference(arm, experiment.against, band, branch).signed()))]
+        for arm in experiment.arms]
+
+
+def compact_heads(experiment: Experiment) -> list[str]:
+    """Heads of the columns of `compact_rows`."""
+    against = f"against “{experiment.title_of(experiment.against)}”"
+    return [experiment.title, *(head for band in experiment.bands for head in (band, against))]
+
+
 def contradictions(recorded: Results, live: Results, pairs: Sequence[tuple[str, str]]) -> list[str]:
     """Where live runs are clearly on the other side of what was recorded.
 
