@@ -1,0 +1,87 @@
+"""The keys of `dataset_conf` that decide which lines are read and how they are batched."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+ESPNET = "EspnetStyleBatchSampler"
+
+
+@dataclass(frozen=True)
+class FilterConf:
+    """Limits and batch settings, as FunASR takes them: a key left out has the code's default.
+
+    Lengths of speech are in 10 ms frames, lengths of text in tokens, as the manifest names them.
+
+    Attributes:
+        fs: rate in Hz to which audio is resampled.
+        max_token_length: limit of speech + text in the sampler; None where nothing is compared.
+        dataset_token_length: limit of the LLM's input in the dataset, in tokens.
+        batch_size: with `batch_type` "example" a number of samples, else samples x longest.
+        batch_size_token_max: limit of samples x longest LLM input in the collator.
+        sort_size: lines that are sorted together; below 1 nothing is sorted.
+        prompt: the class that puts context before training prompts; None for none.
+    """
+
+    fs: int = 16000
+    max_token_length: int | None = 2048
+    dataset_token_length: int = 1500
+    max_source_length: int = 8000
+    min_source_length: int = 10
+    max_target_length: int = 2048
+    min_target_length: int = 0
+    batch_sampler: str = "BatchSampler"
+    batch_type: str = "example"
+    batch_size: int = 1
+    batch_size_token_max: int = 2500
+    batch_size_sample_max: int = 200
+    sort_size: int = -1
+    shuffle: bool = True
+    data_split_num: int = 1
+    prompt: str | None = None
+    token_type: bool = True
+    """Whether the collator drops samples: it does unless `batch_type` says "example"."""
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any]) -> FilterConf:
+        """From a merged config. A value of a wrong type counts as left out."""
+        conf = config.get("dataset_conf")
+        conf = conf if isinstance(conf, Mapping) else {}
+        frontend = config.get("frontend_conf")
+        frontend = frontend if isinstance(frontend, Mapping) else {}
+        batch_type = _text(conf, "batch_type", "example")
+        named = _number(conf, "max_token_length", None)
+        unlimited = batch_type == "example"
+        return cls(
+            fs=_number(frontend, "fs", cls.fs),
+            max_token_length=named if named is not None else (
+                None if unlimited else cls.max_token_length),
+            dataset_token_length=named if named is not None else cls.dataset_token_length,
+            max_source_length=_number(conf, "max_source_length", cls.max_source_length),
+            min_source_length=_number(conf, "min_source_length", cls.min_source_length),
+            max_target_length=_number(conf, "max_target_length", cls.max_target_length),
+            min_target_length=_number(conf, "min_target_length", cls.min_target_length),
+            batch_sampler=_text(conf, "batch_sampler", cls.batch_sampler),
+            batch_type=batch_type,
+            batch_size=max(1, _number(conf, "batch_size", cls.batch_size)),
+            batch_size_token_max=_number(conf, "batch_size_token_max", cls.batch_size_token_max),
+            batch_size_sample_max=_number(conf, "batch_size_sample_max", 200),
+            sort_size=_number(conf, "sort_size", 1024 if _text(
+                conf, "batch_sampler", "") == ESPNET else cls.sort_size),
+            shuffle=conf.get("shuffle", True) is not False,
+            data_split_num=max(1, _number(conf, "data_split_num", 1)),
+            prompt=_text(conf, "prompt_classes", None),
+            token_type=conf.get("batch_type") != "example")
+
+
+def _number(conf: Mapping[str, Any], key: str, default: Any) -> Any:
+    value = conf.get(key)
+    usable = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return int(value) if usable and abs(value) < 2**53 else default
+
+
+def _text(conf: Mapping[str, Any], key: str, default: Any) -> Any:
+    value = conf.get(key)
+    return value if isinstance(value, str) else default

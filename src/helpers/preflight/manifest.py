@@ -1,0 +1,511 @@
+"""A manifest of any length, read as a stream: what FunASR's index and sampler make of its lines.
+
+`scan` reads every line with types (`full=True`), or only its two lengths (`full=False`), which are
+then found in the bytes without reading the JSON around them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+import numpy as np
+
+from helpers.errors import BookError
+from helpers.preflight import line_lengths, transcripts
+from helpers.preflight.audio_probe import AudioReport, Probe
+from helpers.preflight.batch_plan import Plan, plan
+from helpers.preflight.data_settings import FilterConf
+from helpers.preflight.texts import Text, say
+
+__all__ = ["ALL", "FilterConf", "ManifestReport", "Overlap", "overlap", "passes_per_epoch", "scan",
+           "steps_per_epoch"]
+
+ALL = -1
+"""`sample_audio` for every line."""
+CHUNK = 2 << 20
+LONGEST_LINE = 16 << 20
+"""Bytes; a longer line is passed over, in constant memory."""
+SHOWN = 50
+"""Lines of a kind that are named; the others are counted."""
+HISTOGRAM = 12_001
+"""Buckets of 10 ms; the last holds everything longer."""
+LARGEST = 2**31 - 1
+FRAMES_AN_HOUR = 360_000
+
+LOST = {
+    "unreadable": say("not JSON, so the index drops the line"),
+    "no_text_length": say("text_length is missing or below 1"),
+    "no_speech_length": say("speech_length is missing or 0"),
+    "too_long": say("speech_length is over max_source_length"),
+    "too_short": say("speech_length is under min_source_length"),
+    "text_too_long": say("text_length is over max_target_length"),
+    "over_token_length": say("speech_length + text_length is over max_token_length"),
+}
+"""Why a line is not trained on, in the order in which FunASR looks."""
+
+
+class _Message(msgspec.Struct, gc=False):
+    role: str
+    content: str
+
+
+class _Line(msgspec.Struct, gc=False):
+    messages: list[_Message]
+    speech_length: int = 0
+    text_length: int = 0
+
+
+@dataclass(frozen=True)
+class ManifestReport:
+    """What a manifest holds, and what a run under a config makes of it.
+
+    Attributes:
+        name: the file's name.
+        lines: lines of the file; `utterances` and `hours`: those that can be read, by
+            `speech_length`.
+        malformed: (line, reason) of the first lines that cannot be used as they are.
+        malformed_count: how many there are; `unchecked` where only lengths were read.
+        fatal: those of them that end FunASR's reading, and so the run; `fatal_count` of them.
+        lost: key of `LOST` to (utterances, hours) that are left out for it.
+        length_histogram: utterances by `speech_length`, in 10 ms frames; the last bucket has all
+            that are longer.
+        batches, padding_share, longest_batch, samples_dropped_in_collator: of one pass on one GPU;
+            see `Plan`.
+        plan: all of that.
+        suspicious: kind (a key of `transcripts.KINDS`) to (count, first lines).
+        duplicates: audio files that an earlier line already names; `duplicate_lines`: some.
+        audio: what the files are, where they were looked at.
+        files: `.jsonl` files that were read: more than one where the manifest is a list of them.
+        audio_hashes, text_hashes: sorted, of every readable line; they hold within one process.
+    """
+
+    name: str
+    lines: int
+    utterances: int
+    hours: float
+    malformed: tuple[tuple[int, Text], ...]
+    malformed_count: int
+    fatal: tuple[tuple[int, Text], ...]
+    fatal_count: int
+    lost: dict[str, tuple[int, float]]
+    kept_utterances: int
+    kept_hours: float
+    length_histogram: np.ndarray
+    plan: Plan
+    suspicious: dict[str, tuple[int, tuple[int, ...]]]
+    duplicates: int
+    duplicate_lines: tuple[int, ...]
+    audio: AudioReport | None
+    files: int
+    full: bool
+    audio_hashes: np.ndarray = field(repr=False)
+    text_hashes: np.ndarray = field(repr=False)
+
+    @property
+    def batches(self) -> int:
+        return self.plan.batches
+
+    @property
+    def padding_share(self) -> float:
+        return self.plan.padding_share
+
+    @property
+    def longest_batch(self) -> tuple[int, int]:
+        return self.plan.longest
+
+    @property
+    def samples_dropped_in_collator(self) -> int:
+        return self.plan.dropped
+
+
+@dataclass
+class _Tally:
+    """What has been counted so far."""
+
+    lines: int = 0
+    malformed: list[tuple[int, Text]] = field(default_factory=list)
+    malformed_count: int = 0
+    fatal: list[tuple[int, Text]] = field(default_factory=list)
+    fatal_count: int = 0
+    unreadable: int = 0
+    speech: list[np.ndarray] = field(default_factory=list)
+    text: list[np.ndarray] = field(default_factory=list)
+    audio_hashes: list[np.ndarray] = field(default_factory=list)
+    text_hashes: list[np.ndarray] = field(default_factory=list)
+    suspicious: dict[str, tuple[int, tuple[int, ...]]] = field(default_factory=dict)
+
+    def bad(self, line: int, reason: Text, fatal: bool = False) -> None:
+        self.malformed_count += 1
+        if len(self.malformed) < SHOWN:
+            self.malformed.append((line, reason))
+        if fatal:
+            self.fatal_count += 1
+            if len(self.fatal) < SHOWN:
+                self.fatal.append((line, reason))
+
+    def suspect(self, kind: str, lines: list[int]) -> None:
+        if lines:
+            count, shown = self.suspicious.get(kind, (0, ()))
+            self.suspicious[kind] = count + len(lines), (*shown, *lines)[:SHOWN]
+
+
+def scan(path: str | Path, conf: FilterConf, *, sample_audio: int | None = None,
+         full: bool = True, progress: bool = False, training: bool = True) -> ManifestReport:
+    """Read a manifest and say what it holds and what becomes of it.
+
+    Args:
+        path: a `.jsonl` or `.json` file, or a list of such files, one a line.
+        sample_audio: look at so many audio files, drawn at random; `ALL` at every one; None at
+            none.
+        full: check every line; otherwise count lengths, filters and batches alone.
+        training: whether it is the training set, whose order may be shuffled.
+
+    Raises:
+        BookError: a file is missing or is no file.
+    """
+    path = Path(path)
+    tally = _Tally()
+    probe = Probe(sample_audio, conf.fs) if sample_audio is not None and full else None
+    files = _files(path)
+    with _bar(files, progress) as bar:
+        for file in files:
+            with file.open("rb") as stream:
+                _read(stream, tally, full, probe, bar)
+    return _report(path.name, tally, conf if training else _unshuffled(conf), probe, len(files),
+                   full)
+
+
+def passes_per_epoch(conf: FilterConf, files: int = 1) -> int:
+    """How often an epoch goes through every line: a single `.jsonl` is re-read for each split."""
+    return conf.data_split_num if files == 1 else 1
+
+
+def steps_per_epoch(report: ManifestReport, conf: FilterConf, gpus: int = 1,
+                    accum_grad: int = 1) -> int:
+    """Optimizer steps of an epoch: gradients left over at the end of a pass make none."""
+    return passes_per_epoch(conf, report.files) * (
+        -(-report.batches // max(1, gpus)) // max(1, accum_grad))
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """Distinct audio files and distinct transcripts that two manifests share."""
+
+    audio: int
+    transcripts: int
+
+
+def overlap(train: ManifestReport, valid: ManifestReport) -> Overlap:
+    """What the training and the validation set have in common; both read with `full=True`."""
+    return Overlap(_common(train.audio_hashes, valid.audio_hashes),
+                   _common(train.text_hashes, valid.text_hashes))
+
+
+def _common(one: np.ndarray, other: np.ndarray) -> int:
+    small, large = sorted((one, other), key=len)
+    if not len(small):
+        return 0
+    small = np.unique(small)
+    places = np.searchsorted(large, small).clip(max=len(large) - 1)
+    return int((large[places] == small).sum())
+
+
+def _unshuffled(conf: FilterConf) -> FilterConf:
+    from dataclasses import replace
+
+    return replace(conf, shuffle=False, data_split_num=1)
+
+
+def _files(path: Path) -> list[Path]:
+    if not path.is_file():
+        raise BookError(f"Manifest {path.name} is not a file: check the path {path}.")
+    if path.name.endswith((".jsonl", ".json")):
+        return [path]
+    with path.open("rb") as stream:
+        listed = stream.read(LONGEST_LINE)
+    try:
+        names = [name for name in listed.decode().splitlines() if name.strip()]
+        files = [Path(name.strip()) for name in names]
+        missing = [file for file in files if not file.is_file()]
+    except (UnicodeDecodeError, ValueError):
+        files = missing = []
+        names = []
+    if missing or not names:
+        what = f"names {missing[0]}, which is no file" if missing else "names no file"
+        raise BookError(f"{path.name} does not end in .jsonl, so FunASR takes it for a list of "
+                        f"files, and it {what}: rename it or correct the list.")
+    return files
+
+
+def _bar(files: list[Path], progress: bool):
+    from tqdm import tqdm
+
+    return tqdm(total=sum(file.stat().st_size for file in files), unit="B", unit_scale=True,
+                desc="manifest", disable=not progress)
+
+
+def _chunks(stream: BinaryIO, bar) -> Iterator[tuple[bytes, bool]]:
+    """Whole lines, some megabytes at a time. `False` beside an empty chunk: a line too long."""
+    rest = b""
+    while block := stream.read(CHUNK):
+        bar.update(len(block))
+        end = block.rfind(b"\n") + 1
+        if end:
+            yield rest + block[:end], True
+            rest = block[end:]
+            continue
+        rest += block
+        if len(rest) > LONGEST_LINE:
+            rest = yield from _passed_over(stream, bar)
+    if rest:
+        yield rest, True
+
+
+def _passed_over(stream: BinaryIO, bar):
+    yield b"", False
+    while block := stream.read(CHUNK):
+        bar.update(len(block))
+        end = block.find(b"\n") + 1
+        if end:
+            tail = block[end:]
+            last = tail.rfind(b"\n") + 1
+            if last:
+                yield tail[:last], True
+            return tail[last:]
+    return b""
+
+
+def _read(stream: BinaryIO, tally: _Tally, full: bool, probe: Probe | None, bar) -> None:
+    quick = line_lengths.Reader()
+    for chunk, whole in _chunks(stream, bar):
+        if not whole:
+            tally.lines += 1
+            tally.unreadable += 1
+            tally.bad(tally.lines, say("the line has more than {megabytes} MB",
+                                       megabytes=LONGEST_LINE >> 20))
+            continue
+        if not full and (lengths := quick.read(chunk)) is not None:
+            tally.lines += len(lengths[0])
+            tally.speech.append(lengths[0])
+            tally.text.append(lengths[1])
+            continue
+        _read_typed(chunk, tally, probe)
+
+
+def _read_typed(chunk: bytes, tally: _Tally, probe: Probe | None) -> None:
+    count = chunk.count(b"\n") + (not chunk.endswith(b"\n"))
+    numbers: list[int] | range = range(tally.lines + 1, tally.lines + 1 + count)
+    tally.lines += count
+    try:
+        if b"\r" in chunk or b"\x00" in chunk:
+            raise ValueError
+        chunk.decode()
+        lines = _DECODER.decode_lines(chunk)
+        if len(lines) != count:
+            raise ValueError
+    except (ValueError, RecursionError):
+        numbers, lines = _one_by_one(chunk, numbers[0], tally)
+    if lines:
+        _note(numbers, lines, tally, probe)
+
+
+_DECODER = msgspec.json.Decoder(_Line)
+
+
+def _one_by_one(chunk: bytes, first: int, tally: _Tally) -> tuple[list[int], list[_Line]]:
+    numbers, lines = [], []
+    pieces = chunk.split(b"\n")
+    if not pieces[-1]:
+        pieces.pop()
+    for number, piece in enumerate(pieces, first):
+        line = _usable(piece.removesuffix(b"\r"), number, tally)
+        if line is not None:
+            numbers.append(number)
+            lines.append(line)
+    return numbers, lines
+
+
+def _usable(piece: bytes, number: int, tally: _Tally) -> _Line | None:
+    """The line with types; None, and a reason in the tally, where FunASR could not use it."""
+    reason = fatal = None
+    try:
+        text = piece.decode()
+    except UnicodeDecodeError as error:
+        reason, fatal = say("byte {place} is not UTF-8", place=error.start + 1), True
+        text = ""
+    if reason is None and "\r" in text:
+        reason, fatal = say("a carriage return inside the line ends it for FunASR"), False
+    if reason is None:
+        try:
+            value = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            said = error.msg if isinstance(error, json.JSONDecodeError) else type(error).__name__
+            reason = (say("the line is empty") if not text.strip() else
+                      say("it is not JSON ({error})", error=said))
+            fatal = False
+    if reason is not None:
+        tally.unreadable += 1
+        tally.bad(number, reason, fatal)
+        return None
+    line = _typed(value)
+    if isinstance(line, Text):
+        tally.unreadable += 1
+        tally.bad(number, line, True)
+        return None
+    return line
+
+
+def _typed(value) -> _Line | Text:
+    """A line as FunASR's index takes it, or why it ends there."""
+    if not isinstance(value, dict):
+        return say("it is JSON, but no object")
+    messages = value.get("messages")
+    if messages is None and "source" in value:
+        return say("it has `source` and `target`, which this index does not read: write `messages`")
+    if messages is None:
+        return say("`messages` is missing")
+    if not isinstance(messages, list) or not all(isinstance(one, dict) for one in messages):
+        return say("`messages` is not a list of objects")
+    lengths = []
+    for key in ("speech_length", "text_length"):
+        given = value.get(key, 0)
+        if isinstance(given, list) and given:
+            given = given[0]
+        try:
+            number = int(given)
+        except (TypeError, ValueError, OverflowError):
+            return say("`{key}` is not a number", key=key)
+        lengths.append(max(-1, min(number, LARGEST)))
+    turns = [_Message(_plain(one.get("role")), _plain(one.get("content"))) for one in messages
+             if "role" in one and "content" in one]
+    return _Line(turns, *lengths)
+
+
+def _plain(value) -> str:
+    """A string as it is; anything else, and a string that no UTF-8 can hold, as something else."""
+    if not isinstance(value, str):
+        return f"\ufffd{type(value).__name__}"
+    return value.encode("utf-8", "replace").decode().replace("?", "\ufffd") if any(
+        "\ud800" <= sign <= "\udfff" for sign in value) else value
+
+
+def _note(numbers, lines: list[_Line], tally: _Tally, probe: Probe | None) -> None:
+    """Count the lines of a chunk: lengths, hashes, transcripts, audio."""
+    try:
+        speech = np.array([line.speech_length for line in lines], np.int64)
+        text = np.array([line.text_length for line in lines], np.int64)
+    except OverflowError:
+        speech = np.array([min(line.speech_length, LARGEST) for line in lines], np.int64)
+        text = np.array([min(line.text_length, LARGEST) for line in lines], np.int64)
+    speech, text = speech.clip(-1, LARGEST >> 1), text.clip(-1, LARGEST >> 1)
+    tally.speech.append(speech.astype(np.int32))
+    tally.text.append(text.astype(np.int32))
+    audio, said = [], []
+    for place, line in enumerate(lines):
+        turns = line.messages
+        if (len(turns) == 3 and turns[1].role == "user" and turns[2].role == "assistant"
+                and turns[0].role == "system"):
+            heard, answer = turns[1].content, turns[2].content
+        else:
+            heard, answer = _turns(turns, numbers[place], tally)
+        _, begin, path = heard.partition("<|startofspeech|>")
+        path, closed, _ = path.partition("<|endofspeech|>")
+        if not (begin and closed and path.startswith("!")):
+            tally.suspect("no_audio", [numbers[place]])
+            path = ""
+        audio.append(path)
+        said.append(answer)
+    tally.audio_hashes.append(_hashes(audio))
+    tally.text_hashes.append(_hashes(said))
+    for kind, places in transcripts.suspicious(said, speech, text):
+        tally.suspect(kind, [numbers[place] for place in places])
+    if probe is not None:
+        probe.take(numbers, [path[1:] for path in audio], speech)
+
+
+def _turns(turns: list[_Message], number: int, tally: _Tally) -> tuple[str, str]:
+    users = [turn.content for turn in turns if turn.role == "user"]
+    answers = [turn.content for turn in turns if turn.role == "assistant"]
+    if not users or not answers:
+        tally.bad(number, say("there is no user turn, or no assistant turn"))
+    elif len(users) > 1 or len(answers) > 1:
+        tally.suspect("several_turns", [number])
+    return "".join(users[:1]), "".join(answers[:1])
+
+
+def _hashes(values: list[str]) -> np.ndarray:
+    return np.fromiter(map(hash, values), np.int64, len(values))
+
+
+def _report(name: str, tally: _Tally, conf: FilterConf, probe: Probe | None, files: int,
+            full: bool) -> ManifestReport:
+    speech, text = _joined(tally.speech, np.int32), _joined(tally.text, np.int32)
+    histogram = np.bincount(speech.clip(0, HISTOGRAM - 1), minlength=HISTOGRAM)
+    seen = len(speech)
+    total = int(speech.clip(0).sum(dtype=np.int64))
+    lost = {"unreadable": (tally.unreadable, 0.0)} if tally.unreadable else {}
+    left = np.ones(seen, bool)
+    for reason, gone in _filters(speech, text, conf):
+        gone &= left
+        if gone.any():
+            frames = int(speech[gone].clip(0).sum(dtype=np.int64))
+            lost[reason] = int(gone.sum()), frames / FRAMES_AN_HOUR
+            left &= ~gone
+        if reason == "text_too_long":
+            indexed = left.copy()
+    planned = plan(speech[indexed], text[indexed], conf)
+    kept, kept_frames = int(left.sum()), int(speech[left].sum(dtype=np.int64))
+    del speech, text, left, indexed
+    audio_hashes = _joined(tally.audio_hashes, np.int64)
+    duplicates, places = _duplicates(audio_hashes)
+    audio_hashes.sort()
+    text_hashes = _joined(tally.text_hashes, np.int64)
+    text_hashes.sort()
+    return ManifestReport(
+        name, tally.lines, seen, total / FRAMES_AN_HOUR, tuple(tally.malformed),
+        tally.malformed_count, tuple(tally.fatal), tally.fatal_count, lost, kept,
+        kept_frames / FRAMES_AN_HOUR, histogram, planned, tally.suspicious, duplicates, places,
+        probe.report() if probe else None, files, full, audio_hashes, text_hashes)
+
+
+def _filters(speech: np.ndarray, text: np.ndarray, conf: FilterConf):
+    yield "no_text_length", text < 1
+    yield "no_speech_length", (speech < 1) & (speech < conf.min_source_length)
+    yield "too_long", speech > conf.max_source_length
+    yield "too_short", speech < conf.min_source_length
+    yield "text_too_long", text > conf.max_target_length
+    if conf.max_token_length is not None:
+        yield "over_token_length", speech + text > conf.max_token_length
+
+
+def _joined(parts: list[np.ndarray], kind) -> np.ndarray:
+    """The parts as one array; they are given back as it fills."""
+    whole = np.empty(sum(map(len, parts)), kind)
+    place = len(whole)
+    while parts:
+        part = parts.pop()
+        whole[place - len(part):place] = part
+        place -= len(part)
+    return whole
+
+
+_NO_AUDIO = hash("")
+
+
+def _duplicates(hashes: np.ndarray) -> tuple[int, tuple[int, ...]]:
+    """How many repeat an earlier one, and the utterances (from 1) that the first of them are."""
+    ordered = np.sort(hashes)
+    again = (ordered[1:] == ordered[:-1]) & (ordered[1:] != _NO_AUDIO)
+    count = int(again.sum())
+    if not count:
+        return 0, ()
+    values = np.unique(ordered[1:][again][:SHOWN])
+    places = []
+    for value in values.tolist():
+        places += (np.flatnonzero(hashes == value)[1:] + 1).tolist()
+    return count, tuple(sorted(places)[:SHOWN])

@@ -1,0 +1,65 @@
+"""Transcripts that are probably not what was said."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import numpy as np
+
+from helpers.preflight.texts import say
+
+FASTEST_TOKENS_A_SECOND = 25
+"""Above, nobody speaks: a transcript of more than the audio, or a wrong `speech_length`."""
+SLOWEST_TOKENS_A_SECOND = 0.2
+SHORTEST_SLOW_FRAMES = 1000
+REPEATS = 12
+
+KINDS = {
+    "empty": say("the transcript is empty"),
+    "control": say("the transcript has control or replacement characters"),
+    "markup": say("the transcript has tags such as <|...|>, <...> or [...]"),
+    "repeated": say("the transcript repeats one character"),
+    "spaces": say("the transcript begins or ends with white space"),
+    "too_many_tokens": say("text_length is more than the transcript's bytes"),
+    "too_fast": say("more tokens a second than anybody speaks"),
+    "too_slow": say("hardly any text for the length of the audio"),
+    "no_audio": say("the user turn names no audio between its two speech marks"),
+    "several_turns": say("there is more than one user or assistant turn"),
+}
+"""What is reported, by key."""
+
+_PATTERNS = {
+    "control": re.compile("[\x00-\x08\x0b-\x1f\x7f\ufffd]"),
+    "markup": re.compile(r"<\|[^<>\n]{0,40}\|>|</?[a-zA-Z][^<>\n]{0,40}>|\[[^\[\]\n]{1,40}\]"),
+    "repeated": re.compile(rf"([^\s0-9])\1{{{REPEATS - 1}}}"),
+}
+_HINTS = {"markup": "<[", "control": None, "repeated": None}
+
+
+def suspicious(said: list[str], speech: np.ndarray, text: np.ndarray
+               ) -> Iterator[tuple[str, list[int]]]:
+    """Kinds and places of suspicious transcripts in a chunk of lines.
+
+    Args:
+        said: the transcripts.
+        speech: their `speech_length` in 10 ms frames.
+        text: their `text_length` in tokens.
+    """
+    yield "empty", [place for place, one in enumerate(said) if not one or one.isspace()]
+    yield "spaces", [place for place, one in enumerate(said)
+                     if one and (one[0] <= " " or one[-1] <= " ") and not one.isspace()]
+    together = "\n".join(said)
+    for kind, pattern in _PATTERNS.items():
+        hint = _HINTS[kind]
+        if (hint is None or any(sign in together for sign in hint)) and pattern.search(together):
+            yield kind, [place for place, one in enumerate(said) if pattern.search(one)]
+    short = np.fromiter(map(len, said), np.int64, len(said))
+    for place in np.flatnonzero(text > short):
+        if text[place] > len(said[place].encode("utf-8", "replace")) + 1:
+            yield "too_many_tokens", [int(place)]
+    known = (speech > 0) & (text > 0)
+    rate = 100 * text / speech.clip(1)
+    yield "too_fast", np.flatnonzero(known & (rate > FASTEST_TOKENS_A_SECOND)).tolist()
+    slow = known & (rate < SLOWEST_TOKENS_A_SECOND) & (speech >= SHORTEST_SLOW_FRAMES)
+    yield "too_slow", np.flatnonzero(slow).tolist()
