@@ -10,10 +10,12 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 
+NEWLINE, UNDERSCORE = b"\n_"
 CHECKED = 3
 """Lines of each chunk that are also read with types and compared."""
 LONGEST_NUMBER = 8
-_MARGIN = b" " * 32
+MARGIN = 32
+"""Bytes before the first line of a buffer, and after the last, that may be looked at."""
 _OPENING = {"speech": np.uint64(int.from_bytes(b'"speech_', "little")),
             "text": np.uint64(int.from_bytes(b'  "text_', "little"))}
 _TEXT_MASK = np.uint64(0xFFFFFFFFFFFF0000)
@@ -37,30 +39,35 @@ class Reader:
     def __init__(self):
         self.unusual = 0
 
-    def read(self, chunk: bytes) -> tuple[np.ndarray, np.ndarray] | None:
-        """Speech frames and text tokens of each line; None where the chunk must be read whole."""
+    def read(self, buffer: bytearray, end: int) -> tuple[np.ndarray, np.ndarray] | None:
+        """Speech frames and text tokens of each line; None where they must be read whole.
+
+        Args:
+            buffer: whole lines from `MARGIN` on.
+            end: end of the last of them; at least `MARGIN` bytes follow it.
+        """
         if self.unusual >= self.PATIENCE:
             return None
-        found = lengths(chunk)
-        if found is None or not _agrees(chunk, *found):
+        found = lengths(buffer, end)
+        if found is None or not _agrees(buffer, *found):
             self.unusual += 1
             return None
         return found
 
 
-def lengths(chunk: bytes) -> tuple[np.ndarray, np.ndarray] | None:
+def lengths(buffer: bytearray, end: int) -> tuple[np.ndarray, np.ndarray] | None:
     """`speech_length` and `text_length` of each line as int32, or None if unsure."""
-    if not chunk.endswith(b"\n") or b"\r" in chunk:
+    padded = np.frombuffer(buffer, np.uint8, end + MARGIN)
+    if padded[end - 1] != NEWLINE:
         return None
-    padded = np.frombuffer(b"".join((_MARGIN, chunk, _MARGIN)), np.uint8)
-    ends = np.flatnonzero(padded == 10)
+    ends = MARGIN + np.flatnonzero(padded[MARGIN:end] == NEWLINE)
     begins = np.empty_like(ends)
-    begins[0] = len(_MARGIN)
+    begins[0] = MARGIN
     begins[1:] = ends[:-1] + 1
     if (padded[begins] != ord("{")).any() or (padded[ends - 1] != ord("}")).any():
         return None
     words = np.ndarray(len(padded) - 7, "<u8", padded, 0, (1,))
-    marks = np.flatnonzero(padded == ord("_"))
+    marks = MARGIN + np.flatnonzero(padded[MARGIN:end] == UNDERSCORE)
     marks = marks[words[marks + 1] == _CLOSING]
     before = words[marks - 7]
     found = []
@@ -101,13 +108,13 @@ def _numbers(padded: np.ndarray, words: np.ndarray, at: np.ndarray) -> np.ndarra
     return value
 
 
-def _agrees(chunk: bytes, speech: np.ndarray, text: np.ndarray) -> bool:
+def _agrees(buffer: bytearray, speech: np.ndarray, text: np.ndarray) -> bool:
     """Whether the first lines of a chunk say the same when they are read with types."""
-    place = 0
+    place = MARGIN
     for number in range(min(CHECKED, len(speech))):
-        end = chunk.index(b"\n", place)
+        end = buffer.index(b"\n", place)
         try:
-            line = _DECODER.decode(chunk[place:end])
+            line = _DECODER.decode(buffer[place:end])
         except (msgspec.DecodeError, RecursionError):
             return False
         if (line.speech_length, line.text_length) != (speech[number], text[number]):

@@ -27,7 +27,7 @@ __all__ = ["ALL", "FilterConf", "ManifestReport", "Overlap", "overlap", "passes_
 
 ALL = -1
 """`sample_audio` for every line."""
-CHUNK = 2 << 20
+CHUNK = 1 << 19
 LONGEST_LINE = 16 << 20
 """Bytes; a longer line is passed over, in constant memory."""
 SHOWN = 50
@@ -69,7 +69,7 @@ class ManifestReport:
         lines: lines of the file; `utterances` and `hours`: those that can be read, by
             `speech_length`.
         malformed: (line, reason) of the first lines that cannot be used as they are.
-        malformed_count: how many there are; `unchecked` where only lengths were read.
+        malformed_count: how many there are; not all where only lengths were read.
         fatal: those of them that end FunASR's reading, and so the run; `fatal_count` of them.
         lost: key of `LOST` to (utterances, hours) that are left out for it.
         length_histogram: utterances by `speech_length`, in 10 ms frames; the last bucket has all
@@ -249,55 +249,67 @@ def _bar(files: list[Path], progress: bool):
                 desc="manifest", disable=not progress)
 
 
-def _chunks(stream: BinaryIO, bar) -> Iterator[tuple[bytes, bool]]:
-    """Whole lines, some megabytes at a time. `False` beside an empty chunk: a line too long."""
-    rest = b""
-    while block := stream.read(CHUNK):
-        bar.update(len(block))
-        end = block.rfind(b"\n") + 1
+def _chunks(stream: BinaryIO, bar) -> Iterator[tuple[bytearray, int]]:
+    """Whole lines, `CHUNK` bytes at a time: a buffer, and the end of the last line in it.
+
+    They begin after `line_lengths.MARGIN` bytes. End 0 says that a line was too long to be read.
+    """
+    begin = line_lengths.MARGIN
+    buffer = bytearray(CHUNK + 2 * begin)
+    filled = begin
+    while True:
+        with memoryview(buffer) as view:
+            got = stream.readinto(view[filled:-begin])
+        bar.update(got)
+        filled += got
+        if not got and filled > begin:
+            buffer[filled:filled + 1] = b"\n"
+            yield buffer, filled + 1
+        if not got:
+            return
+        end = buffer.rfind(b"\n", begin, filled) + 1
         if end:
-            yield rest + block[:end], True
-            rest = block[end:]
-            continue
-        rest += block
-        if len(rest) > LONGEST_LINE:
-            rest = yield from _passed_over(stream, bar)
-    if rest:
-        yield rest, True
+            yield buffer, end
+            buffer[begin:begin + filled - end] = buffer[end:filled]
+            filled += begin - end
+        elif filled == len(buffer) - begin:
+            if len(buffer) < LONGEST_LINE:
+                buffer = buffer + bytearray(len(buffer))
+                continue
+            yield buffer, 0
+            rest = _after_line(stream, bar)
+            buffer = bytearray(CHUNK + 2 * begin)
+            buffer[begin:begin + len(rest)] = rest
+            filled = begin + len(rest)
 
 
-def _passed_over(stream: BinaryIO, bar):
-    yield b"", False
+def _after_line(stream: BinaryIO, bar) -> bytes:
+    """Read on to the end of a line, and give what was read beyond it: less than `CHUNK`."""
     while block := stream.read(CHUNK):
         bar.update(len(block))
         end = block.find(b"\n") + 1
         if end:
-            tail = block[end:]
-            last = tail.rfind(b"\n") + 1
-            if last:
-                yield tail[:last], True
-            return tail[last:]
+            return block[end:]
     return b""
 
 
 def _read(stream: BinaryIO, tally: _Tally, full: bool, probe: Probe | None, bar) -> None:
     quick = line_lengths.Reader()
-    for chunk, whole in _chunks(stream, bar):
-        if not whole:
+    for buffer, end in _chunks(stream, bar):
+        if not end:
             tally.lines += 1
             tally.unreadable += 1
             tally.bad(tally.lines, say("the line has more than {megabytes} MB",
                                        megabytes=LONGEST_LINE >> 20))
-            continue
-        if not full and (lengths := quick.read(chunk)) is not None:
+        elif not full and (lengths := quick.read(buffer, end)) is not None:
             tally.lines += len(lengths[0])
             tally.speech.append(lengths[0])
             tally.text.append(lengths[1])
-            continue
-        _read_typed(chunk, tally, probe)
+        else:
+            _read_typed(bytes(buffer[line_lengths.MARGIN:end]), tally, full, probe)
 
 
-def _read_typed(chunk: bytes, tally: _Tally, probe: Probe | None) -> None:
+def _read_typed(chunk: bytes, tally: _Tally, full: bool, probe: Probe | None) -> None:
     count = chunk.count(b"\n") + (not chunk.endswith(b"\n"))
     numbers: list[int] | range = range(tally.lines + 1, tally.lines + 1 + count)
     tally.lines += count
@@ -311,7 +323,7 @@ def _read_typed(chunk: bytes, tally: _Tally, probe: Probe | None) -> None:
     except (ValueError, RecursionError):
         numbers, lines = _one_by_one(chunk, numbers[0], tally)
     if lines:
-        _note(numbers, lines, tally, probe)
+        _note(numbers, lines, tally, full, probe)
 
 
 _DECODER = msgspec.json.Decoder(_Line)
@@ -394,7 +406,7 @@ def _plain(value) -> str:
         "\ud800" <= sign <= "\udfff" for sign in value) else value
 
 
-def _note(numbers, lines: list[_Line], tally: _Tally, probe: Probe | None) -> None:
+def _note(numbers, lines: list[_Line], tally: _Tally, full: bool, probe: Probe | None) -> None:
     """Count the lines of a chunk: lengths, hashes, transcripts, audio."""
     try:
         speech = np.array([line.speech_length for line in lines], np.int64)
@@ -405,6 +417,8 @@ def _note(numbers, lines: list[_Line], tally: _Tally, probe: Probe | None) -> No
     speech, text = speech.clip(-1, LARGEST >> 1), text.clip(-1, LARGEST >> 1)
     tally.speech.append(speech.astype(np.int32))
     tally.text.append(text.astype(np.int32))
+    if not full:
+        return
     audio, said = [], []
     for place, line in enumerate(lines):
         turns = line.messages

@@ -34,9 +34,6 @@ _PATTERNS = {
     "markup": re.compile(r"<\|[^<>\n]{0,40}\|>|</?[a-zA-Z][^<>\n]{0,40}>|\[[^\[\]\n]{1,40}\]"),
     "repeated": re.compile(rf"([^\s0-9])\1{{{REPEATS - 1}}}"),
 }
-_HINTS = {"markup": "<[", "control": None, "repeated": None}
-
-
 def suspicious(said: list[str], speech: np.ndarray, text: np.ndarray
                ) -> Iterator[tuple[str, list[int]]]:
     """Kinds and places of suspicious transcripts in a chunk of lines.
@@ -49,10 +46,9 @@ def suspicious(said: list[str], speech: np.ndarray, text: np.ndarray
     yield "empty", [place for place, one in enumerate(said) if not one or one.isspace()]
     yield "spaces", [place for place, one in enumerate(said)
                      if one and (one[0] <= " " or one[-1] <= " ") and not one.isspace()]
-    together = "\n".join(said)
+    together = " ".join(said)
     for kind, pattern in _PATTERNS.items():
-        hint = _HINTS[kind]
-        if (hint is None or any(sign in together for sign in hint)) and pattern.search(together):
+        if _HINTS[kind](together):
             yield kind, [place for place, one in enumerate(said) if pattern.search(one)]
     short = np.fromiter(map(len, said), np.int64, len(said))
     for place in np.flatnonzero(text > short):
@@ -63,3 +59,22 @@ def suspicious(said: list[str], speech: np.ndarray, text: np.ndarray
     yield "too_fast", np.flatnonzero(known & (rate > FASTEST_TOKENS_A_SECOND)).tolist()
     slow = known & (rate < SLOWEST_TOKENS_A_SECOND) & (speech >= SHORTEST_SLOW_FRAMES)
     yield "too_slow", np.flatnonzero(slow).tolist()
+
+
+def _repeats(text: str) -> bool:
+    """Whether some character may come `REPEATS` times in a row."""
+    plain = text.isascii()
+    codes = np.frombuffer(text.encode("ascii" if plain else "utf-32-le", "replace"),
+                          np.uint8 if plain else np.uint32)
+    half = REPEATS // 2
+    rows = codes[:len(codes) // half * half].reshape(-1, half)
+    alike = rows[:, 0] == rows[:, 1]
+    for column in range(2, half):
+        alike &= rows[:, 0] == rows[:, column]
+    return bool(alike.any())
+
+
+_HINTS = {"markup": lambda text: "<" in text or "[" in text,
+          "control": lambda text: not text.isprintable() or "\ufffd" in text,
+          "repeated": _repeats}
+"""What must be true of a text for its pattern to match anywhere in it: quick to find out."""
