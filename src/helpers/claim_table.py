@@ -1,21 +1,16 @@
-"""The claim ledger as one HTML table that filters itself, without a kernel.
-
-The table is complete in the HTML; a short script (`assets/claim_table.js`) shows the filter
-controls and hides rows, so with scripts off every claim is still there.
-"""
+"""The claim ledger as one table that filters itself, and as a picture."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from html import escape
-from pathlib import Path
 
 from matplotlib.figure import Figure
 
 from helpers import document
 from helpers.claims import VERDICTS, Claim, counts
+from helpers.filter_table import Choice, Column, Row, filter_table
 
-ASSETS = Path(__file__).parent / "assets"
 READING_ORDER = ("fails", "partly", "holds", "untestable")
 """The verdicts as the table lists them: what changes a decision comes first."""
 
@@ -41,18 +36,13 @@ def claim_table(claims: Iterable[Claim], table_id: str = "claim-table") -> str:
     order = section_order()
     rows = sorted(claims, key=lambda claim: (READING_ORDER.index(claim.verdict),
                                              order.index(claim.section)))
-    head = "".join(f'<th scope="col">{title}</th>' for title in
-                   ("Verdict", "What the document states", "What the cells found", "Evidence"))
-    style = (ASSETS / "claim_table.css").read_text(encoding="utf-8")
-    script = (ASSETS / "claim_table.js").read_text(encoding="utf-8")
-    return f"""<style>{style}</style>
-<div class="claim-table tex2jax_ignore" data-filter-table id="{escape(table_id)}">
-{_controls()}
-<p class="cl-count" role="status" aria-live="polite">{len(rows)} claims</p>
-<table><caption>Every statement of the source document, in our words.</caption>
-<thead><tr>{head}</tr></thead><tbody>
-{"".join(map(_row, rows))}</tbody></table></div>
-<script>{script.replace("TABLE_ID", escape(table_id))}</script>"""
+    columns = (Column("Verdict", "14%"), Column("What the document states", "38%"),
+               Column("What the cells found", label="Found"), Column("Evidence", "14%", "Evidence"))
+    choices = (
+        Choice("verdict", "Verdict", "any", {one: VERDICTS[one] for one in READING_ORDER}),
+        Choice("section", "Section", "all", {str(one): section_title(one) for one in order}))
+    return filter_table(table_id, "Every statement of the source document, in our words.", columns,
+                        [_row(claim) for claim in rows], choices, "claims")
 
 
 def verdict_bars(claims: Iterable[Claim]) -> Figure:
@@ -88,29 +78,15 @@ def summary(claims: Iterable[Claim]) -> dict[str, int]:
             **{f"claims_{verdict}": number for verdict, number in counts(claims).items()}}
 
 
-def _controls() -> str:
-    verdicts = "".join(f'<option value="{verdict}">{VERDICTS[verdict]}</option>'
-                       for verdict in READING_ORDER)
-    sections = "".join(f'<option value="{section}">{escape(section_title(section))}</option>'
-                       for section in section_order())
-    return f"""<form class="cl-controls" hidden aria-label="Filter the claims">
-<label>Words or a key<input type="search" name="text" autocomplete="off" spellcheck="false"></label>
-<label>Verdict<select name="verdict"><option value="">any</option>{verdicts}</select></label>
-<label>Section<select name="section"><option value="">all</option>{sections}</select></label>
-<button type="reset">Show all</button>
-</form>"""
-
-
-def _row(claim: Claim) -> str:
+def _row(claim: Claim) -> Row:
     keys = " ".join(f"<code>{escape(key)}</code>" for key in claim.keys[:3])
     more = f" and {len(claim.keys) - 3} more" if len(claim.keys) > 3 else ""
-    text = " ".join([claim.text, claim.reason(), *claim.keys]).lower()
-    return (f'<tr id="ledger-{claim.id}" data-verdict="{claim.verdict}" '
-            f'data-section="{claim.section}" data-text="{escape(text)}">'
-            f'<td class="cl-verdict claim-{claim.verdict}">{VERDICTS[claim.verdict]}</td>'
-            f'<th scope="row">{escape(claim.text)}'
-            f'<small>{escape(section_title(claim.section))} {keys}{more}</small></th>'
-            f'<td data-label="Found">{escape(claim.reason())}</td>'
-            f'<td data-label="Evidence"><a href="{claim.evidence}">'
-            f'{escape(claim.chapter.replace("_", " "))}'
-            f'<span class="visually-hidden">, {escape(claim.id)}</span></a></td></tr>\n')
+    cells = (
+        VERDICTS[claim.verdict],
+        f"{escape(claim.text)}<small>{escape(section_title(claim.section))} {keys}{more}</small>",
+        escape(claim.reason()),
+        f'<a href="{claim.evidence}">{escape(claim.chapter.replace("_", " "))}'
+        f'<span class="visually-hidden">, {escape(claim.id)}</span></a>')
+    return Row(f"ledger-{claim.id}", cells, " ".join([claim.text, claim.reason(), *claim.keys]),
+               {"verdict": [claim.verdict], "section": [str(claim.section)]}, heading=1,
+               marked=f"claim-{claim.verdict}")

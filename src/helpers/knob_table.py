@@ -1,21 +1,16 @@
-"""The knob test as a table that filters itself without a kernel, and as a picture.
-
-The table is complete in the HTML; `assets/knob_table.js` shows the filter controls and hides rows,
-so with scripts off every key is still there.
-"""
+"""The knob test as a table that filters itself, and as a picture."""
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from html import escape
-from pathlib import Path
 
 from matplotlib.figure import Figure
 
 from helpers.config_table import plain_table
 from helpers.errors import BookError
+from helpers.filter_table import Choice, Column, Row, breakable, filter_table
 from helpers.knobs import (
     LIVE,
     NEVER_READ,
@@ -26,7 +21,6 @@ from helpers.knobs import (
     Knob,
 )
 
-ASSETS = Path(__file__).parent / "assets"
 GROUPS = ("model", "audio_encoder", "llm", "audio_adaptor", "ctc", "frontend", "specaug",
           "train_conf", "optim and scheduler", "dataset", "tokenizer", "other")
 """Parts of a config, in the order of its file."""
@@ -77,19 +71,18 @@ def counts_table(knobs: Iterable[Knob]) -> str:
 
 def filterable_table(knobs: Sequence[Knob], table_id: str = "knob-table") -> str:
     """HTML of every key: what was tried, the result, what moved, where it is read."""
-    head = "".join(f'<th scope="col">{title}</th>' for title in
-                   ("Key and what was tried", "Result", "What moved", "Where read"))
-    style = (ASSETS / "knob_table.css").read_text(encoding="utf-8")
-    script = (ASSETS / "knob_table.js").read_text(encoding="utf-8")
-    return f"""<style>{style}</style>
-<div class="knob-table tex2jax_ignore" id="{escape(table_id)}">
-{_controls(knobs)}
-<p class="kn-count" role="status" aria-live="polite">{len(knobs)} keys</p>
-<div class="kn-scroll" role="region" aria-label="Every key and what turning it did" tabindex="0">
-<table class="kn-keys"><caption>Every key of the three configs, and what turning it did.</caption>
-<thead><tr>{head}</tr></thead><tbody>
-{"".join(map(_row, knobs))}</tbody></table></div></div>
-<script>{script.replace("TABLE_ID", escape(table_id))}</script>"""
+    columns = (Column("Key and what was tried", "27%"), Column("Result", "28%", "Result"),
+               Column("What moved", label="Moved"), Column("Where read", "22%", "Read"))
+    parts = sorted({part for knob in knobs for part in knob.moved})
+    choices = (Choice("verdict", "Result", "any", _same(VERDICTS)),
+               Choice("group", "Part", "all", _same(GROUPS)),
+               Choice("moved", "What moved", "anything", _same(parts)))
+    return filter_table(table_id, "Every key of the three configs, and what turning it did.",
+                        columns, [_row(knob) for knob in knobs], choices, "keys")
+
+
+def _same(names: Iterable[str]) -> dict[str, str]:
+    return {name: name for name in names}
 
 
 def _in_order(knobs: Sequence[Knob], group: str) -> list[Knob]:
@@ -103,49 +96,30 @@ def _counted(knobs: Sequence[Knob]) -> list:
     return [*(counts[verdict] or "" for verdict in VERDICTS), len(knobs)]
 
 
-def _controls(knobs: Sequence[Knob]) -> str:
-    verdicts = "".join(f"<option>{escape(verdict)}</option>" for verdict in VERDICTS)
-    groups = "".join(f"<option>{escape(group)}</option>" for group in GROUPS)
-    parts = sorted({part for knob in knobs for part in knob.moved})
-    moved = "".join(f"<option>{escape(part)}</option>" for part in parts)
-    return f"""<form class="kn-controls" hidden aria-label="Filter the keys">
-<label>Words or a key<input type="search" name="text" autocomplete="off" spellcheck="false"></label>
-<label>Result<select name="verdict"><option value="">any</option>{verdicts}</select></label>
-<label>Part<select name="group"><option value="">all</option>{groups}</select></label>
-<label>What moved<select name="moved"><option value="">anything</option>{moved}</select></label>
-<button type="reset">Show all</button>
-</form>"""
-
-
-def _row(knob: Knob) -> str:
-    text = " ".join([knob.key, *knob.tried, knob.verdict, knob.note, *knob.read_at]).lower()
-    tried = "".join(f"<small><code>{_breakable(one)}</code></small>" for one in knob.tried)
-    note = f"<small>{_breakable(knob.note)}</small>" if knob.note else ""
-    moved = ", ".join(knob.moved) or "nothing"
-    return (f'<tr id="knob-{escape(knob.key)}" data-verdict="{escape(knob.verdict)}" '
-            f'data-group="{escape(group_of(knob.key))}" data-moved="{escape("|".join(knob.moved))}"'
-            f' data-text="{escape(text)}">'
-            f'<th scope="row"><code>{_breakable(knob.key)}</code>{tried}</th>'
-            f'<td data-label="Result"><b class="kn-{VERDICTS.index(knob.verdict)}">'
-            f'<span aria-hidden="true">{_SHAPES[knob.verdict]}</span> {escape(knob.verdict)}</b>'
-            f'{note}</td><td data-label="Moved">{escape(moved)}'
-            f'<small>baseline: {escape(knob.baseline)}</small></td>'
-            f'<td data-label="Read">{_places(knob)}</td></tr>\n')
+def _row(knob: Knob) -> Row:
+    tried = "".join(f"<small><code>{breakable(one)}</code></small>" for one in knob.tried)
+    note = f"<small>{breakable(knob.note)}</small>" if knob.note else ""
+    cells = (
+        f"<code>{breakable(knob.key)}</code>{tried}",
+        f'<b class="ft-{VERDICTS.index(knob.verdict)}"><span aria-hidden="true">'
+        f"{_SHAPES[knob.verdict]}</span> {escape(knob.verdict)}</b>{note}",
+        f'{escape(", ".join(knob.moved) or "nothing")}'
+        f"<small>baseline: {escape(knob.baseline)}</small>",
+        _places(knob))
+    text = " ".join([knob.key, *knob.tried, knob.verdict, knob.note, *knob.read_at])
+    return Row(f"knob-{knob.key}", cells, text, {
+        "verdict": [knob.verdict], "group": [group_of(knob.key)], "moved": knob.moved})
 
 
 def _places(knob: Knob) -> str:
     if knob.read_at:
         shown, more = knob.read_at[:_PLACES], len(knob.read_at) - _PLACES
         rest = f"<small>and {more} more</small>" if more > 0 else ""
-        return "".join(f"<small>{_breakable(place)}</small>" for place in shown) + rest
+        return "".join(f"<small>{breakable(place)}</small>" for place in shown) + rest
     if knob.elsewhere:
         return ("nowhere on this path<small>elsewhere: "
-                f"{_breakable(knob.elsewhere[0])}</small>")
+                f"{breakable(knob.elsewhere[0])}</small>")
     return "nowhere in the library"
-
-
-def _breakable(text: str) -> str:
-    return re.sub(r"(?<=[._/=])(?=[\w{])", "<wbr>", escape(text))
 
 
 CAUSES = ("no module is built that would read it", "a function takes it and drops it",
