@@ -22,6 +22,7 @@ from helpers.preflight.transcripts import KINDS
 LOST_WORTH_A_WARNING = 0.01
 PADDING_WORTH_A_NOTE = 0.2
 LONELY_SAMPLES = 2
+MODEL_RATE = FilterConf.fs
 BLAMED_KEYS = {"too_long": "max_source_length", "too_short": "min_source_length",
                "text_too_long": "max_target_length", "over_token_length": "max_token_length"}
 HARMLESS_KINDS = ("spaces", "several_turns", "too_slow")
@@ -319,19 +320,20 @@ def speech_length(context: Context) -> Iterator[Finding]:
                 line=line)
 
 
-@rule("data-downsampled", say("Audio above the frontend's rate"), "sample_rate")
+@rule("data-downsampled", say("The frontend's rate cuts the audio's band"), "sample_rate")
 def downsampled(context: Context) -> Iterator[Finding]:
     for report, _ in _manifests(context):
         audio = report.audio
         above = {} if audio is None else {
             rate: count for rate, count in audio.rates.items() if rate > audio.fs}
-        if above:
+        if above and audio.fs < MODEL_RATE:
             yield problem(Severity.WARNING, say(
                 "{count} of {probed} files have a rate of up to {rate} Hz and are downsampled to "
                 "`fs` {fs}: everything above {half:.0f} Hz is lost.", count=sum(above.values()),
                 probed=audio.probed, rate=max(above), fs=audio.fs, half=audio.fs / 2),
-                say("Set `frontend_conf.fs` to 16000, the rate that the model was trained at.")
-                if audio.fs < 16000 else NOTHING, key="frontend_conf.fs")
+                say("Set `frontend_conf.fs` to {rate}, the rate that the model was trained at.",
+                    rate=MODEL_RATE), key="frontend_conf.fs",
+                edits=(("frontend_conf.fs", MODEL_RATE),))
 
 
 @rule("data-mixed-rates", say("Audio of several sample rates"), "sample_rate")
