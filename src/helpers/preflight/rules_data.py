@@ -167,7 +167,7 @@ def padding(context: Context) -> Iterator[Finding]:
                 "{sort_size}, batches of {batch:.1f} samples on average).",
                 share=report.padding_share, sort_size=conf.sort_size,
                 batch=_share(report.plan.served, report.batches)),
-                say("Raise `sort_size`, so that lines of one length meet."),
+                say("Set `sort_size` to 1024 or more, so that lines of one length meet."),
                 key="dataset_conf.sort_size")
 
 

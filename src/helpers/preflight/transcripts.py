@@ -52,7 +52,8 @@ def suspicious(said: list[str], speech: np.ndarray, text: np.ndarray
             yield kind, [place for place, one in enumerate(said) if pattern.search(one)]
     short = np.fromiter(map(len, said), np.int64, len(said))
     for place in np.flatnonzero(text > short):
-        if text[place] > len(said[place].encode("utf-8", "replace")) + 1:
+        given = said[place]
+        if given.strip() and text[place] > len(given.encode("utf-8", "replace")) + 1:
             yield "too_many_tokens", [int(place)]
     known = (speech > 0) & (text > 0)
     rate = 100 * text / speech.clip(1)
