@@ -6,6 +6,7 @@ duplicate keys and other surprises end in one sentence that names the line.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +23,8 @@ PRETRAINED = CONFIGS / "pretrained.yaml"
 LARGEST_BYTES = 1_000_000
 DEEPEST = 30
 MOST_NODES = 50_000
+_REFERENCE = re.compile(r"\$\{\s*([.\w-]+)\s*\}")
+_NESTED = re.compile(r"\$\{[^}]*\$\{")
 _SAFE_TAGS = frozenset(f"tag:yaml.org,2002:{name}" for name in
                        ("map", "seq", "str", "int", "float", "bool", "null"))
 
@@ -38,6 +41,7 @@ class Config:
         assumed: what was taken for granted.
         not_in_config: overrides without `+` of keys that the YAML does not have.
         removed: keys that an override takes out.
+        base: dotted keys and values of the model directory's own config, as written.
     """
 
     source: Source
@@ -46,6 +50,7 @@ class Config:
     assumed: tuple[Text, ...] = ()
     not_in_config: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
+    base: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -81,7 +86,17 @@ def read(path: str | Path, overrides: Sequence[str] = (), over: str | Path | Non
                            "laid over the model directory's config"))
     merged = _merged(base.values, document.values)
     return Config(source, _resolved(merged, document), mode, tuple(assumed),
-                  tuple(applied.not_in_config), tuple(applied.removed))
+                  tuple(applied.not_in_config), tuple(applied.removed),
+                  dict(flatten(base.values)))
+
+
+def load_yaml(path: Path) -> dict[str, Any]:
+    """The nested values of a YAML, as FunASR's loader reads them, interpolations as written.
+
+    Raises:
+        BookError: it cannot be read, or is not such a config.
+    """
+    return _read_yaml(path).values
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -259,7 +274,9 @@ def _set(values: dict[str, Any], parts: Sequence[str], value: Any, text: str) ->
         if not isinstance(values, dict):
             raise BookError(f"Override `{text}`: `{part}` holds a value, not keys. Correct the "
                             "name.")
-    values[parts[-1]] = _simple(value)
+    new, old = _simple(value), values.get(parts[-1])
+    values[parts[-1]] = _merged(old, new) if isinstance(old, dict) and isinstance(
+        new, dict) else new
 
 
 def _simple(value: Any) -> Any:
@@ -305,6 +322,7 @@ def _resolved(merged: dict[str, Any], document: _Document) -> dict[str, Any]:
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
+    _check_references(merged, document)
     try:
         return OmegaConf.to_container(OmegaConf.create(merged), resolve=True)
     except (OmegaConfBaseException, RecursionError) as error:
@@ -314,3 +332,37 @@ def _resolved(merged: dict[str, Any], document: _Document) -> dict[str, Any]:
         place = f"{document.name}, line {line}" if line else document.name
         raise BookError(f"{place}: `{key}` points to something that is not there, or to itself. "
                         "Correct the ${...}.") from None
+
+
+def _check_references(merged: dict[str, Any], document: _Document) -> None:
+    """Refuse interpolations that are nested, or that would grow to an endless value."""
+    leaves = {key: str(value) for key, value in flatten(merged)}
+    sizes: dict[str, int] = {}
+
+    def size(key: str, inside: tuple[str, ...]) -> int:
+        if key in inside or len(inside) > DEEPEST:
+            return 0  # a cycle, which the resolver names
+        if key not in sizes:
+            sizes[key] = sum(grown(one, value, (*inside, key)) for one, value in leaves.items()
+                             if one == key or one.startswith(f"{key}."))
+        return sizes[key]
+
+    def grown(key: str, value: str, inside: tuple[str, ...]) -> int:
+        return len(value) + sum(size(_target(key, name), inside)
+                                for name in _REFERENCE.findall(value))
+
+    for key, value in leaves.items():
+        if "${" in value and (_NESTED.search(value) or grown(key, value, (key,)) > LARGEST_BYTES):
+            line = document.lines.get(key)
+            place = f"{document.name}, line {line}" if line else document.name
+            raise BookError(f"{place}: `{key}` puts other keys in, over and over. Write its value "
+                            "out.")
+
+
+def _target(key: str, name: str) -> str:
+    """The dotted key that a reference in a key's value names; dots in front go upwards."""
+    up = len(name) - len(name.lstrip("."))
+    if not up:
+        return name
+    parents = key.split(".")[:-up]
+    return ".".join([*parents, name[up:]])

@@ -50,6 +50,8 @@ def launched_alone(context: Context) -> Iterator[Finding]:
         return
     own = {key.partition(".")[0] for key in context.own.values}
     lacking = [piece for piece in PIECES if piece not in own]
+    if "llm_conf" in own and not context.own.values.get("llm_conf.init_param_path"):
+        lacking.append("llm_conf.init_param_path")
     fix = say("Launch with ++model=MODEL_DIR and take `model_conf` and "
               "`tokenizer_conf.init_param_path` out of the file (or add ~model_conf and "
               "~tokenizer_conf.init_param_path to the command).")
@@ -179,7 +181,7 @@ def out_of_range(context: Context) -> Iterator[Finding]:
 
 
 def _out_of_range(name: str, value: float):
-    if not math.isfinite(value):
+    if isinstance(value, float) and not math.isfinite(value):
         return say("is no finite number.")
     if name == "lr" and not 0 < value < 1:
         return say("is no learning rate: it has to lie between 0 and 1.")
@@ -252,5 +254,7 @@ def omitted(context: Context) -> Iterator[Finding]:
 
 
 def _short(value: Any) -> str:
-    text = str(value).lower() if isinstance(value, bool) else str(value)
+    text = "null" if value is None else str(value)
+    if isinstance(value, bool):
+        text = text.lower()
     return text if len(text) <= 40 else f"{text[:37]}..."
