@@ -60,6 +60,26 @@ class _Line(msgspec.Struct, gc=False):
     text_length: int = 0
 
 
+class _System(msgspec.Struct, tag_field="role", tag="system", gc=False):
+    content: str
+
+
+class _User(_System, tag="user", gc=False):
+    pass
+
+
+class _Assistant(_System, tag="assistant", gc=False):
+    pass
+
+
+class _UsualLine(msgspec.Struct, gc=False):
+    """A line with one turn of each, in the usual order."""
+
+    messages: tuple[_System, _User, _Assistant]
+    speech_length: int
+    text_length: int
+
+
 @dataclass(frozen=True)
 class ManifestReport:
     """What a manifest holds, and what a run under a config makes of it.
@@ -306,27 +326,41 @@ def _read(stream: BinaryIO, tally: _Tally, full: bool, probe: Probe | None, bar)
             tally.speech.append(lengths[0])
             tally.text.append(lengths[1])
         else:
-            _read_typed(bytes(buffer[line_lengths.MARGIN:end]), tally, full, probe)
+            with memoryview(buffer) as view:
+                chunk = bytes(view[line_lengths.MARGIN:end])
+            _read_typed(chunk, tally, full, probe)
 
 
 def _read_typed(chunk: bytes, tally: _Tally, full: bool, probe: Probe | None) -> None:
-    count = chunk.count(b"\n") + (not chunk.endswith(b"\n"))
+    values = np.frombuffer(chunk, np.uint8)
+    count = np.count_nonzero(values == line_lengths.NEWLINE) + (not chunk.endswith(b"\n"))
     numbers: list[int] | range = range(tally.lines + 1, tally.lines + 1 + count)
     tally.lines += count
-    try:
-        if b"\r" in chunk or b"\x00" in chunk:
-            raise ValueError
-        chunk.decode()
-        lines = _DECODER.decode_lines(chunk)
-        if len(lines) != count:
-            raise ValueError
-    except (ValueError, RecursionError):
+    plain = b"\r" not in chunk and b"\x00" not in chunk and (
+        chunk.isascii() or _is_utf8(chunk))
+    lines = None
+    for decoder in (_USUAL, _DECODER) if plain else ():
+        try:
+            lines = decoder.decode_lines(chunk)
+            break
+        except (ValueError, RecursionError):
+            lines = None
+    if lines is None or len(lines) != count:
         numbers, lines = _one_by_one(chunk, numbers[0], tally)
     if lines:
         _note(numbers, lines, tally, full, probe)
 
 
+_USUAL = msgspec.json.Decoder(_UsualLine)
 _DECODER = msgspec.json.Decoder(_Line)
+
+
+def _is_utf8(chunk: bytes) -> bool:
+    try:
+        chunk.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _one_by_one(chunk: bytes, first: int, tally: _Tally) -> tuple[list[int], list[_Line]]:
@@ -419,27 +453,48 @@ def _note(numbers, lines: list[_Line], tally: _Tally, full: bool, probe: Probe |
     tally.text.append(text.astype(np.int32))
     if not full:
         return
-    audio, said = [], []
-    for place, line in enumerate(lines):
-        turns = line.messages
-        if (len(turns) == 3 and turns[1].role == "user" and turns[2].role == "assistant"
-                and turns[0].role == "system"):
-            heard, answer = turns[1].content, turns[2].content
-        else:
-            heard, answer = _turns(turns, numbers[place], tally)
-        _, begin, path = heard.partition("<|startofspeech|>")
-        path, closed, _ = path.partition("<|endofspeech|>")
-        if not (begin and closed and path.startswith("!")):
-            tally.suspect("no_audio", [numbers[place]])
-            path = ""
-        audio.append(path)
-        said.append(answer)
+    if isinstance(lines[0], _UsualLine):
+        turns = [line.messages for line in lines]
+        heard, said = [turn[1].content for turn in turns], [turn[2].content for turn in turns]
+    else:
+        pairs = [_turns(line.messages, number, tally)
+                 for line, number in zip(lines, numbers, strict=True)]
+        heard, said = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+    audio = _audio_together(heard)
+    if audio is None:
+        audio = [_audio(one) for one in heard]
+        tally.suspect("no_audio", [number for number, path in zip(numbers, audio, strict=True)
+                                   if not path])
     tally.audio_hashes.append(_hashes(audio))
     tally.text_hashes.append(_hashes(said))
     for kind, places in transcripts.suspicious(said, speech, text):
         tally.suspect(kind, [numbers[place] for place in places])
     if probe is not None:
-        probe.take(numbers, [path[1:] for path in audio], speech)
+        probe.take(numbers, audio, speech)
+
+
+_BEGIN, _END = "<|startofspeech|>!", "<|endofspeech|>"
+
+
+def _audio(heard: str) -> str:
+    """The audio that a user turn names, or ""."""
+    _, _, rest = heard.partition(_BEGIN)
+    path, closed, _ = rest.partition(_END)
+    return path if closed else ""
+
+
+def _audio_together(heard: list[str]) -> list[str] | None:
+    """The same for turns that differ in nothing but the audio; None where they do."""
+    before, begin, rest = heard[0].partition(_BEGIN)
+    _, end, after = rest.partition(_END)
+    if not end:
+        return None
+    before, after = before + begin, end + after
+    first, last = len(before), -len(after)
+    paths = [one[first:last] for one in heard if one.startswith(before) and one.endswith(after)]
+    together = "\n".join(paths)
+    usual = len(paths) == len(heard) and _END not in together and "" not in paths
+    return paths if usual else None
 
 
 def _turns(turns: list[_Message], number: int, tally: _Tally) -> tuple[str, str]:

@@ -43,9 +43,11 @@ def suspicious(said: list[str], speech: np.ndarray, text: np.ndarray
         speech: their `speech_length` in 10 ms frames.
         text: their `text_length` in tokens.
     """
-    yield "empty", [place for place, one in enumerate(said) if not one or one.isspace()]
-    yield "spaces", [place for place, one in enumerate(said)
-                     if one and (one[0] <= " " or one[-1] <= " ") and not one.isspace()]
+    stripped = list(map(str.strip, said))
+    if stripped != said or "" in stripped:
+        yield "empty", [place for place, one in enumerate(stripped) if not one]
+        yield "spaces", [place for place, (one, given) in enumerate(
+            zip(stripped, said, strict=True)) if one and one != given]
     together = " ".join(said)
     for kind, pattern in _PATTERNS.items():
         if _HINTS[kind](together):
