@@ -8,9 +8,12 @@ Everything else here only reads that file, and imports neither torch nor funasr.
 from __future__ import annotations
 
 import argparse
+import ast
 import difflib
 import importlib.metadata
+import inspect
 import json
+import re
 import sys
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -97,6 +100,26 @@ class Audit:
                 for name, use in names.items() if use["kind"] == "default"]
         return list(dict.fromkeys([*self.content["keys"], *read]))
 
+    def accepts(self, key: str, name: str) -> dict[str, bool] | None:
+        """What an optimizer or scheduler takes in its section, and whether it can do without.
+
+        None if there is no such class.
+
+        Args:
+            key: "optim" or "scheduler".
+            name: as FunASR's table has it, such as "adamw".
+        """
+        return self.content["accepts"].get(key, {}).get(name)
+
+    def deprecated(self, key: str, name: str) -> str:
+        """What the library itself says of a class that it gives up; "" for all others."""
+        return self.content["deprecated"].get(key, {}).get(name, "")
+
+    def defaults(self, key: str) -> list[Any]:
+        """Every default that the code has for a key."""
+        use = self.reader(key)
+        return list(use["values"]) if use and use["kind"] == "default" else []
+
     def type_of(self, key: str) -> str:
         """Type of a key's value in the audited configs: "int", "float", "bool", "str", "list"."""
         return self.content["keys"].get(key, {}).get("type", "")
@@ -147,6 +170,7 @@ def load(path: Path = FILE) -> Audit:
 def make() -> dict[str, Any]:
     """Audit the installed FunASR: the content of `audit.json`, without where it comes from."""
     from helpers import configs, knobs, mini
+    from helpers.preflight import activations
     from helpers.telephone import telephone_set
     from helpers.unknown_keys import refusals
 
@@ -165,11 +189,14 @@ def make() -> dict[str, Any]:
         "sections": _sections(),
         "refuses": sorted(section for section, said in refused.items() if said),
         "registers": _registers(),
+        "accepts": _accepted(),
+        "deprecated": _deprecated(),
         "architecture": {knob.key: merged[knob.key] for knob in turned
                          if "modules" in knob.moved and knob.key in merged},
         "parameters": _parameters(full),
         "llm_linear": _linear_layers(full.llm),
-        "without_gradient": _without_gradient(items)}
+        "without_gradient": _without_gradient(items),
+        "activations": activations.at_full_size()}
 
 
 def _sections() -> dict[str, dict[str, Any]]:
@@ -192,12 +219,40 @@ def _plain(value: Any) -> Any:
 
 
 def _registers() -> dict[str, list[str]]:
-    from funasr.optimizers import optim_classes
     from funasr.register import tables
-    from funasr.schedulers import scheduler_classes
 
     found = {key: sorted(getattr(tables, register)) for key, register in REGISTERS.items()}
-    return found | {"optim": sorted(optim_classes), "scheduler": sorted(scheduler_classes)}
+    return found | {key: sorted(classes) for key, classes in _classes().items()}
+
+
+def _classes() -> dict[str, dict[str, type]]:
+    from funasr.optimizers import optim_classes
+    from funasr.schedulers import scheduler_classes
+
+    return {"optim": optim_classes, "scheduler": scheduler_classes}
+
+
+def _accepted() -> dict[str, dict[str, dict[str, bool]]]:
+    """What each optimizer and scheduler takes beside the first, and whether it has a default."""
+    return {key: {name: {parameter.name: parameter.default is not parameter.empty
+                         for parameter in [*inspect.signature(one).parameters.values()][1:]}
+                  for name, one in sorted(classes.items())}
+            for key, classes in _classes().items()}
+
+
+def _deprecated() -> dict[str, dict[str, str]]:
+    """Classes whose own file says, in a sentence to the user, that they are deprecated."""
+    found: dict[str, dict[str, str]] = {}
+    for key, classes in _classes().items():
+        for name, one in sorted(classes.items()):
+            if not one.__module__.startswith("funasr."):
+                continue
+            texts = "".join(node.value for node in ast.walk(ast.parse(inspect.getsource(one)))
+                            if isinstance(node, ast.Constant) and isinstance(node.value, str))
+            said = re.search(rf"{one.__name__} is deprecated[^.]*\.", texts)
+            if said:
+                found.setdefault(key, {})[name] = said[0]
+    return found
 
 
 def _parameters(model) -> dict[str, dict[str, int]]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 from collections.abc import Iterator
 from typing import Any
 
 from helpers.preflight.context import Context
-from helpers.preflight.findings import REMOVE, Finding, Severity
+from helpers.preflight.findings import REMOVE, Finding, Severity, Table
 from helpers.preflight.rules import problem, rule
 from helpers.preflight.texts import say
 
@@ -16,6 +17,8 @@ OTHERWISE = "live, but not as described"
 PIECES = ("model", "audio_encoder", "audio_adaptor", "llm_conf", "frontend", "tokenizer",
           "tokenizer_conf", "ctc_decoder", "dataset")
 """What a YAML that is launched alone has to bring along."""
+CHOOSERS = {"optim": "adamw", "scheduler": "warmuplr"}
+"""Keys that choose a class whose section refuses what it does not know, and the audited class."""
 _NUMBERS = {"int": int, "float": (int, float)}
 _AT_LEAST_ONE = ("max_epoch", "accum_grad", "batch_size", "batch_size_sample_max", "log_interval",
                  "validate_interval", "save_checkpoint_interval", "keep_nbest_models",
@@ -24,6 +27,14 @@ _AT_LEAST_ONE = ("max_epoch", "accum_grad", "batch_size", "batch_size_sample_max
                  "lfr_m", "lfr_n", "downsample_rate")
 _NOT_NEGATIVE = ("weight_decay", "num_workers", "dither", "grad_clip", "min_source_length",
                  "num_freq_mask", "num_time_mask", "r", "lora_alpha", "use_dynamic_output_ratio")
+
+
+_PAIRS = (("min_source_length", "max_source_length"), ("min_target_length", "max_target_length"),
+          ("prompt_conf.min_neg_hotwords_num", "prompt_conf.max_neg_hotwords_num"))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _is_specaug(key: str) -> bool:
@@ -105,9 +116,43 @@ def _free_form(context: Context, key: str) -> bool:
             "hydra", "defaults", "distributed", "init_param", "train_data_set_list",
             "valid_data_set_list", "output_dir"):
         return True
-    if parts[0] == "scheduler_conf":
-        return context.get("scheduler") not in (None, "warmuplr")
-    return parts[0] == "optim_conf" and context.get("optim") not in (None, "adamw", "adam")
+    chooser = parts[0].removesuffix("_conf")
+    return chooser in CHOOSERS and context.get(chooser, CHOOSERS[chooser]) != CHOOSERS[chooser]
+
+
+@rule("keys-refused", say("Settings that the optimizer or scheduler does not take"),
+      "learning_rate")
+def refused(context: Context) -> Iterator[Finding]:
+    """What `keys-unknown` cannot see: other classes than the audited, and keys of the base."""
+    for chooser, audited in CHOOSERS.items():
+        section, name = f"{chooser}_conf", context.get(chooser, audited)
+        given = context.get(section, {})
+        accepted = context.audit.accepts(chooser, name) if isinstance(name, str) else None
+        if accepted is None or not isinstance(given, dict):
+            continue
+        for key in given:
+            full = f"{section}.{key}"
+            if key in accepted or full in context.own.values and name == audited:
+                continue
+            inherited = full not in context.own.values
+            close = difflib.get_close_matches(str(key), list(accepted), 1)
+            fix = (say("Add ~{key} to the command.", key=full) if inherited else
+                   say("Did you mean `{meant}`?", meant=f"{section}.{close[0]}") if close else
+                   say("Take it out; {name} takes {names}.", name=name, names=", ".join(accepted)))
+            what = (say("`{chooser}: {name}` takes no `{key}`, which the model directory's config "
+                        "sets, and the run ends there.", chooser=chooser, name=name, key=key)
+                    if inherited else
+                    say("`{chooser}: {name}` takes no `{key}`, and the run ends there.",
+                        chooser=chooser, name=name, key=key))
+            yield problem(Severity.ERROR, what, fix, chooser if inherited else full,
+                          edits=() if inherited else ((full, REMOVE),))
+        lacking = [one for one, optional in accepted.items() if not optional and one not in given]
+        if lacking:
+            yield problem(
+                Severity.ERROR,
+                say("`{chooser}: {name}` cannot do without {lacking}, and the run ends there.",
+                    chooser=chooser, name=name, lacking=", ".join(lacking)),
+                say("Set it in `{section}`.", section=section), chooser)
 
 
 @rule("keys-never-read", say("Keys that nothing reads"), "which_knobs")
@@ -148,6 +193,8 @@ def otherwise(context: Context) -> Iterator[Finding]:
 def wrong_type(context: Context) -> Iterator[Finding]:
     for key, value in _own_keys(context):
         wanted = context.audit.type_of(key)
+        if wanted == "int" and any(isinstance(one, float) for one in context.audit.defaults(key)):
+            wanted = "float"
         if value is None or not _wrong(value, wanted):
             continue
         yield problem(
@@ -155,6 +202,18 @@ def wrong_type(context: Context) -> Iterator[Finding]:
             say("`{key}` is {value} of type {found}, and {wanted} is wanted.", key=key,
                 value=_short(value), found=type(value).__name__, wanted=wanted),
             say("Write a value of type {wanted}.", wanted=wanted), key)
+
+
+@rule("keys-section", say("A section that holds a value instead of keys"), "introduction")
+def no_section(context: Context) -> Iterator[Finding]:
+    for key, value in context.own.values.items():
+        if (key.endswith("_conf") and context.audit.section_known(key) and value != {}
+                and not _is_specaug(key)):
+            yield problem(
+                Severity.ERROR,
+                say("`{key}` is {value}, and FunASR looks for keys in it.", key=key,
+                    value=_short(value)),
+                say("Write its keys below it, or take it out."), key, edits=((key, REMOVE),))
 
 
 def _wrong(value: Any, wanted: str) -> bool:
@@ -204,13 +263,67 @@ def unknown_class(context: Context) -> Iterator[Finding]:
             continue  # a model directory, which FunASR resolves
         if key in ("optim", "scheduler") and str(value) in names:
             continue
-        close = [name for name in names if name.lower() == str(value).lower()]
+        close = ([name for name in names if name.lower() == str(value).lower()]
+                 or difflib.get_close_matches(str(value), names, 1))
         fix = (say("Write {name}.", name=close[0]) if close else
                say("Choose one of {names}.", names=", ".join(names[:12])))
         yield problem(Severity.ERROR,
                       say("`{key}: {value}` names nothing that FunASR has, and the run ends there.",
                           key=key, value=_short(value)), fix, key,
                       edits=((key, close[0]),) if close else ())
+
+
+@rule("keys-deprecated", say("Classes that the library gives up"), "learning_rate")
+def deprecated(context: Context) -> Iterator[Finding]:
+    for key in CHOOSERS:
+        said = context.audit.deprecated(key, str(context.own.values.get(key)))
+        if said:
+            yield problem(Severity.WARNING,
+                          say("`{key}: {value}`: the library itself says \"{said}\"", key=key,
+                              value=_short(context.own.values[key]), said=said),
+                          say("Write {usual}.", usual=CHOOSERS[key]), key)
+
+
+@rule("keys-exchanged", say("Another class than the model was made with"), "which_knobs")
+def exchanged(context: Context) -> Iterator[Finding]:
+    """Names that exist, at keys where the audit saw the run end when it exchanged the class."""
+    base = context.notes.get("base", {})
+    for key, value in context.own.values.items():
+        if (context.audit.verdict(key) == "raises" and value in context.audit.classes(key)
+                and base.get(key, value) != value and (key != "model" or context.mode == "alone")):
+            yield problem(
+                Severity.WARNING,
+                say("`{key}` is {value}, and the model directory has {usual}. In the audit, "
+                    "another class ended the run: {note}", key=key, value=_short(value),
+                    usual=_short(base[key]), note=context.audit.note(key)),
+                say("Leave the key out, unless the class and all its keys are your own."), key,
+                edits=((key, REMOVE),))
+
+
+@rule("keys-debug", say("The run stops in a debugger"), "which_knobs")
+def debugger(context: Context) -> Iterator[Finding]:
+    if context.get("debug") is True:
+        yield problem(Severity.ERROR,
+                      say("`debug: true` stops the training program in Python's debugger before "
+                          "anything is built: a run without a keyboard hangs or ends there."),
+                      say("Take it out."), "debug", edits=(("debug", False),))
+
+
+@rule("keys-default", say("Keys that say what holds without them"), "which_knobs")
+def restated(context: Context) -> Iterator[Finding]:
+    """One quiet note. What holds without a key is the base's value, or else the code's default."""
+    base = context.notes.get("base", {})
+    if not base or context.mode == "alone":
+        return
+    same = [key for key, value in _own_keys(context)
+            if (base[key] == value if key in base else
+                bool(context.audit.defaults(key))
+                and all(one == value and type(one) is type(value)
+                        for one in context.audit.defaults(key)))]
+    if same:
+        yield problem(Severity.NOTE,
+                      say("{count} keys set what would hold without them: {names}.",
+                          count=len(same), names=", ".join(same)), key=same[0])
 
 
 @rule("keys-conflict", say("Keys that contradict each other"), "training_settings")
@@ -229,6 +342,16 @@ def conflicts(context: Context) -> Iterator[Finding]:
                           "are kept: {keep} are averaged.", average=average, keep=keep),
                       say("Set both to the same number."), f"{train}.avg_nbest_model",
                       edits=((f"{train}.avg_nbest_model", keep),))
+    for low, high in _PAIRS:
+        least, most = (context.get(f"dataset_conf.{name}") for name in (low, high))
+        if _is_number(least) and _is_number(most) and least > most:
+            key = f"dataset_conf.{low}"
+            yield problem(
+                Severity.ERROR,
+                say("`{low}` is {least} and `{high}` is {most}: nothing lies between.",
+                    low=low, least=least, high=high, most=most),
+                say("Exchange them, or leave both out."),
+                key if key in context.own.values else f"dataset_conf.{high}")
     if context.get("lora_only") is True and context.get("llm_conf.use_lora") is not True:
         yield problem(Severity.ERROR,
                       say("`lora_only` is true and `llm_conf.use_lora` is not: nothing is left "
@@ -258,3 +381,20 @@ def _short(value: Any) -> str:
     if isinstance(value, bool):
         text = text.lower()
     return text if len(text) <= 40 else f"{text[:37]}..."
+
+
+def inherited(context: Context) -> Table:
+    """What the keys of a run become that the YAML leaves out, where it is launched merged."""
+    base = context.notes.get("base", {})
+    rows = tuple((key, _short(value)) for key, value in base.items()
+                 if key not in context.own.values and _decides_the_run(context, key))
+    return Table("inherited", say("Keys that the YAML leaves out, and what the model directory's "
+                                  "config makes of them"), (say("Key"), say("Value")), rows)
+
+
+def _decides_the_run(context: Context, key: str) -> bool:
+    live = context.audit.verdict(key) not in (NEVER_READ, NO_EFFECT, "")
+    section, _, name = key.rpartition(".")
+    return live and (name in ("freeze", "use_lora") or section.partition(".")[0] in
+                     ("train_conf", "dataset_conf", "optim_conf", "scheduler_conf")
+                     or key in CHOOSERS)
