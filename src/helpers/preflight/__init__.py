@@ -6,3 +6,12 @@ A *rule* (`rules`) looks at a `Context` and yields findings. The context holds t
 would see it (`reading`), what this version of FunASR does with each key (`audit`), and what the
 manifests hold (`manifest`). Nothing here imports torch before it has to.
 """
+
+
+def __getattr__(name: str):
+    """`check`, imported when it is asked for: importing the package stays quick."""
+    if name == "check":
+        from helpers.preflight.checking import check
+
+        return check
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

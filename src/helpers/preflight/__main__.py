@@ -1,0 +1,7 @@
+"""`python -m helpers.preflight`."""
+
+import sys
+
+from helpers.preflight.command import main
+
+sys.exit(main())

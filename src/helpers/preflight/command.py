@@ -1,0 +1,122 @@
+"""`preflight`: check a fine-tuning config before it burns GPU hours.
+
+    preflight CONFIG.yaml [key=value ...] --train train.jsonl [--valid val.jsonl]
+    preflight run.sh                      a script with a training command
+    preflight --command 'torchrun ...'    a whole training command
+
+Exit codes: 0 nothing as bad as --fail-on, 1 findings at or above it, 2 could not run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from helpers.errors import BookError, one_sentence
+from helpers.preflight.findings import Severity
+from helpers.preflight.report import FORMATS, rendered, worst
+from helpers.preflight.texts import Text, speak
+
+LANGUAGES = ("en", "zh_CN")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    made = argparse.ArgumentParser(prog="preflight", description=__doc__,
+                                   formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument("config", nargs="?", help="the YAML, or a .sh script that trains with it")
+    made.add_argument("overrides", nargs="*", metavar="key=value",
+                      help="as on FunASR's command line")
+    made.add_argument("--command", help="a whole training command, or a script")
+    made.add_argument("--over", metavar="DIR_OR_YAML", help="the model directory, or its config")
+    made.add_argument("--train", metavar="JSONL", help="the training manifest")
+    made.add_argument("--valid", metavar="JSONL", help="the validation manifest")
+    made.add_argument("--gpus", type=_positive, help="processes of the run")
+    made.add_argument("--steps", type=_positive, help="optimizer steps of the run")
+    made.add_argument("--seconds-per-step", type=float, help="a measured rate, for the time")
+    made.add_argument("--probe", default="200", metavar="N|all|none",
+                      help="audio files of each manifest to look at (200)")
+    made.add_argument("--format", choices=FORMATS, default="text")
+    made.add_argument("--fail-on", choices=[one.name.lower() for one in Severity],
+                      default="error")
+    made.add_argument("--fix", metavar="OUT.yaml", help="write a corrected copy of the config")
+    made.add_argument("--lang", choices=LANGUAGES, default="en")
+    return made
+
+
+@one_sentence
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Check, print, and say by the exit code how bad it is."""
+    options = parser().parse_intermixed_args(arguments)
+    from helpers.preflight.checking import check
+
+    config, settings = _settings(options)
+    with speak(options.lang):
+        report = check(config, **settings, progress=sys.stderr.isatty())
+        print(rendered(report, options.format, colour=sys.stdout.isatty()))
+        if options.fix:
+            _fix(config, report, options.fix)
+    bad = worst(report.findings)
+    return int(bad is not None and bad >= Severity[options.fail_on.upper()])
+
+
+def _settings(options: argparse.Namespace) -> tuple[Path, dict]:
+    """The config, and what `check` takes beside it.
+
+    Raises:
+        BookError: no config, or a manifest, a number or an override that is none.
+    """
+    command = options.command or (
+        options.config if options.config and options.config.endswith(".sh") else None)
+    overrides: list[str] = list(options.overrides)
+    config, train, valid, gpus = options.config, options.train, options.valid, options.gpus
+    assumed: tuple[Text, ...] = ()
+    if command:
+        from helpers.preflight.launch_command import parse_command
+
+        parsed = parse_command(command)
+        if options.command and config:
+            overrides.insert(0, config)
+        config = parsed.config
+        overrides = [*parsed.overrides, *overrides]
+        train, valid = train or parsed.train, valid or parsed.valid
+        gpus, assumed = gpus or parsed.gpus, parsed.assumed
+    if not config:
+        raise BookError("Name a YAML config, a script, or a --command: `preflight CONFIG.yaml`.")
+    return Path(config), {
+        "train": train, "valid": valid, "overrides": overrides, "over": options.over,
+        "gpus": gpus or 1, "steps": options.steps, "seconds_per_step": options.seconds_per_step,
+        "probe": _probe(options.probe), "assumed": assumed}
+
+
+def _fix(config: Path, report, out: str) -> None:
+    from helpers.preflight import fix
+
+    changed = fix.write(config, report.findings, out)
+    print(f"{Path(out).name}: {len(changed)} keys changed or removed", file=sys.stderr)
+
+
+def _probe(text: str) -> int | None:
+    from helpers.preflight.manifest import ALL
+
+    if text in ("all", "none"):
+        return ALL if text == "all" else None
+    if not text.isascii() or not text.isdigit():
+        raise BookError(f"--probe {text[:20]}: give a number of files, all or none.")
+    return int(text)
+
+
+def _positive(text: str) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        value = 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text[:20]!r} is no positive whole number")
+    return value
+
+
+if __name__ == "__main__":
+    sys.exit(main())
