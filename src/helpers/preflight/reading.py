@@ -118,13 +118,15 @@ def read_text(path: Path, what: str, largest: int = LARGEST_BYTES) -> str:
         if path.stat().st_size > largest:
             raise BookError(f"{path.name} has more than {largest:,} bytes: give {what}, not data.")
         text = path.read_bytes().decode("utf-8")
+    except BookError:
+        raise
     except UnicodeDecodeError as error:
         raise BookError(f"{path.name}, byte {error.start + 1}: not UTF-8. Save {what} as UTF-8."
                         ) from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "not a file name"
-        raise BookError(f"{path.name or path} cannot be read ({reason}): give the path of {what}."
-                        ) from None
+        shown = (path.name or str(path))[:80].replace("\0", "?").replace("\n", "?")
+        raise BookError(f"{shown} cannot be read ({reason}): give the path of {what}.") from None
     if "\0" in text:
         raise BookError(f"{path.name}, line {text[:text.index(chr(0))].count(chr(10)) + 1}: there "
                         f"is a NUL byte. Save {what} as plain text.")
@@ -229,6 +231,8 @@ def _overridden(document: _Document, overrides: Sequence[str]) -> _Applied:
             raise BookError(f"Override `{text}`: FunASR's launcher makes one run, not a sweep. "
                             "Give one value.")
         key = one.key_or_group
+        if not key.strip("."):
+            raise BookError(f"Override `{text}` names no key: write key=value.")
         if one.is_delete():
             applied.removed.append(key)
             if not _removed(document.values, key.split(".")):
