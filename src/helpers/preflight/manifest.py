@@ -143,6 +143,36 @@ class ManifestReport:
         return self.plan.dropped
 
 
+class _Column:
+    """Numbers that arrive in small pieces, kept in large blocks, which the system gets back."""
+
+    BLOCK = 1 << 18
+
+    def __init__(self, kind: type):
+        self.kind, self.blocks, self.filled = kind, [], self.BLOCK
+
+    def append(self, part: np.ndarray) -> None:
+        while len(part):
+            if self.filled == self.BLOCK:
+                self.blocks.append(np.empty(self.BLOCK, self.kind))
+                self.filled = 0
+            taken = part[:self.BLOCK - self.filled]
+            self.blocks[-1][self.filled:self.filled + len(taken)] = taken
+            self.filled += len(taken)
+            part = part[len(taken):]
+
+    def whole(self) -> np.ndarray:
+        """All of them as one array; the column is empty afterwards."""
+        size = self.BLOCK * max(0, len(self.blocks) - 1) + (self.filled if self.blocks else 0)
+        made = np.empty(size, self.kind)
+        while self.blocks:
+            place = self.BLOCK * (len(self.blocks) - 1)
+            made[place:size] = self.blocks.pop()[:size - place]
+            size = place
+        self.filled = self.BLOCK
+        return made
+
+
 @dataclass
 class _Tally:
     """What has been counted so far."""
@@ -153,10 +183,10 @@ class _Tally:
     fatal: list[tuple[int, Text]] = field(default_factory=list)
     fatal_count: int = 0
     unreadable: int = 0
-    speech: list[np.ndarray] = field(default_factory=list)
-    text: list[np.ndarray] = field(default_factory=list)
-    audio_hashes: list[np.ndarray] = field(default_factory=list)
-    text_hashes: list[np.ndarray] = field(default_factory=list)
+    speech: _Column = field(default_factory=lambda: _Column(np.int32))
+    text: _Column = field(default_factory=lambda: _Column(np.int32))
+    audio_hashes: _Column = field(default_factory=lambda: _Column(np.int64))
+    text_hashes: _Column = field(default_factory=lambda: _Column(np.int64))
     suspicious: dict[str, tuple[int, tuple[int, ...]]] = field(default_factory=dict)
 
     def bad(self, line: int, reason: Text, fatal: bool = False) -> None:
@@ -326,38 +356,53 @@ def _read(stream: BinaryIO, tally: _Tally, full: bool, probe: Probe | None, bar)
             tally.speech.append(lengths[0])
             tally.text.append(lengths[1])
         else:
-            with memoryview(buffer) as view:
-                chunk = bytes(view[line_lengths.MARGIN:end])
-            _read_typed(chunk, tally, full, probe)
+            _read_typed(buffer, end, tally, full, probe)
 
 
-def _read_typed(chunk: bytes, tally: _Tally, full: bool, probe: Probe | None) -> None:
-    values = np.frombuffer(chunk, np.uint8)
-    count = np.count_nonzero(values == line_lengths.NEWLINE) + (not chunk.endswith(b"\n"))
+def _read_typed(buffer: bytearray, end: int, tally: _Tally, full: bool,
+                probe: Probe | None) -> None:
+    begin = line_lengths.MARGIN
+    values = np.frombuffer(buffer, np.uint8, end - begin, begin)
+    count = np.count_nonzero(values == line_lengths.NEWLINE)
+    high = np.count_nonzero(values > 127)
     numbers: list[int] | range = range(tally.lines + 1, tally.lines + 1 + count)
     tally.lines += count
-    plain = b"\r" not in chunk and b"\x00" not in chunk and (
-        chunk.isascii() or _is_utf8(chunk))
-    lines = None
-    for decoder in (_USUAL, _DECODER) if plain else ():
+    lines = turns = None
+    if buffer.find(b"\r", begin, end) < 0 and buffer.find(b"\x00", begin, end) < 0:
+        with memoryview(buffer) as whole, whole[begin:end] as chunk:
+            lines = _decoded(chunk, count)
+            if lines and full:
+                turns = _alike(lines)
+            seen = turns.high if turns else 0
+            if lines and high != seen and not _is_utf8(chunk):
+                lines = turns = None
+    if lines is None:
+        numbers, lines = _one_by_one(bytes(buffer[begin:end]), numbers[0], tally)
+    if not lines:
+        return
+    speech, text = _note_lengths(lines, tally)
+    if full:
+        _note_turns(numbers, turns or _any_turns(lines, numbers, tally), speech, text, tally, probe)
+
+
+def _decoded(chunk: memoryview, count: int) -> list | None:
+    """The lines of a chunk with types, or None unless all can be used."""
+    for decoder in (_USUAL, _DECODER):
         try:
             lines = decoder.decode_lines(chunk)
-            break
         except (ValueError, RecursionError):
-            lines = None
-    if lines is None or len(lines) != count:
-        numbers, lines = _one_by_one(chunk, numbers[0], tally)
-    if lines:
-        _note(numbers, lines, tally, full, probe)
+            continue
+        return lines if len(lines) == count else None
+    return None
 
 
 _USUAL = msgspec.json.Decoder(_UsualLine)
 _DECODER = msgspec.json.Decoder(_Line)
 
 
-def _is_utf8(chunk: bytes) -> bool:
+def _is_utf8(chunk: memoryview) -> bool:
     try:
-        chunk.decode()
+        str(chunk, "utf-8")
     except UnicodeDecodeError:
         return False
     return True
@@ -440,37 +485,77 @@ def _plain(value) -> str:
         "\ud800" <= sign <= "\udfff" for sign in value) else value
 
 
-def _note(numbers, lines: list[_Line], tally: _Tally, full: bool, probe: Probe | None) -> None:
-    """Count the lines of a chunk: lengths, hashes, transcripts, audio."""
-    try:
-        speech = np.array([line.speech_length for line in lines], np.int64)
-        text = np.array([line.text_length for line in lines], np.int64)
-    except OverflowError:
-        speech = np.array([min(line.speech_length, LARGEST) for line in lines], np.int64)
-        text = np.array([min(line.text_length, LARGEST) for line in lines], np.int64)
-    speech, text = speech.clip(-1, LARGEST >> 1), text.clip(-1, LARGEST >> 1)
-    tally.speech.append(speech.astype(np.int32))
-    tally.text.append(text.astype(np.int32))
-    if not full:
-        return
+@dataclass(frozen=True)
+class _Turns:
+    """Audio path ("" for none) and transcript of each line of a chunk.
+
+    Attributes:
+        high: bytes of the turns that are not ASCII, where that is known; the decoder has checked
+            those, and it passes over the keys that it does not keep.
+    """
+
+    audio: list[str]
+    said: list[str]
+    high: int = 0
+
+
+def _alike(lines: list) -> _Turns | None:
+    """The turns of usual lines that differ in nothing but audio and transcript; else None."""
+    if not isinstance(lines[0], _UsualLine):
+        return None
+    turns = [line.messages for line in lines]
+    heard = [turn[1].content for turn in turns]
+    before, begin, rest = heard[0].partition(_BEGIN)
+    _, end, after = rest.partition(_END)
+    if not end:
+        return None
+    before, after = before + begin, end + after
+    first, last = len(before), -len(after)
+    audio = [one[first:last] for one in heard]
+    paths = "\n".join(audio)
+    rebuilt = before + f"{after}\n{before}".join(audio) + after
+    if "" in audio or _BEGIN in paths or _END in paths or rebuilt != "\n".join(heard):
+        return None
+    said = [turn[2].content for turn in turns]
+    around = "".join(sign for sign in before + after if not sign.isascii())
+    known = paths.isascii() and all(map(str.isascii, said))
+    return _Turns(audio, said, len(lines) * len(around.encode()) if known else 0)
+
+
+def _any_turns(lines: list, numbers, tally: _Tally) -> _Turns:
     if isinstance(lines[0], _UsualLine):
-        turns = [line.messages for line in lines]
-        heard, said = [turn[1].content for turn in turns], [turn[2].content for turn in turns]
+        pairs = [(line.messages[1].content, line.messages[2].content) for line in lines]
     else:
         pairs = [_turns(line.messages, number, tally)
                  for line, number in zip(lines, numbers, strict=True)]
-        heard, said = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
-    audio = _audio_together(heard)
-    if audio is None:
-        audio = [_audio(one) for one in heard]
-        tally.suspect("no_audio", [number for number, path in zip(numbers, audio, strict=True)
-                                   if not path])
-    tally.audio_hashes.append(_hashes(audio))
-    tally.text_hashes.append(_hashes(said))
-    for kind, places in transcripts.suspicious(said, speech, text):
+    audio = [_audio(heard) for heard, _ in pairs]
+    tally.suspect("no_audio", [number for number, path in zip(numbers, audio, strict=True)
+                               if not path])
+    return _Turns(audio, [said for _, said in pairs])
+
+
+def _note_lengths(lines: list, tally: _Tally) -> tuple[np.ndarray, np.ndarray]:
+    """Speech frames and text tokens, within what an int32 sum can hold."""
+    both = []
+    for given in ([line.speech_length for line in lines], [line.text_length for line in lines]):
+        try:
+            numbers = np.array(given, np.int64)
+        except OverflowError:
+            numbers = np.array([max(-1, min(one, LARGEST)) for one in given], np.int64)
+        both.append(numbers.clip(-1, LARGEST >> 1).astype(np.int32))
+    tally.speech.append(both[0])
+    tally.text.append(both[1])
+    return both[0], both[1]
+
+
+def _note_turns(numbers, turns: _Turns, speech: np.ndarray, text: np.ndarray, tally: _Tally,
+                probe: Probe | None) -> None:
+    tally.audio_hashes.append(_hashes(turns.audio))
+    tally.text_hashes.append(_hashes(turns.said))
+    for kind, places in transcripts.suspicious(turns.said, speech, text):
         tally.suspect(kind, [numbers[place] for place in places])
     if probe is not None:
-        probe.take(numbers, audio, speech)
+        probe.take(numbers, turns.audio, speech)
 
 
 _BEGIN, _END = "<|startofspeech|>!", "<|endofspeech|>"
@@ -481,20 +566,6 @@ def _audio(heard: str) -> str:
     _, _, rest = heard.partition(_BEGIN)
     path, closed, _ = rest.partition(_END)
     return path if closed else ""
-
-
-def _audio_together(heard: list[str]) -> list[str] | None:
-    """The same for turns that differ in nothing but the audio; None where they do."""
-    before, begin, rest = heard[0].partition(_BEGIN)
-    _, end, after = rest.partition(_END)
-    if not end:
-        return None
-    before, after = before + begin, end + after
-    first, last = len(before), -len(after)
-    paths = [one[first:last] for one in heard if one.startswith(before) and one.endswith(after)]
-    together = "\n".join(paths)
-    usual = len(paths) == len(heard) and _END not in together and "" not in paths
-    return paths if usual else None
 
 
 def _turns(turns: list[_Message], number: int, tally: _Tally) -> tuple[str, str]:
@@ -513,10 +584,9 @@ def _hashes(values: list[str]) -> np.ndarray:
 
 def _report(name: str, tally: _Tally, conf: FilterConf, probe: Probe | None, files: int,
             full: bool) -> ManifestReport:
-    speech, text = _joined(tally.speech, np.int32), _joined(tally.text, np.int32)
-    histogram = np.bincount(speech.clip(0, HISTOGRAM - 1), minlength=HISTOGRAM)
-    seen = len(speech)
-    total = int(speech.clip(0).sum(dtype=np.int64))
+    speech, text = tally.speech.whole(), tally.text.whole()
+    histogram = np.bincount(np.minimum(speech, HISTOGRAM - 1).clip(0), minlength=HISTOGRAM)
+    seen, total = len(speech), int(speech.sum(where=speech > 0, dtype=np.int64))
     lost = {"unreadable": (tally.unreadable, 0.0)} if tally.unreadable else {}
     left = np.ones(seen, bool)
     for reason, gone in _filters(speech, text, conf):
@@ -527,13 +597,17 @@ def _report(name: str, tally: _Tally, conf: FilterConf, probe: Probe | None, fil
             left &= ~gone
         if reason == "text_too_long":
             indexed = left.copy()
-    planned = plan(speech[indexed], text[indexed], conf)
-    kept, kept_frames = int(left.sum()), int(speech[left].sum(dtype=np.int64))
-    del speech, text, left, indexed
-    audio_hashes = _joined(tally.audio_hashes, np.int64)
+    kept, kept_frames = int(left.sum()), int(speech.sum(where=left, dtype=np.int64))
+    if not indexed.all():
+        speech = speech[indexed]
+        text = text[indexed]
+    del left, indexed, gone
+    planned = plan(speech, text, conf)
+    del speech, text
+    audio_hashes = tally.audio_hashes.whole()
     duplicates, places = _duplicates(audio_hashes)
     audio_hashes.sort()
-    text_hashes = _joined(tally.text_hashes, np.int64)
+    text_hashes = tally.text_hashes.whole()
     text_hashes.sort()
     return ManifestReport(
         name, tally.lines, seen, total / FRAMES_AN_HOUR, tuple(tally.malformed),
@@ -550,17 +624,6 @@ def _filters(speech: np.ndarray, text: np.ndarray, conf: FilterConf):
     yield "text_too_long", text > conf.max_target_length
     if conf.max_token_length is not None:
         yield "over_token_length", speech + text > conf.max_token_length
-
-
-def _joined(parts: list[np.ndarray], kind) -> np.ndarray:
-    """The parts as one array; they are given back as it fills."""
-    whole = np.empty(sum(map(len, parts)), kind)
-    place = len(whole)
-    while parts:
-        part = parts.pop()
-        whole[place - len(part):place] = part
-        place -= len(part)
-    return whole
 
 
 _NO_AUDIO = hash("")
