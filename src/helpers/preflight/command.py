@@ -20,6 +20,7 @@ from helpers.preflight.report import FORMATS, rendered, worst
 from helpers.preflight.texts import Text, speak
 
 LANGUAGES = ("en", "zh_CN")
+CORRECTIONS = 4
 
 
 def parser() -> argparse.ArgumentParser:
@@ -57,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         report = check(config, **settings, progress=sys.stderr.isatty())
         print(rendered(report, options.format, colour=sys.stdout.isatty()))
         if options.fix:
-            _fix(config, report, options.fix)
+            _fix(config, settings, report, options.fix)
     bad = worst(report.findings)
     return int(bad is not None and bad >= Severity[options.fail_on.upper()])
 
@@ -91,10 +92,21 @@ def _settings(options: argparse.Namespace) -> tuple[Path, dict]:
         "probe": _probe(options.probe), "assumed": assumed}
 
 
-def _fix(config: Path, report, out: str) -> None:
+def _fix(config: Path, settings: dict, report, out: str) -> None:
+    """Write the corrected copy; a correction may call for another, as a shorter run for a shorter
+    warm-up, so the copy is checked again with what it sets."""
     from helpers.preflight import fix
+    from helpers.preflight.checking import check
 
-    changed = fix.write(config, report.findings, out)
+    findings, changed = list(report.findings), ()
+    for _ in range(CORRECTIONS):
+        changed = fix.write(config, findings, out)
+        found = check(out, **{**settings, "overrides": (), "probe": None}).findings
+        done = {key for one in findings for key, _ in one.edits}
+        more = [one for one in found if any(key not in done for key, _ in one.edits)]
+        if not more:
+            break
+        findings += more
     print(f"{Path(out).name}: {len(changed)} keys changed or removed", file=sys.stderr)
 
 

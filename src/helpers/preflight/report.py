@@ -100,8 +100,10 @@ class _Nowhere:
 
 def plot(series: Series, columns: int = PLOT_COLUMNS, rows: int = PLOT_ROWS) -> str:
     """A curve in characters, with its largest value and the ends of its axis."""
-    places = np.linspace(series.x[0], series.x[-1], columns)
-    heights = np.interp(places, series.x, series.y)
+    edges = np.linspace(series.x[0], series.x[-1], columns + 1)
+    heights = np.interp((edges[1:] + edges[:-1]) / 2, series.x, series.y)
+    column = np.clip(np.searchsorted(edges, series.x, "right") - 1, 0, columns - 1)
+    np.maximum.at(heights, column, series.y)
     top = max(float(heights.max()), 1e-30)
     eighths = np.round(heights / top * rows * 8).astype(int)
     lines = []

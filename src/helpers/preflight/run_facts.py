@@ -185,13 +185,15 @@ def rates(context: Context, steps: Sequence[int]) -> np.ndarray | None:
 
 
 def sampled_steps(total: int, most: int = 400) -> list[int]:
-    """Steps of a run at which to look, all of them in a short run."""
-    return np.unique(np.linspace(1, total, min(total, most)).round().astype(int)).tolist()
+    """Steps of a run at which to look: all of a short run, more of the beginning of a long one."""
+    even = np.linspace(1, total, min(total, most))
+    return np.unique(np.concatenate([even, np.geomspace(1, total, most)]).round().astype(int)
+                     ).tolist()
 
 
 def mean_rate(context: Context, total: int) -> float | None:
     """Mean learning rate of a run."""
-    found = rates(context, sampled_steps(total, 4000))
+    found = rates(context, np.unique(np.linspace(1, total, min(total, 4000)).round()))
     return None if found is None else float(found.mean())
 
 
