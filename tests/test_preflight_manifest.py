@@ -272,6 +272,23 @@ def test_quick_reading_is_used_and_tricks_do_not_fool_it(tmp_path):
     nested = {"meta": {"speech_length": 7}, "messages": [], "text_length": 3}
     assert read(nested) is None
     assert read({**plain[0], "meta": {"speech_length": 7}}) is None
+    last = {"messages": [], "speech_length": 300, "text_length": 4,
+            "meta": {"speech_length": 7, "text_length": 9}}
+    assert read(last) is None
+    assert line_lengths.Reader.PATIENCE <= reader.unusual and read(*plain) is None
+
+
+@pytest.mark.parametrize("changes", [{}, {"voice": "a"}, {"voice": "x" * 200}, {"a_b": 1}])
+@pytest.mark.parametrize("separators", [None, (",", ":")])
+def test_quick_reading_wherever_the_fields_stand(changes, separators):
+    lines = [{**line, **changes, "text_length": 10**n} for n, line in enumerate(lines_of(7))]
+    for made in (lines, [dict(reversed(line.items())) for line in lines]):
+        text = b"".join(json.dumps(line, separators=separators).encode() + b"\n"
+                        for line in made)
+        margin = b" " * line_lengths.MARGIN
+        found = line_lengths.lengths(bytearray(margin + text + margin), len(margin + text))
+        assert found[0].tolist() == [line["speech_length"] for line in lines]
+        assert found[1].tolist() == [line["text_length"] for line in lines]
 
 
 @pytest.mark.parametrize("full", [True, False])

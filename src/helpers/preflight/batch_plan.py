@@ -16,7 +16,7 @@ from helpers.preflight.data_settings import ESPNET, FilterConf
 
 EXACT_LINES = 200_000
 """Up to so many lines, the shuffled order is the very one of FunASR; above, another random one."""
-BLOCK = 1 << 18
+BLOCK = 1 << 19
 WIDEST_BUFFER = 8192
 STACK = 6
 TEMPLATE_TOKENS = 25
