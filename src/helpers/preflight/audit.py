@@ -200,18 +200,66 @@ def make() -> dict[str, Any]:
 
 
 def _sections() -> dict[str, dict[str, Any]]:
-    from helpers.code_defaults import READERS, _receivers, _uses, code_default
+    from helpers.code_defaults import READERS, _receivers, _uses
 
     found: dict[str, dict[str, Any]] = {}
-    for section, readers in READERS.items():
-        names = {use.name for reader in readers for use in _uses(reader)
-                 if use.receiver in _receivers(reader, section)}
-        for name in sorted(names):
-            use = code_default(f"{section}.{name}".lstrip("."))
-            found.setdefault(section, {})[name] = {
-                "kind": use.kind, "values": [_plain(value) for value in use.values],
-                "place": use.place}
+    in_train_conf = _asked_of_train_conf()
+    for section, readers in (READERS | _run_readers()).items():
+        uses = [use for reader in readers for use in _uses(reader)
+                if use.receiver in _receivers(reader, section) and not use.name.isupper()
+                and not (section == "" and use.name in in_train_conf and use.receiver == "")]
+        if section == "train_conf":
+            uses += in_train_conf.values()
+        found[section] = {name: _reading([use for use in uses if use.name == name])
+                          for name in sorted({use.name for use in uses})}
     return found
+
+
+def _run_readers() -> dict[str, tuple[str, ...]]:
+    """Who gets the top level and who `train_conf`: the trainer is made from the one, and its
+    methods are called with the other."""
+    from helpers.code_defaults import READERS
+
+    trainer, program = "funasr.train_utils.trainer_ds:Trainer", "funasr.bin.train_ds"
+    shared = f"{program}:_resolve_distributed_config"
+    return {"": (*(reader for reader in READERS[""] if reader != trainer),
+                 f"{trainer}.warp_model", f"{trainer}.warp_optim_scheduler", shared),
+            "train_conf": (f"{trainer}.__init__", shared)}
+
+
+def _asked_of_train_conf() -> dict[str, Any]:
+    """What the program and the trainer ask of `kwargs.get("train_conf", ...)` in one breath."""
+    from funasr.bin import train_ds
+    from funasr.train_utils import trainer_ds
+
+    from helpers.code_defaults import _literal, _Use
+
+    found = {}
+    for module in (train_ds, trainer_ds):
+        shown = f"{module.__name__.replace('.', '/')}.py"
+        for node in ast.walk(ast.parse(inspect.getsource(module))):
+            if _is_get(node) and _is_get(node.func.value) and (
+                    node.func.value.args[0].value == "train_conf"):
+                default = _literal(node.args[1]) if len(node.args) > 1 else None
+                name = node.args[0].value
+                found[name] = _Use(name, "train_conf", "default", default,
+                                   f"{shown}, line {node.lineno}")
+    return found
+
+
+def _is_get(node: ast.AST) -> bool:
+    return (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+            and node.func.attr == "get" and bool(node.args)
+            and isinstance(node.args[0], ast.Constant))
+
+
+def _reading(uses: list) -> dict[str, Any]:
+    """Kind, defaults and first place of the uses of one key."""
+    kind = next(kind for kind in ("default", "required", "never used")
+                if any(use.kind == kind for use in uses))
+    same = [use for use in uses if use.kind == kind]
+    return {"kind": kind, "place": same[0].place,
+            "values": [_plain(use.value) for use in same] if kind == "default" else []}
 
 
 def _plain(value: Any) -> Any:

@@ -182,7 +182,8 @@ def no_effect(context: Context) -> Iterator[Finding]:
 @rule("keys-otherwise", say("Keys that do something else than they seem to"), "which_knobs")
 def otherwise(context: Context) -> Iterator[Finding]:
     for key, value in _own_keys(context):
-        if context.audit.verdict(key) == OTHERWISE and _differs_from_base(context, key, value):
+        if (context.audit.verdict(key) == OTHERWISE and _differs_from_base(context, key, value)
+                and value not in context.audit.defaults(key)):
             note = context.audit.note(key)
             if note:
                 yield problem(Severity.NOTE, say("`{key}: {value}`. {note}", key=key,
