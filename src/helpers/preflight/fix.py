@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -41,16 +43,16 @@ def write(path: str | Path, findings: Iterable[Finding], out: str | Path) -> tup
     path, out = Path(path), Path(out)
     if _same_file(path, out):
         raise BookError(f"{out.name} is the config itself: name another file for --fix.")
-    before = load_yaml(path)
+    before = dict(flatten(load_yaml(path)))
     text, done = corrected(read_text(path, "a YAML config"), edits_of(findings), path.name)
-    _replace(out, text)
-    after = dict(flatten(load_yaml(out)))
-    kept = {key: value for key, value in flatten(before)
+    kept = {key: value for key, value in before.items()
             if not any(key == one or key.startswith(f"{one}.") for one in done)}
-    if any(repr(after.get(key)) != repr(value) for key, value in kept.items()):
-        out.unlink()
-        raise BookError(f"{path.name} cannot be edited without changing other keys: make the "
-                        "changes by hand.")
+    with _replacing(out) as partial:
+        partial.write_text(text, encoding="utf-8")
+        after = dict(flatten(load_yaml(partial)))
+        if any(repr(after.get(key, REMOVE)) != repr(value) for key, value in kept.items()):
+            raise BookError(f"{path.name} cannot be edited without changing other keys: make the "
+                            "changes by hand.")
     return done
 
 
@@ -71,6 +73,8 @@ def corrected(text: str, edits: Mapping[str, Any], name: str) -> tuple[str, tupl
     yaml = YAML()
     yaml.preserve_quotes = True
     yaml.width = 4096
+    if _has_indented_items(text):
+        yaml.indent(mapping=2, sequence=4, offset=2)
     yaml.representer.add_representer(
         type(None), lambda representer, _: representer.represent_scalar(
             "tag:yaml.org,2002:null", "null"))
@@ -87,6 +91,15 @@ def corrected(text: str, edits: Mapping[str, Any], name: str) -> tuple[str, tupl
     return stream.getvalue(), done
 
 
+def _has_indented_items(text: str) -> bool:
+    """Whether the items of a list stand further in than their key."""
+    for above, line in pairwise(text.splitlines()):
+        item, key = line.lstrip(" "), above.lstrip(" ")
+        if item.startswith("- ") and above.partition(" #")[0].rstrip().endswith(":"):
+            return len(line) - len(item) > len(above) - len(key)
+    return False
+
+
 def _removed(node: Any, parts: list[str]) -> bool:
     """Take a key out; a section that is left empty goes too. Comments below it stay."""
     name, rest = parts[0], parts[1:]
@@ -94,7 +107,7 @@ def _removed(node: Any, parts: list[str]) -> bool:
         return False
     if rest and not _would_empty(node[name], rest):
         return _removed(node[name], rest)
-    below = _take_below(node, name)
+    below = _above(node, name) + _take_below(node, name)
     before = list(node)[:list(node).index(name)]
     del node[name]
     node.ca.items.pop(name, None)
@@ -147,6 +160,12 @@ def _last_token_place(node: Any, name: str) -> tuple[Any, Any]:
     return node, name
 
 
+def _above(node: Any, name: str) -> str:
+    """The comment lines that the parser keeps with a key because they stand above it."""
+    tokens = (node.ca.items.get(name) or [None, None])[_BEFORE] or []
+    return "".join(token.value for token in tokens)
+
+
 def _take_below(node: Any, name: str) -> str:
     """Remove and return the comment lines between a key and the next, without its own."""
     holder, key = _last_token_place(node, name)
@@ -194,12 +213,19 @@ def _same_file(one: Path, other: Path) -> bool:
         return False
 
 
-def _replace(out: Path, text: str) -> None:
+@contextmanager
+def _replacing(out: Path) -> Iterator[Path]:
+    """A file beside `out` that takes its name if all goes well, and else is gone."""
     partial = out.with_name(f"{out.name}.{os.getpid()}.partial")
     try:
-        partial.write_text(text, encoding="utf-8")
+        yield partial
         partial.replace(out)
+    except BookError:
+        raise
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "not a file name"
         raise BookError(f"{out.name} cannot be written ({reason}): name a file in a folder that "
                         "is there.") from None
+    finally:
+        with suppress(OSError, ValueError):
+            partial.unlink(missing_ok=True)
