@@ -347,6 +347,9 @@ def test_suspicious_transcripts(kind, tmp_path):
 def test_duplicates_and_overlap(tmp_path):
     train = scan(written(tmp_path / "t.jsonl", [*lines_of(5), *lines_of(2)]), TOKEN)
     assert (train.duplicates, train.duplicate_lines) == (2, (6, 7))
+    gaps = [b"", *lines_of(3), b"5", b"{", *lines_of(1), b"[", *lines_of(2)]
+    found = scan(written(tmp_path / "g.jsonl", gaps), TOKEN)
+    assert (found.duplicates, found.duplicate_lines) == (3, (7, 9, 10))
     other = lines_of(4)
     for number, line in enumerate(other[1:]):
         line["messages"][1]["content"] = f"<|startofspeech|>!else/{number}.wav<|endofspeech|>"
@@ -421,3 +424,31 @@ def test_no_heavy_import():
             "print([name for name in ('torch', 'funasr', 'soundfile') if name in sys.modules])")
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
+
+
+@settings(derandomize=True, max_examples=120, deadline=None)
+@given(conf=st.dictionaries(
+    st.sampled_from(["max_token_length", "max_source_length", "min_source_length", "batch_size",
+                     "max_target_length", "batch_size_token_max", "batch_size_sample_max",
+                     "sort_size", "shuffle", "data_split_num", "batch_type", "batch_sampler"]),
+    st.one_of(JSON, st.integers(-3, 10**12), st.sampled_from(["token", "example", "length",
+                                                             batch_plan.ESPNET]))))
+def test_any_settings_give_a_plan(conf):
+    settings_ = FilterConf.of({"dataset_conf": conf, "frontend_conf": conf})
+    speech = np.array([-1, 1, 30, 700, 2**30 - 1], np.int32)
+    made = plan(speech, speech, settings_)
+    assert made.batches >= 0 and made.served >= 0
+
+
+def test_a_huge_line_takes_constant_memory(tmp_path):
+    """A gigabyte of NUL bytes, most of it a hole in the file."""
+    import resource
+
+    path = written(tmp_path / "m.jsonl", lines_of(3))
+    with path.open("r+b") as file:
+        file.seek(2**30)
+        file.write(b"\n" + json.dumps(lines_of(1)[0]).encode())
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    report = scan(path, TOKEN)
+    assert (report.lines, report.utterances, report.malformed_count) == (5, 4, 1)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000

@@ -12,6 +12,8 @@ import numpy as np
 
 from helpers.preflight.texts import Text, say
 
+ALL = -1
+"""Look at the audio of every line."""
 SHOWN = 50
 FRAMES_A_SECOND = 100
 WINDOW_FRAMES = 2.5

@@ -18,6 +18,8 @@ EXACT_LINES = 200_000
 """Up to so many lines, the shuffled order is the very one of FunASR; above, another random one."""
 BLOCK = 1 << 19
 WIDEST_BUFFER = 8192
+LARGEST_EXAMPLE_BATCH = 1 << 22
+"""A greater number of samples in a batch is taken for this one: lines repeat to fill it."""
 STACK = 6
 TEMPLATE_TOKENS = 25
 """Tokens of the released system and user prompt and of the chat template, about."""
@@ -163,11 +165,12 @@ def _example_blocks(lengths: np.ndarray, conf: FilterConf, epoch: int) -> Iterat
     count = len(lengths)
     if not count:
         return
-    total = -(-count // conf.batch_size) * conf.batch_size
+    size = min(conf.batch_size, max(count, LARGEST_EXAMPLE_BATCH))
+    total = -(-count // size) * size
     indices = np.resize(order(count, conf, epoch), total)
     if conf.max_token_length is not None:
         indices = indices[lengths[indices] <= conf.max_token_length]
-    yield Block(indices, np.arange(0, len(indices), conf.batch_size))
+    yield Block(indices, np.arange(0, len(indices), size))
 
 
 def _unsorted(lengths: np.ndarray, drawn: np.ndarray, conf: FilterConf) -> Block:

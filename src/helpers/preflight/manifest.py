@@ -7,6 +7,7 @@ then found in the bytes without reading the JSON around them.
 from __future__ import annotations
 
 import json
+from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +18,7 @@ import numpy as np
 
 from helpers.errors import BookError
 from helpers.preflight import line_lengths, transcripts
-from helpers.preflight.audio_probe import AudioReport, Probe
+from helpers.preflight.audio_probe import ALL, AudioReport, Probe
 from helpers.preflight.batch_plan import Plan, plan
 from helpers.preflight.data_settings import FilterConf
 from helpers.preflight.texts import Text, say
@@ -25,8 +26,6 @@ from helpers.preflight.texts import Text, say
 __all__ = ["ALL", "FilterConf", "ManifestReport", "Overlap", "overlap", "passes_per_epoch", "scan",
            "steps_per_epoch"]
 
-ALL = -1
-"""`sample_audio` for every line."""
 CHUNK = 1 << 19
 LONGEST_LINE = 16 << 20
 """Bytes; a longer line is passed over, in constant memory."""
@@ -182,7 +181,8 @@ class _Tally:
     malformed_count: int = 0
     fatal: list[tuple[int, Text]] = field(default_factory=list)
     fatal_count: int = 0
-    unreadable: int = 0
+    skipped: array = field(default_factory=lambda: array("q"))
+    """Numbers of the lines that hold no utterance."""
     speech: _Column = field(default_factory=lambda: _Column(np.int32))
     text: _Column = field(default_factory=lambda: _Column(np.int32))
     audio_hashes: _Column = field(default_factory=lambda: _Column(np.int64))
@@ -348,7 +348,7 @@ def _read(stream: BinaryIO, tally: _Tally, full: bool, probe: Probe | None, bar)
     for buffer, end in _chunks(stream, bar):
         if not end:
             tally.lines += 1
-            tally.unreadable += 1
+            tally.skipped.append(tally.lines)
             tally.bad(tally.lines, say("the line has more than {megabytes} MB",
                                        megabytes=LONGEST_LINE >> 20))
         elif not full and (lengths := quick.read(buffer, end)) is not None:
@@ -440,12 +440,12 @@ def _usable(piece: bytes, number: int, tally: _Tally) -> _Line | None:
                       say("it is not JSON ({error})", error=said))
             fatal = False
     if reason is not None:
-        tally.unreadable += 1
+        tally.skipped.append(number)
         tally.bad(number, reason, fatal)
         return None
     line = _typed(value)
     if isinstance(line, Text):
-        tally.unreadable += 1
+        tally.skipped.append(number)
         tally.bad(number, line, True)
         return None
     return line
@@ -587,7 +587,7 @@ def _report(name: str, tally: _Tally, conf: FilterConf, probe: Probe | None, fil
     speech, text = tally.speech.whole(), tally.text.whole()
     histogram = np.bincount(np.minimum(speech, HISTOGRAM - 1).clip(0), minlength=HISTOGRAM)
     seen, total = len(speech), int(speech.sum(where=speech > 0, dtype=np.int64))
-    lost = {"unreadable": (tally.unreadable, 0.0)} if tally.unreadable else {}
+    lost = {"unreadable": (len(tally.skipped), 0.0)} if tally.skipped else {}
     left = np.ones(seen, bool)
     for reason, gone in _filters(speech, text, conf):
         gone &= left
@@ -605,7 +605,10 @@ def _report(name: str, tally: _Tally, conf: FilterConf, probe: Probe | None, fil
     planned = plan(speech, text, conf)
     del speech, text
     audio_hashes = tally.audio_hashes.whole()
-    duplicates, places = _duplicates(audio_hashes)
+    duplicates, repeats = _duplicates(audio_hashes)
+    skipped = np.frombuffer(tally.skipped, np.int64) if tally.skipped else np.empty(0, np.int64)
+    before = skipped - 1 - np.arange(len(skipped))
+    places = tuple((repeats + np.searchsorted(before, repeats)).tolist())
     audio_hashes.sort()
     text_hashes = tally.text_hashes.whole()
     text_hashes.sort()
@@ -629,15 +632,11 @@ def _filters(speech: np.ndarray, text: np.ndarray, conf: FilterConf):
 _NO_AUDIO = hash("")
 
 
-def _duplicates(hashes: np.ndarray) -> tuple[int, tuple[int, ...]]:
-    """How many repeat an earlier one, and the utterances (from 1) that the first of them are."""
+def _duplicates(hashes: np.ndarray) -> tuple[int, np.ndarray]:
+    """How many repeat an earlier one, and which utterances, from 1, the first of them are."""
     ordered = np.sort(hashes)
     again = (ordered[1:] == ordered[:-1]) & (ordered[1:] != _NO_AUDIO)
     count = int(again.sum())
-    if not count:
-        return 0, ()
-    values = np.unique(ordered[1:][again][:SHOWN])
-    places = []
-    for value in values.tolist():
-        places += (np.flatnonzero(hashes == value)[1:] + 1).tolist()
-    return count, tuple(sorted(places)[:SHOWN])
+    values = np.unique(ordered[1:][again][:SHOWN]) if count else ordered[:0]
+    places = [np.flatnonzero(hashes == value)[1:] + 1 for value in values]
+    return count, np.sort(np.concatenate([*places, np.empty(0, np.int64)]))[:SHOWN]
