@@ -162,7 +162,7 @@ echo "torchrun $ARGUMENTS train_ds.py"
 torchrun $ARGUMENTS ${train_tool} --config-path "/here/$name" --config-name mine \
   ++model="${model_dir}" '~model_conf' \
   ++train_data_set_list=${data}/train.jsonl ++valid_data_set_list="'${data}/val.jsonl'" \
-  ++optim_conf.lr=0.0002 "++text=a b" 2>&1 | tee log#1.txt   # the end
+  ++optim_conf.lr=0.0002 "++text=a b" ++seed=$1 2>&1 | tee log#1.txt   # the end
 '''
 
 
@@ -171,10 +171,20 @@ def test_a_script_is_read_without_running_it(written):
     assert found == parse_command(SCRIPT)
     assert found.config == Path("/here/$name/mine.yaml") and found.gpus == 6
     assert found.overrides == (
-        "++model=${model_dir}", "~model_conf", "++train_data_set_list=/data/calls/train.jsonl",
-        "++valid_data_set_list='/data/calls/val.jsonl'", "++optim_conf.lr=0.0002", "++text=a b")
+        "++model=$model_dir", "~model_conf", "++train_data_set_list=/data/calls/train.jsonl",
+        "++valid_data_set_list='/data/calls/val.jsonl'", "++optim_conf.lr=0.0002", "++text=a b",
+        "++seed=$1")
     assert (found.train, found.valid) == ("/data/calls/train.jsonl", "/data/calls/val.jsonl")
-    assert ["name" in str(one) or "model_dir" in str(one) for one in found.assumed] == [True, True]
+    assert [one.values["name"] for one in found.assumed] == ["name", "model_dir", "1"]
+    merged = reading.read(CONFIGS / "recommended_8k.yaml", found.overrides[:1])
+    assert not any("++model" in str(one) for one in merged.assumed)
+
+
+def test_a_manifest_that_only_the_shell_knows_is_none():
+    found = parse_command("funasr-train-ds ++train_data_set_list=$x/a.jsonl "
+                          "++valid_data_set_list=b.jsonl")
+    assert (found.train, found.valid) == (None, "b.jsonl")
+    assert any("$x/a.jsonl" in str(one) for one in found.assumed)
 
 
 @pytest.mark.parametrize(("command", "config", "gpus", "overrides"), [
@@ -194,7 +204,7 @@ def test_the_ways_to_launch(command, config, gpus, overrides):
 def test_a_substitution_is_never_executed(tmp_path):
     mark = tmp_path / "ran"
     found = parse_command(f"x=$(touch {mark}) \n funasr-train-ds a=`touch {mark}` b=$x c=${{HOME}}")
-    assert not mark.exists() and found.overrides[2] == "c=${HOME}" and len(found.assumed) >= 2
+    assert not mark.exists() and found.overrides[2] == "c=$HOME" and len(found.assumed) >= 2
 
 
 @pytest.mark.parametrize("command", [

@@ -1,8 +1,8 @@
 """Read a whole training command, or the script that holds it, without running any of it.
 
 A small part of the shell's language is followed: words and quotes, continued lines, comments,
-variables that the script itself sets. Nothing is executed and no environment is looked at: what
-only a shell could know stays as it is written, and is said.
+variables that the script itself sets. Nothing is executed and no environment is looked at: where
+only a shell could know a value a `$` stays, and it is said.
 """
 
 from __future__ import annotations
@@ -250,7 +250,7 @@ def _words(statement: list[_Word], variables: dict[str, str],
                 value = _known_answer(text, variables)
                 if value is None and unset is not None:
                     unset[f"$({text[:40]})"] = None
-                whole += f"$({text})" if value is None else value
+                whole += "$" if value is None else value
             elif quoting == "single":
                 whole += text
             else:
@@ -275,7 +275,7 @@ def _filled(text: str, variables: dict[str, str], unset: dict[str, None] | None)
             return "."
         if unset is not None:
             unset[name] = None
-        return match[0]
+        return f"${name}"
 
     return _VARIABLE.sub(value, text)
 
@@ -329,6 +329,11 @@ def _command(words: list[str], variables: dict[str, str], folder: Path, name: st
     overrides = tuple(word for word in rest
                       if not word.startswith("-") and ("=" in word or word.startswith("~")))
     lists = {which: _override(overrides, f"{which}_data_set_list") for which in ("train", "valid")}
+    for which, manifest in lists.items():
+        if manifest is not None and "$" in manifest:
+            assumed.append(say("{manifest} is not looked at, since only the shell knows its name",
+                               manifest=manifest))
+            lists[which] = None
     return Command(_config(settings, folder, assumed), overrides,
                    _gpus(processes, variables, assumed), lists["train"], lists["valid"],
                    tuple(assumed))

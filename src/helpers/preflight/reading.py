@@ -76,7 +76,8 @@ def read(path: str | Path, overrides: Sequence[str] = (), over: str | Path | Non
     source = Source(document.name, dict(flatten(document.values)), document.lines,
                     tuple(applied.changed))
     base, assumed = _base(over)
-    names_model = "model" in applied.changed and "/" in str(document.values.get("model", ""))
+    names_model = "model" in applied.changed and any(
+        sign in str(document.values.get("model", "")) for sign in "/$")
     mode: Mode = "alone" if "model_conf" in document.values else "merged"
     if mode == "merged" and not names_model:
         assumed.append(say("launched with ++model=MODEL_DIR, so that FunASR lays the file over the "

@@ -218,8 +218,8 @@ def no_section(context: Context) -> Iterator[Finding]:
 
 
 def _wrong(value: Any, wanted: str) -> bool:
-    if isinstance(value, str) and "${" in value:
-        return False
+    if isinstance(value, str) and "$" in value:
+        return False  # an interpolation, or a variable of the shell
     if wanted in _NUMBERS:
         return isinstance(value, bool) or not isinstance(value, _NUMBERS[wanted]) and not (
             wanted == "int" and isinstance(value, float) and value == int(value)
@@ -258,7 +258,8 @@ def _out_of_range(name: str, value: float):
 def unknown_class(context: Context) -> Iterator[Finding]:
     for key, value in context.own.values.items():
         names = context.audit.classes(key)
-        if not names or value is None or value in names or _is_specaug(key):
+        if not names or value is None or value in names or _is_specaug(key) or (
+                "$" in str(value)):
             continue
         if key == "model" and ("/" in str(value) or str(value).startswith(".")):
             continue  # a model directory, which FunASR resolves
