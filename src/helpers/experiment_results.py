@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,9 @@ from matplotlib.figure import Figure
 
 from helpers import corpus
 from helpers.errors import BookError
-from helpers.experiments import ARMS, BRANCHES, EXPERIMENTS, RECORDS, Arm, Experiment
+from helpers.experiments import ARMS, BANDS, BRANCHES, EXPERIMENTS, RECORDS, Arm, Experiment
 from helpers.figures import MARKERS
+from helpers.filter_table import Choice, Column, Row, filter_table
 
 RESAMPLES = 2000
 
@@ -137,6 +139,29 @@ def heads_of(experiment: Experiment) -> list[str]:
     return [experiment.title, "Minutes",
             *(f"{band}, {branch.upper()}" for band in experiment.bands for branch in BRANCHES),
             f"telephone, CTC, against “{experiment.title_of(experiment.against)}”"]
+
+
+def all_table(results: Results, table_id: str = "experiments-table") -> str:
+    """HTML of every experiment's arms, with a filter."""
+    columns = [(band, branch) for band in BANDS[:2] for branch in BRANCHES]
+    heads = [Column("Arm", "24%"), Column("Seeds", "8%", "Seeds"),
+             *(Column(f"{band}, {branch.upper()}", label=f"{band}, {branch.upper()}")
+               for band, branch in columns), Column("Against the base", label="Against the base")]
+    rows = []
+    for one in EXPERIMENTS.values():
+        for arm in one.arms:
+            gap = "base" if arm == one.against else results.difference(
+                arm, one.against, "telephone", "ctc").signed()
+            cells = [f"{escape(one.title_of(arm))}<small>{escape(one.title)}</small>",
+                     str(len(results.seeds(arm))),
+                     *(str(results.rate(arm, *column)) for column in columns), gap]
+            rows.append(Row(f"arm-{one.name}-{arm}", cells, f"{one.title} {one.title_of(arm)}",
+                            {"experiment": [one.name]}))
+    choice = Choice("experiment", "Experiment", "all",
+                    {one.name: one.title for one in EXPERIMENTS.values()})
+    return filter_table(table_id, "Word error rates in percent with 95 % intervals; last, the "
+                        "telephone's CTC branch against the experiment's base, in points.", heads,
+                        rows, [choice], "arms")
 
 
 def compact_rows(results: Results, experiment: Experiment, branch: str = "ctc") -> list[list[str]]:

@@ -132,7 +132,7 @@ def _schedule_table(context: Context, steps: int) -> Table:
     found = run_facts.rates(context, [steps])
     if found is not None:
         mean = run_facts.mean_rate(context, steps)
-        peak = run_facts.rates(context, run_facts.sampled_steps(steps, 4000)).max()
+        peak = run_facts.rates(context, run_facts.curve_steps(context, steps)).max()
         rows += [(say("highest learning rate"), f"{peak:.2e}"),
                  (say("mean learning rate"), f"{mean:.2e}"),
                  (say("last learning rate"), f"{found[0]:.2e}")]
@@ -144,7 +144,7 @@ def _schedule_table(context: Context, steps: int) -> Table:
 
 def _series(context: Context) -> list[Series]:
     steps = run_facts.total_steps(context)
-    numbers = run_facts.sampled_steps(steps) if steps else []
+    numbers = run_facts.curve_steps(context, steps) if steps else []
     found = run_facts.rates(context, numbers) if numbers else None
     if found is None:
         return []

@@ -1,6 +1,7 @@
 """`preflight`: check a fine-tuning config before it burns GPU hours.
 
     preflight CONFIG.yaml [key=value ...] --train train.jsonl [--valid val.jsonl]
+    preflight ONE.yaml OTHER.yaml ...     several configs, one report each
     preflight run.sh                      a script with a training command
     preflight --command 'torchrun ...'    a whole training command
 
@@ -51,9 +52,19 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Check, print, and say by the exit code how bad it is."""
     options = parser().parse_intermixed_args(arguments)
+    others = [one for one in options.overrides if one.endswith((".yaml", ".yml"))
+              and "=" not in one]
+    if others and (options.fix or options.format != "text"):
+        raise BookError("--fix and --format are for one config: give one at a time.")
+    options.overrides = [one for one in options.overrides if one not in others]
+    return max(_checked(options, config) for config in [options.config, *others])
+
+
+def _checked(options: argparse.Namespace, name: str | None) -> int:
+    """Check one config and print its report: the exit code."""
     from helpers.preflight.checking import check
 
-    config, settings = _settings(options)
+    config, settings = _settings(options, name)
     with speak(options.lang):
         report = check(config, **settings, progress=sys.stderr.isatty())
         print(rendered(report, options.format, colour=sys.stdout.isatty()))
@@ -63,16 +74,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return int(bad is not None and bad >= Severity[options.fail_on.upper()])
 
 
-def _settings(options: argparse.Namespace) -> tuple[Path, dict]:
+def _settings(options: argparse.Namespace, name: str | None) -> tuple[Path, dict]:
     """The config, and what `check` takes beside it.
 
     Raises:
         BookError: no config, or a manifest, a number or an override that is none.
     """
     command = options.command or (
-        options.config if options.config and options.config.endswith(".sh") else None)
+        name if name and name.endswith(".sh") else None)
     overrides: list[str] = list(options.overrides)
-    config, train, valid, gpus = options.config, options.train, options.valid, options.gpus
+    config, train, valid, gpus = name, options.train, options.valid, options.gpus
     assumed: tuple[Text, ...] = ()
     if command:
         from helpers.preflight.launch_command import parse_command

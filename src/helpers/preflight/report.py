@@ -259,3 +259,26 @@ th[scope=row] { font-weight: 400; } figure { margin: 1.2rem 0; } svg { max-width
 def worst(findings: Iterable[Finding]) -> Severity | None:
     """The worst severity among findings; None where there are none."""
     return max((one.severity for one in findings), default=None)
+
+
+PAGE_STYLE = """
+.preflight { color: var(--pst-color-text-base, #222); font-size: .9rem; margin: 1rem 0; }
+.preflight .findings { list-style: none; padding: 0; }
+.preflight .findings li { border-left: .3rem solid var(--pst-color-border, #c9c9c9);
+  margin: .7rem 0; padding: 0 .8rem; }
+.preflight .findings p { margin: .15rem 0; overflow-wrap: anywhere; }
+.preflight small { color: var(--pst-color-text-muted, #5a5a5a); }
+.preflight code { background: none; border: 0; color: inherit; padding: 0; white-space: normal; }
+.preflight .findings .pf-error { border-color: var(--vermillion-line, #d55e00); }
+.preflight .findings .pf-warning { border-color: var(--orange-line, #e69f00); }
+.preflight .pf-error strong { color: var(--vermillion-ink, #8a3a00); }
+.preflight .pf-warning strong { color: var(--orange-ink, #6b4700); }
+"""
+
+
+def for_page(report: Report, least: Severity = Severity.WARNING) -> str:
+    """The findings of this severity or worse, as HTML inside a page of the book."""
+    findings = "".join(_html_finding(one) for one in report.at_least(least))
+    return (f'<style>{PAGE_STYLE}</style><div class="preflight tex2jax_ignore">'
+            f"<p><strong>{_h(report.config)}</strong>: {_h(summary(report))}</p>"
+            f'<ol class="findings">{findings}</ol></div>')

@@ -184,11 +184,14 @@ def rates(context: Context, steps: Sequence[int]) -> np.ndarray | None:
     return peak * np.minimum((warmup / numbers) ** 0.5, numbers / warmup)
 
 
-def sampled_steps(total: int, most: int = 400) -> list[int]:
-    """Steps of a run at which to look: all of a short run, more of the beginning of a long one."""
+def curve_steps(context: Context, total: int, most: int = 400) -> list[int]:
+    """Steps at which a curve of the rate is drawn: more of the beginning, and the peak."""
     even = np.linspace(1, total, min(total, most))
-    return np.unique(np.concatenate([even, np.geomspace(1, total, most)]).round().astype(int)
-                     ).tolist()
+    found = {*even.round().astype(int), *np.geomspace(1, total, most).round().astype(int)}
+    warmup = context.get("scheduler_conf.warmup_steps")
+    if isinstance(warmup, int) and 0 < warmup <= total:
+        found.add(warmup)
+    return sorted(map(int, found))
 
 
 def mean_rate(context: Context, total: int) -> float | None:
