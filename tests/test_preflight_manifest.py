@@ -452,3 +452,15 @@ def test_a_huge_line_takes_constant_memory(tmp_path):
     report = scan(path, TOKEN)
     assert (report.lines, report.utterances, report.malformed_count) == (5, 4, 1)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000
+
+
+def test_the_recorded_speed_is_what_is_promised():
+    from helpers.preflight.benchmark import RESULTS
+
+    made = json.loads(RESULTS.read_text(encoding="utf-8"))
+    assert made["many_lines"] >= 10 * made["lines"] >= 10_000_000
+    for reader, faster in (("lengths", 15), ("validation", 5)):
+        found = made["summary"][reader]
+        assert min(found["times_faster"], found["times_faster_cpu"]) >= faster
+        assert found["many_peak_mb"] < 500
+        assert found["many_microseconds_a_line"] < 1.5 * found["microseconds_a_line"]
