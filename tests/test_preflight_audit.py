@@ -22,6 +22,11 @@ def notebook_setup():
     setup()
 
 
+@pytest.fixture(scope="module")
+def full_model(notebook_setup):
+    return mini.build("pretrained", size="full", device="meta").model
+
+
 def test_the_file_is_what_the_installed_funasr_gives(notebook_setup, loaded):
     stored = {key: value for key, value in loaded.content.items() if key != "provenance"}
     made = json.loads(json.dumps(audit.make()))
@@ -44,20 +49,18 @@ def test_verdicts_are_the_knob_test_s(loaded):
     assert all(loaded.known(knob.key) for knob in turned)
 
 
-def test_counts_are_those_of_the_full_model(notebook_setup, loaded):
-    model = mini.build("pretrained", size="full", device="meta").model
-    total = sum(parameter.numel() for parameter in model.parameters())
+def test_counts_are_those_of_the_full_model(full_model, loaded):
+    total = sum(parameter.numel() for parameter in full_model.parameters())
     assert sum(sum(loaded.parameters(one).values()) for one in audit.COMPONENTS) == total
     for component in audit.COMPONENTS:
         for name, size in loaded.parameters(component).items():
-            assert model.get_parameter(name).numel() == size
+            assert full_model.get_parameter(name).numel() == size
             assert anatomy.component_of(name) == component
 
 
-def test_lora_counts_are_those_of_the_wrapped_layers(notebook_setup, loaded):
-    llm = mini.build("pretrained", size="full", device="meta").model.llm
+def test_lora_counts_are_those_of_the_wrapped_layers(full_model, loaded):
     for targets in (["q_proj", "v_proj"], ["down_proj"]):
-        layers = [module for name, module in llm.named_modules()
+        layers = [module for name, module in full_model.llm.named_modules()
                   if name.rpartition(".")[2] in targets]
         expected = sum(8 * (layer.in_features + layer.out_features) for layer in layers)
         assert loaded.lora_parameters(targets, 8) == expected > 0
