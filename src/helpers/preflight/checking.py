@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from helpers.preflight import audit, manifest, reading, run_facts
+from helpers.preflight import audit, fix, manifest, reading, run_facts
 from helpers.preflight.context import Context
 from helpers.preflight.data_settings import FilterConf
 from helpers.preflight.findings import Finding, Report, Series, Table, sorted_findings
@@ -13,6 +14,8 @@ from helpers.preflight.rules import RULES, findings_of
 from helpers.preflight.texts import Text, say
 
 GIB = 2**30
+CORRECTIONS = 4
+"""So often is a corrected copy checked again."""
 PROBED_CLIPS = 200
 """So many clips of each manifest are looked at where the caller does not say."""
 
@@ -43,6 +46,37 @@ def check(config: str | Path, train: str | Path | None = None, valid: str | Path
     context = context_of(config, train, valid, overrides, over, gpus, steps, seconds_per_step,
                          probe, progress)
     return report_of(context, assumed)
+
+
+def mend(config: str | Path, out: str | Path, report: Report | None = None,
+         **settings: Any) -> tuple[str, ...]:
+    """Write a copy of a config with the corrections that need no judgement.
+
+    A correction may call for another, as a shorter run for a shorter warm-up, so the copy is
+    checked again with what it sets.
+
+    Args:
+        config, out: the YAML, and the new one.
+        report: of the YAML, where it was checked already.
+        settings: as `check` takes them.
+
+    Returns:
+        Keys that were changed or removed.
+
+    Raises:
+        BookError: `out` is the config itself, or cannot be written.
+    """
+    found = list((report or check(config, **settings)).findings)
+    again = {**settings, "overrides": (), "probe": None, "progress": False}
+    for _ in range(CORRECTIONS):
+        changed = fix.write(config, found, out)
+        done = {key for one in found for key, _ in one.edits}
+        more = [one for one in check(out, **again).findings
+                if any(key not in done for key, _ in one.edits)]
+        if not more:
+            break
+        found += more
+    return changed
 
 
 def context_of(config: str | Path, train: str | Path | None = None,

@@ -21,7 +21,6 @@ from helpers.preflight.report import FORMATS, rendered, worst
 from helpers.preflight.texts import Text, speak
 
 LANGUAGES = ("en", "zh_CN")
-CORRECTIONS = 4
 
 
 def parser() -> argparse.ArgumentParser:
@@ -62,14 +61,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _checked(options: argparse.Namespace, name: str | None) -> int:
     """Check one config and print its report: the exit code."""
-    from helpers.preflight.checking import check
+    from helpers.preflight.checking import check, mend
 
     config, settings = _settings(options, name)
     with speak(options.lang):
         report = check(config, **settings, progress=sys.stderr.isatty())
         print(rendered(report, options.format, colour=sys.stdout.isatty()))
         if options.fix:
-            _fix(config, settings, report, options.fix)
+            changed = mend(config, options.fix, report, **settings)
+            print(f"{Path(options.fix).name}: {len(changed)} keys changed or removed",
+                  file=sys.stderr)
     bad = worst(report.findings)
     return int(bad is not None and bad >= Severity[options.fail_on.upper()])
 
@@ -101,24 +102,6 @@ def _settings(options: argparse.Namespace, name: str | None) -> tuple[Path, dict
         "train": train, "valid": valid, "overrides": overrides, "over": options.over,
         "gpus": gpus or 1, "steps": options.steps, "seconds_per_step": options.seconds_per_step,
         "probe": _probe(options.probe), "assumed": assumed}
-
-
-def _fix(config: Path, settings: dict, report, out: str) -> None:
-    """Write the corrected copy; a correction may call for another, as a shorter run for a shorter
-    warm-up, so the copy is checked again with what it sets."""
-    from helpers.preflight import fix
-    from helpers.preflight.checking import check
-
-    findings, changed = list(report.findings), ()
-    for _ in range(CORRECTIONS):
-        changed = fix.write(config, findings, out)
-        found = check(out, **{**settings, "overrides": (), "probe": None}).findings
-        done = {key for one in findings for key, _ in one.edits}
-        more = [one for one in found if any(key not in done for key, _ in one.edits)]
-        if not more:
-            break
-        findings += more
-    print(f"{Path(out).name}: {len(changed)} keys changed or removed", file=sys.stderr)
 
 
 def _probe(text: str) -> int | None:
