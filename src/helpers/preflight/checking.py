@@ -10,7 +10,7 @@ from helpers.preflight import audit, fix, manifest, reading, run_facts
 from helpers.preflight.context import Context
 from helpers.preflight.data_settings import FilterConf
 from helpers.preflight.findings import Finding, Report, Series, Table, sorted_findings
-from helpers.preflight.rules import RULES, findings_of
+from helpers.preflight.rules import RULES, Rule, findings_of
 from helpers.preflight.texts import Text, say
 
 GIB = 2**30
@@ -97,17 +97,19 @@ def context_of(config: str | Path, train: str | Path | None = None,
 
 def report_of(context: Context, assumed: Sequence[Text] = ()) -> Report:
     """Ask every rule, and lay the facts beside the findings."""
-    _load_rules()
-    found: list[Finding] = [one for rule in RULES.values() for one in findings_of(rule, context)]
+    found: list[Finding] = [one for rule in all_rules().values()
+                            for one in findings_of(rule, context)]
     return Report(context.own.name, sorted_findings(found), tuple(_tables(context)),
                   tuple(_series(context)), (*assumed, *context.notes.get("assumed", ()),
                                             *_version(context)))
 
 
-def _load_rules() -> None:
-    """Importing them fills the register; their order is the report's."""
+def all_rules() -> dict[str, Rule]:
+    """Every rule by id, in the order of a report: importing their modules fills the register."""
     from helpers.preflight import rules_keys, rules_run  # noqa: F401  isort: skip
     from helpers.preflight import rules_data  # noqa: F401  isort: skip
+
+    return RULES
 
 
 def _version(context: Context) -> list[Text]:
@@ -120,6 +122,8 @@ def _version(context: Context) -> list[Text]:
 
 
 def _tables(context: Context) -> list[Table]:
+    from helpers.preflight.rules_keys import inherited
+
     found = [_training_table(context), _cost_table(context)]
     steps = run_facts.total_steps(context)
     if steps:
@@ -130,7 +134,7 @@ def _tables(context: Context) -> list[Table]:
 
         found += [facts(report, FilterConf.of(context.config), context.gpus, accumulated, training)
                   for report, training in ((context.train, True), (context.valid, False)) if report]
-    return found
+    return [*found, inherited(context)]
 
 
 def _training_table(context: Context) -> Table:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -203,11 +204,19 @@ def fragment(report: Report) -> str:
     return f'<ol class="findings">{findings}</ol>\n{tables}{curves}'
 
 
-def _html_finding(one: Finding) -> str:
-    fix = f'<p class="fix">→ {_h(one.fix)}</p>' if one.fix else ""
+def _html_finding(one: Finding, linked: bool = False) -> str:
+    """A finding as a list item; `linked` to its chapter where that is a page beside this one."""
+    fix = f'<p class="fix">→ {_code(one.fix)}</p>' if one.fix else ""
     return (f'<li class="pf-{_LEVELS[one.severity]}"><p><strong>{_h(WORDS[one.severity])}</strong> '
             f"<code>{_h(one.key or one.rule)}</code> {_h(place_of(one))} "
-            f"<small>{_h(one.rule)}</small></p><p>{_h(one.message)}</p>{fix}</li>\n")
+            f"<small>{_rule(one, linked)}</small></p><p>{_code(one.message)}</p>{fix}</li>\n")
+
+
+def _rule(one: Finding, linked: bool) -> str:
+    name, _, anchor = one.chapter.partition("#")
+    if not linked:
+        return f"{_h(one.rule)}, {_h(page_of(one))}"
+    return f'<a href="{_h(name)}.html{"#" + _h(anchor) if anchor else ""}">{_h(one.rule)}</a>'
 
 
 def _html_table(table: Table) -> str:
@@ -235,6 +244,11 @@ def _extremes(series: Series) -> str:
 
 def _h(text: Any) -> str:
     return html.escape(str(text))
+
+
+def _code(text: Any) -> str:
+    """Escaped text with code between `backticks`."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", _h(text))
 
 
 STYLE = """
@@ -276,9 +290,11 @@ PAGE_STYLE = """
 """
 
 
-def for_page(report: Report, least: Severity = Severity.WARNING) -> str:
+def for_page(report: Report, least: Severity = Severity.WARNING, folded: bool = False) -> str:
     """The findings of this severity or worse, as HTML inside a page of the book."""
-    findings = "".join(_html_finding(one) for one in report.at_least(least))
-    return (f'<style>{PAGE_STYLE}</style><div class="preflight tex2jax_ignore">'
-            f"<p><strong>{_h(report.config)}</strong>: {_h(summary(report))}</p>"
-            f'<ol class="findings">{findings}</ol></div>')
+    findings = "".join(_html_finding(one, linked=True) for one in report.at_least(least))
+    head = f"<strong>{_h(report.config)}</strong>: {_h(summary(report))}"
+    body = f'<ol class="findings">{findings}</ol>'
+    inside = (f"<details><summary>{head}</summary>{body}</details>" if folded
+              else f"<p>{head}</p>{body}")
+    return f'<style>{PAGE_STYLE}</style><div class="preflight tex2jax_ignore">{inside}</div>'
