@@ -8,8 +8,9 @@ from html import escape
 from matplotlib.figure import Figure
 
 from helpers import document
+from helpers.claim_translations import word
 from helpers.claims import VERDICTS, Claim, counts
-from helpers.filter_table import Choice, Column, Row, filter_table
+from helpers.filter_table import Choice, Column, Labels, Row, filter_table
 
 READING_ORDER = ("fails", "partly", "holds", "untestable")
 """The verdicts as the table lists them: what changes a decision comes first."""
@@ -19,11 +20,11 @@ _OTHER_SECTIONS = {"impact": "Training impact summary", "checklist": "Pre-traini
 _COLOURS = {"holds": "#009e73", "partly": "#e69f00", "fails": "#d55e00", "untestable": "#8c8c8c"}
 
 
-def section_title(section: int | str) -> str:
+def section_title(section: int | str, language: str = "en") -> str:
     """A section of the document as a reader knows it."""
     if section in _OTHER_SECTIONS:
-        return _OTHER_SECTIONS[section]
-    return f"{section}. {document.section_titles()[section]}"
+        return word("sections", _OTHER_SECTIONS[section], language)
+    return f"{section}. {word('sections', document.section_titles()[section], language)}"
 
 
 def section_order() -> list[int | str]:
@@ -31,18 +32,50 @@ def section_order() -> list[int | str]:
     return [number for number in sorted(document.section_titles()) if number] + [*_OTHER_SECTIONS]
 
 
-def claim_table(claims: Iterable[Claim], table_id: str = "claim-table") -> str:
-    """HTML of the ledger, sorted by verdict and then by section."""
+def claim_table(claims: Iterable[Claim], table_id: str = "claim-table", language: str = "en",
+                chapters: str = "") -> str:
+    """HTML of the ledger, sorted by verdict and then by section.
+
+    Args:
+        language: of the headings and titles; the claims come as they are to be shown.
+        chapters: the folder of the chapters' pages, seen from the page of the table.
+    """
+    def say(text: str) -> str:
+        return word("table", text, language)
+
     order = section_order()
     rows = sorted(claims, key=lambda claim: (READING_ORDER.index(claim.verdict),
                                              order.index(claim.section)))
-    columns = (Column("Verdict", "14%"), Column("What the document states", "38%"),
-               Column("What the cells found", label="Found"), Column("Evidence", "14%", "Evidence"))
+    columns = (Column(say("Verdict"), "14%"), Column(say("What the document states"), "38%"),
+               Column(say("What the cells found"), label=say("Found")),
+               Column(say("Evidence"), "14%", say("Evidence")))
     choices = (
-        Choice("verdict", "Verdict", "any", {one: VERDICTS[one] for one in READING_ORDER}),
-        Choice("section", "Section", "all", {str(one): section_title(one) for one in order}))
-    return filter_table(table_id, "Every statement of the source document, in our words.", columns,
-                        [_row(claim) for claim in rows], choices, "claims")
+        Choice("verdict", say("Verdict"), say("any"),
+               {one: word("verdicts", VERDICTS[one], language) for one in READING_ORDER}),
+        Choice("section", say("Section"), say("all"),
+               {str(one): section_title(one, language) for one in order}))
+    labels = Labels(say("Filter the claims"), say("Words or a key"), say("Show all"),
+                    say("{shown} of {all} claims shown"), say("{all} claims"))
+    return filter_table(table_id, say("Every statement of the source document, in our words."),
+                        columns, [_row(claim, language, chapters) for claim in rows], choices,
+                        "claims", labels)
+
+
+def count_table(claims: Iterable[Claim], caption: str, language: str = "en") -> str:
+    """HTML of the number of claims by section and verdict: what `verdict_bars` draws."""
+    claims, order = list(claims), section_order()
+    heads = [word("table", "Section", language),
+             *(word("verdicts", VERDICTS[one], language) for one in VERDICTS)]
+    lines = [(section_title(section, language), counts(c for c in claims if c.section == section))
+             for section in order]
+    lines.append((word("table", "All", language), counts(claims)))
+    head = "".join(f'<th scope="col">{escape(one)}</th>' for one in heads)
+    body = "".join(f'<tr><th scope="row">{escape(title)}</th>'
+                   + "".join(f"<td>{number or '–'}</td>" for number in numbers.values()) + "</tr>"
+                   for title, numbers in lines)
+    return (f'<div class="table-wrap"><table class="table plain-table claim-counts '
+            f'tex2jax_ignore"><caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead>'
+            f"<tbody>{body}</tbody></table></div>")
 
 
 def verdict_bars(claims: Iterable[Claim]) -> Figure:
@@ -78,14 +111,18 @@ def summary(claims: Iterable[Claim]) -> dict[str, int]:
             **{f"claims_{verdict}": number for verdict, number in counts(claims).items()}}
 
 
-def _row(claim: Claim) -> Row:
+def _row(claim: Claim, language: str, chapters: str) -> Row:
     keys = " ".join(f"<code>{escape(key)}</code>" for key in claim.keys[:3])
-    more = f" and {len(claim.keys) - 3} more" if len(claim.keys) > 3 else ""
+    more = ""
+    if (left := len(claim.keys) - 3) > 0:
+        more = " " + word("table", "and {number} more", language).format(number=left)
+    title = word("chapters", claim.chapter.replace("_", " "), language)
+    section = section_title(claim.section, language)
     cells = (
-        VERDICTS[claim.verdict],
-        f"{escape(claim.text)}<small>{escape(section_title(claim.section))} {keys}{more}</small>",
+        word("verdicts", VERDICTS[claim.verdict], language),
+        f"{escape(claim.text)}<small>{escape(section)} {keys}{more}</small>",
         escape(claim.reason()),
-        f'<a href="{claim.evidence}">{escape(claim.chapter.replace("_", " "))}'
+        f'<a href="{chapters}{claim.evidence}">{escape(title)}'
         f'<span class="visually-hidden">, {escape(claim.id)}</span></a>')
     return Row(f"ledger-{claim.id}", cells, " ".join([claim.text, claim.reason(), *claim.keys]),
                {"verdict": [claim.verdict], "section": [str(claim.section)]}, heading=1,

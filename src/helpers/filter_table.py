@@ -13,6 +13,7 @@ from html import escape
 from pathlib import Path
 
 ASSETS = Path(__file__).parent / "assets"
+_SEARCH = '<input type="search" name="text" autocomplete="off" spellcheck="false">'
 
 
 @dataclass(frozen=True)
@@ -65,8 +66,34 @@ class Row:
     marked: str = ""
 
 
+@dataclass(frozen=True)
+class Labels:
+    """What the controls say.
+
+    Attributes:
+        form: name of the controls together.
+        text: beside the search field.
+        reset: on the button that shows every row.
+        some: how many rows are shown, with `{shown}` and `{all}`.
+        every: how many there are, with `{all}`.
+    """
+
+    form: str
+    text: str
+    reset: str
+    some: str
+    every: str
+
+
+def english(noun: str) -> Labels:
+    """The controls' words in English, for rows of this name."""
+    return Labels(f"Filter the {noun}", "Words or a key", "Show all",
+                  f"{{shown}} of {{all}} {noun} shown", f"{{all}} {noun}")
+
+
 def filter_table(table_id: str, caption: str, columns: Sequence[Column], rows: Sequence[Row],
-                 choices: Sequence[Choice], noun: str = "rows") -> str:
+                 choices: Sequence[Choice], noun: str = "rows",
+                 labels: Labels | None = None) -> str:
     """HTML of the whole table.
 
     Args:
@@ -74,7 +101,9 @@ def filter_table(table_id: str, caption: str, columns: Sequence[Column], rows: S
         caption: says what a row is.
         choices: menus; a row is kept by a menu if one of its values of that facet is chosen.
         noun: what the rows are, such as "keys".
+        labels: of the controls, on a page in another language than English.
     """
+    labels = labels or english(noun)
     head = "".join(f'<th scope="col"{_width(column)}>{escape(column.head)}</th>'
                    for column in columns)
     style = (ASSETS / "filter_table.css").read_text(encoding="utf-8")
@@ -82,9 +111,9 @@ def filter_table(table_id: str, caption: str, columns: Sequence[Column], rows: S
     body = "".join(_row(row, columns) for row in rows)
     return f"""<style>{style}</style>
 <div class="filter-table tex2jax_ignore" data-filter-table id="{escape(table_id)}">
-{_controls(choices, noun)}
+{_controls(choices, labels)}
 <p class="ft-count" role="status" aria-live="polite"
-data-shown="{{shown}} of {{all}} {escape(noun)} shown">{len(rows)} {escape(noun)}</p>
+data-shown="{escape(labels.some)}">{escape(labels.every.format(all=len(rows)))}</p>
 <div class="ft-scroll" role="region" aria-label="{escape(caption)}" tabindex="0">
 <table><caption>{escape(caption)}</caption>
 <thead><tr>{head}</tr></thead><tbody>
@@ -97,14 +126,14 @@ def breakable(text: str) -> str:
     return re.sub(r"(?<=[._/=])(?=[\w{])", "<wbr>", escape(text))
 
 
-def _controls(choices: Sequence[Choice], noun: str) -> str:
+def _controls(choices: Sequence[Choice], labels: Labels) -> str:
     menus = "".join(
         f'<label>{escape(one.label)}<select name="{one.name}"><option value="">{escape(one.every)}'
         f'</option>{"".join(_option(*pair) for pair in one.options.items())}</select></label>\n'
         for one in choices)
-    return f"""<form class="ft-controls" hidden aria-label="Filter the {escape(noun)}">
-<label>Words or a key<input type="search" name="text" autocomplete="off" spellcheck="false"></label>
-{menus}<button type="reset">Show all</button>
+    return f"""<form class="ft-controls" hidden aria-label="{escape(labels.form)}">
+<label>{escape(labels.text)}{_SEARCH}</label>
+{menus}<button type="reset">{escape(labels.reset)}</button>
 </form>"""
 
 
