@@ -182,3 +182,9 @@ def test_the_hook_and_the_action_name_the_command():
     assert any("preflight" in step.get("run", "") and "sarif" in step["run"] for step in steps)
     example = yaml.safe_load((ROOT / "book" / "snippets" / "pre-commit-config.yaml").read_text())
     assert example["repos"][0]["hooks"][0]["id"] == hook["id"]
+
+
+def test_the_command_is_installed_under_its_name():
+    from importlib.metadata import entry_points
+
+    assert entry_points(group="console_scripts")["preflight"].load() is main
