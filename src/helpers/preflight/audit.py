@@ -168,9 +168,12 @@ def load(path: Path = FILE) -> Audit:
 
 
 def make() -> dict[str, Any]:
-    """Audit the installed FunASR: the content of `audit.json`, without where it comes from."""
+    """Audit the installed FunASR: what `audit.json` says of its code.
+
+    The file also holds where it comes from, and `activations`, which are measured and may differ a
+    little on another CPU.
+    """
     from helpers import configs, knobs, mini
-    from helpers.preflight import activations
     from helpers.telephone import telephone_set
     from helpers.unknown_keys import refusals
 
@@ -195,8 +198,7 @@ def make() -> dict[str, Any]:
                          if "modules" in knob.moved and knob.key in merged},
         "parameters": _parameters(full),
         "llm_linear": _linear_layers(full.llm),
-        "without_gradient": _without_gradient(items),
-        "activations": activations.at_full_size()}
+        "without_gradient": _without_gradient(items)}
 
 
 def _sections() -> dict[str, dict[str, Any]]:
@@ -343,6 +345,7 @@ def main(arguments: list[str] | None = None) -> int:
                         help="write nothing; say whether the file is what this FunASR gives")
     options = parser.parse_args(arguments)
     from helpers.notebook import setup
+    from helpers.preflight import activations
     from helpers.provenance import provenance
 
     setup()
@@ -352,7 +355,8 @@ def main(arguments: list[str] | None = None) -> int:
         changed = [key for key in found if found[key] != stored.get(key)]
         print(f"Changed: {', '.join(changed)}." if changed else "The audit is up to date.")
         return int(bool(changed))
-    made = {**found, "provenance": provenance(COMMAND, seed=0)}
+    made = {**found, "activations": activations.at_full_size(),
+            "provenance": provenance(COMMAND, seed=0)}
     partial = FILE.with_suffix(".partial")
     partial.write_text(json.dumps(made, indent=0, ensure_ascii=False) + "\n", encoding="utf-8")
     partial.replace(FILE)
