@@ -167,3 +167,21 @@ def test_minds14_refusals_are_one_sentence(local_minds14, tmp_path, monkeypatch)
 def test_configs_are_built_from_the_setting() -> None:
     assert Workbench().build("pretrained").config["frontend_conf"]["fs"] == configs.load(
         "pretrained").frontend_conf.fs
+
+
+def test_gpu_cells_are_left_out_at_the_minis_size_and_say_so(capsys) -> None:
+    assert not workbench.on_gpu(Workbench())
+    said = capsys.readouterr().out
+    assert "BOOK_MODEL" in said and said.count("\n") == 1
+    assert workbench.on_gpu(Workbench("full")) and not capsys.readouterr().out
+
+
+def test_the_runs_of_the_gpu_cells_end_in_a_table() -> None:
+    """What those cells call, at the size that a CPU can do."""
+    recipe = finetune.with_overrides("config_8k_telephone", finetune.SHORT_RUN,
+                                     {"train_conf.max_epoch": 1})
+    rows = workbench.short_runs(Workbench(), {"main": recipe}, utterances=8, sentences=2)
+    assert {(row[1], row[2]) for row in rows} == {
+        (branch, kind) for branch in ("llm", "ctc") for kind in ("telephone", "wideband")}
+    assert all(len(row) == len(workbench.RESULT_HEAD) and "%" in row[3] and "%" in row[4]
+               for row in rows)

@@ -16,7 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from helpers import configs, corpus, minds14, mini
+import torch
+
+from helpers import configs, corpus, evaluate, finetune, minds14, mini
 from helpers.errors import BookError
 from helpers.mini import Built
 from helpers.telephone import telephone_set
@@ -85,6 +87,55 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Workbench:
         raise BookError(f"{DATA_SETTING}={data} names no data: set it to corpus, to a .jsonl "
                         "manifest, or to minds14:LANGUAGE.")
     return Workbench(model, data)
+
+
+GPU_PACE: dict[str, Any] = {"scheduler_conf.warmup_steps": 20, "train_conf.max_epoch": 3}
+"""What a short run of a large model changes beside `finetune.SHORT_RUN`: warm-up and length."""
+RESULT_HEAD = ("Config", "Branch", "Set", "Before", "After")
+
+
+def on_gpu(bench: Workbench) -> bool:
+    """Whether the cells marked "your GPU" run; where they do not, one printed sentence says why."""
+    if bench.is_mini:
+        print(f"Not run: {MODEL_SETTING} names no larger model. Set it to a Fun-ASR-Nano folder on "
+              "a GPU machine; the mini's results are above.")
+    return not bench.is_mini
+
+
+def short_runs(bench: Workbench, recipes: Mapping[str, configs.ConfigLike],
+               utterances: int = 200, sentences: int = 48, seed: int = 0) -> list[list[str]]:
+    """Fine-tune the workbench's model once with each config, one model in memory at a time.
+
+    Args:
+        recipes: label to config; what a single process needs has to be in it (SHORT_RUN).
+        utterances: training lines of its data.
+        sentences: test lines of each kind.
+
+    Returns:
+        Rows under RESULT_HEAD: word error rates with intervals before and after, by branch and set.
+
+    Raises:
+        BookError: no GPU, or a model or data that cannot be had.
+    """
+    sets = bench.sets()
+    train, valid = sets.train[:utterances], sets.valid[:max(1, sentences // 2)]
+    rows = []
+    for label, recipe in recipes.items():
+        built = bench.build(recipe)
+        before = _heard(built, sets, sentences, seed)
+        finetune.run(built, train, valid, "your_gpu", seed)
+        after = _heard(built, sets, sentences, seed)
+        del built
+        rows += [[label, *of, str(before[of]), str(after[of])] for of in before]
+    return rows
+
+
+def _heard(built: Built, sets: Sets, sentences: int, seed: int) -> dict[tuple[str, str], Any]:
+    """Word error rate of each branch on each test set."""
+    torch.manual_seed(seed)  # the frontend's dither is random
+    decoded = {(branch, kind): evaluate.decode(built, items[:sentences], branch)
+               for branch in ("llm", "ctc") for kind, items in sets.tests.items()}
+    return {of: evaluate.score(texts, of[0]) for of, texts in decoded.items()}
 
 
 def model_folder(name: str) -> Path:
