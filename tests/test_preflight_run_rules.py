@@ -50,7 +50,9 @@ CASES = [
     ("trains-in-half", ["llm_conf.freeze=false"], {}, WARNING, "16 bits"),
     ("run-deepspeed", ["train_conf.use_deepspeed=true"], {}, ERROR, "deepspeed_config"),
     ("run-activation-checkpoint", ["++audio_encoder_conf.activation_checkpoint=true"], {}, ERROR,
-     "in place"),
+     "scales its input"),
+    ("run-activation-checkpoint", ["++llm_conf.activation_checkpoint=true"], {}, ERROR,
+     "embeddings"),
     ("run-frontend-rate", ["frontend_conf.fs=8000"], {}, WARNING, "mel bin"),
     ("schedule-warmup-unfinished", [], {"steps": 400}, WARNING, "40%"),
     ("schedule-mean", [], {"steps": 400_000}, WARNING, "of optim_conf.lr"),
@@ -72,6 +74,8 @@ QUIET = [
     ("trains-in-half", LORA),
     ("run-deepspeed", ["train_conf.use_deepspeed=true", "++train_conf.deepspeed_config=a.json"]),
     ("after-resume", ["++train_conf.resume=false"]),
+    ("run-activation-checkpoint", ["++llm_conf.activation_checkpoint=true",
+                                   "llm_conf.freeze=false"]),
     ("after-no-llm", ["train_conf.effective_save_name_excludes=[ctc.]"]),
 ]
 OWN = [name for name, one in RULES.items() if one.check.__module__ == rules_run.__name__]

@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import gc
+import logging
 import os
 import re
 import statistics
@@ -159,7 +160,7 @@ def measure(config: str, items: Sequence[dict], place: Place, change: str = AS_I
     about = {"config": configs.path_of(config).stem, "change": change, "overrides": overrides,
              "device": place.name, "size": place.size}
     try:
-        with _settings_given_back():
+        with _settings_given_back(), _errors_unlogged():
             return Cost(**about, **_measured(config, items, place, overrides))
     except BookError:
         raise
@@ -169,6 +170,17 @@ def measure(config: str, items: Sequence[dict], place: Place, change: str = AS_I
         gc.collect()
         if place.device.startswith("cuda"):
             torch.cuda.empty_cache()
+
+
+@contextlib.contextmanager
+def _errors_unlogged() -> Iterator[None]:
+    """FunASR logs the traceback of an error that it raises; here the error is a row."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 def side_by_side(config: str, items: Sequence[dict], place: Place,

@@ -52,7 +52,7 @@ def quieten() -> None:
 def funasr_silenced() -> Iterator[None]:
     """Drop FunASR's prints and its log below errors: they name paths and thousands of tensors."""
     previous = logging.root.manager.disable
-    logging.disable(logging.WARNING)
+    logging.disable(max(previous, logging.WARNING))
     try:
         with contextlib.redirect_stdout(io.StringIO()):
             yield

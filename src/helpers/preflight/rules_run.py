@@ -128,15 +128,18 @@ def deepspeed(context: Context) -> Iterator[Finding]:
                       "train_conf.use_deepspeed", edits=(("train_conf.use_deepspeed", False),))
 
 
-@rule("run-activation-checkpoint", say("Activation checkpointing, which the encoder breaks"),
-      "training_settings")
+@rule("run-activation-checkpoint", say("Activation checkpointing that ends the run"), "gpu_box")
 def activation_checkpoint(context: Context) -> Iterator[Finding]:
-    if context.get("audio_encoder_conf.activation_checkpoint") is True:
-        yield problem(Severity.ERROR,
-                      say("The encoder scales its input in place, and PyTorch's checkpointing ends "
-                          "the run at that."), say("Set it to false."),
-                      "audio_encoder_conf.activation_checkpoint",
-                      edits=(("audio_encoder_conf.activation_checkpoint", False),))
+    broken = {"audio_encoder_conf.activation_checkpoint": say(
+        "The encoder scales its input in place, and PyTorch's checkpointing ends the run at that.")}
+    if run_facts.frozen(context, "llm"):
+        broken["llm_conf.activation_checkpoint"] = say(
+            "With a frozen LLM, checkpointing makes the embeddings a leaf that wants a gradient. "
+            "FunASR writes the speech into them in place, and the run ends at that.")
+    for key, why in broken.items():
+        if context.get(key) is True:
+            yield problem(Severity.ERROR, why, say("Set it to false."), key,
+                          edits=((key, False),))
 
 
 @rule("run-frontend-rate", say("A frontend that moves the encoder's mel bins"), "sample_rate")
