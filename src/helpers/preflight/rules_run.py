@@ -47,7 +47,7 @@ def without_gradient(context: Context) -> Iterator[Finding]:
     if not idle or context.get("train_conf.find_unused_parameters") is True:
         return
     count = sum(part.flagged - part.learning for part in idle) / MILLION
-    names = " and ".join(f"`{part.name}`" for part in idle)
+    names = ", ".join(f"`{part.name}`" for part in idle)
     fix = say("Freeze them: ctc_decoder_conf.freeze: true, and ctc in the top-level freeze_param.")
     listed = run_facts.listed(context.get("freeze_param"))
     edits = (("ctc_decoder_conf.freeze", True),
