@@ -23,7 +23,8 @@ QUOTE = re.compile(r"\{glue:\w*\}`([\w./-]+\.(?:ipynb|md))::|:doc: ([\w./-]+\.(?
 
 def pages(root: Path = ROOT) -> list[Path]:
     """The sources of the pages: prose, and notebooks with their stored outputs."""
-    return sorted([*(root / "book").glob("*.md"), *(root / "notebooks").glob("*.ipynb")])
+    return sorted([*(root / "book").glob("*.md"), *(root / "book").glob("*/*.md"),
+                   *(root / "notebooks").glob("*.ipynb")])
 
 
 def quoted(page: Path) -> set[Path]:
@@ -55,7 +56,7 @@ def drop_removed_pages(root: Path = ROOT) -> None:
     sources = {page.relative_to(root).with_suffix("") for page in pages(root)}
     site = root / "_build" / "html"
     for folder in ("book", "notebooks"):
-        for page in (site / folder).glob("*.html"):
+        for page in (site / folder).rglob("*.html"):
             if page.relative_to(site).with_suffix("") not in sources:
                 page.unlink()
 
