@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from helpers import document
 from helpers.claim_translations import word
 from helpers.claims import VERDICTS, Claim, counts
-from helpers.filter_table import Choice, Column, Labels, Row, filter_table
+from helpers.filter_table import Choice, Column, Labels, Row, breakable, filter_table
 
 READING_ORDER = ("fails", "partly", "holds", "untestable")
 """The verdicts as the table lists them: what changes a decision comes first."""
@@ -112,7 +112,7 @@ def summary(claims: Iterable[Claim]) -> dict[str, int]:
 
 
 def _row(claim: Claim, language: str, chapters: str) -> Row:
-    keys = " ".join(f"<code>{escape(key)}</code>" for key in claim.keys[:3])
+    keys = " ".join(f"<code>{breakable(key)}</code>" for key in claim.keys[:3])
     more = ""
     if (left := len(claim.keys) - 3) > 0:
         more = " " + word("table", "and {number} more", language).format(number=left)
