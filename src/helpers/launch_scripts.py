@@ -84,8 +84,8 @@ def merged(config: str | Path) -> DictConfig:
 def ctc_cure(config: DictConfig) -> list[str]:
     """Overrides that freeze what never gets a gradient, as far as this merged config does not.
 
-    DDP waits for those gradients and ends the run at its second step; DeepSpeed takes them to be
-    zero and lets the weight decay shrink the weights.
+    DDP waits for those gradients and ends the run at its second step. With DeepSpeed, which has not
+    been run for this book, freezing what does not learn costs nothing.
     """
     frozen = _listed(config.get("freeze_param"))
     found = []
