@@ -188,3 +188,60 @@ def test_the_command_is_installed_under_its_name():
     from importlib.metadata import entry_points
 
     assert entry_points(group="console_scripts")["preflight"].load() is main
+
+
+# What nobody means
+
+HUGE = "1" + "0" * 400
+HOSTILE = {
+    "no warm-up": ["~scheduler_conf.warmup_steps"], "scheduler null": ["++scheduler_conf=null"],
+    "warm-up of text": ["++scheduler_conf.warmup_steps=abc"],
+    "huge warm-up": [f"++scheduler_conf.warmup_steps={HUGE}"],
+    "huge rate": [f"++optim_conf.lr={HUGE}"], "infinite rate": ["++optim_conf.lr=inf"],
+    "huge epochs": ["++train_conf.max_epoch=1" + "0" * 40],
+    "LoRA of text": ["++llm_conf.use_lora=true", "++llm_conf.lora_conf=abc"],
+    "LoRA of huge rank": ["++llm_conf.use_lora=true", f"++llm_conf.lora_conf.r={HUGE}"],
+    "a thousand million masks": ["++specaug=SpecAugLFR",
+                                 "++specaug_conf.num_time_mask=1000000000"],
+    "masks of three bounds": ["++specaug=SpecAugLFR",
+                              "++specaug_conf.time_mask_width_range=[0,1,2]"],
+    "a hundred thousand blocks": ["++audio_encoder_conf.num_blocks=100000"],
+    "a section of nothing": ["++llm_conf=null"], "a list for a section": ["++train_conf=[1]"],
+    "a number to freeze": ["++freeze_param=3"], "another scheduler": ["++scheduler=noamlr"],
+}
+
+
+@pytest.mark.parametrize("overrides", HOSTILE.values(), ids=HOSTILE)
+def test_values_that_nobody_means_end_in_a_report_or_one_sentence(overrides, train, capsys):
+    started = time.perf_counter()
+    assert run(OURS, "--train", train, "--probe", "none", *overrides) in (0, 1, 2)
+    assert time.perf_counter() - started < 60
+    said = capsys.readouterr()
+    assert said.out or len(said.err.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("arguments", [("--seconds-per-step", "nan"), ("--seconds-per-step", "-5"),
+                                       ("--steps", HUGE), ("--gpus", "0")])
+def test_numbers_of_the_command_line_have_bounds(arguments, capsys):
+    with pytest.raises(SystemExit) as ended:
+        run(OURS, *arguments)
+    assert ended.value.code == 2 and "is no positive" in capsys.readouterr().err
+
+
+def test_a_terminal_without_the_letters_and_a_pipe_that_closes_get_no_traceback():
+    for shell in ("PYTHONIOENCODING=ascii {} | cat", "{} | head -1", "{} > /dev/full"):
+        command = f"{sys.executable} -m helpers.preflight {OURS}"
+        done = subprocess.run(["bash", "-c", shell.format(command)], capture_output=True,
+                              check=False)
+        assert b"Traceback" not in done.stderr, shell
+
+
+def test_sarif_names_files_as_the_repository_has_them(train, capsys, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    run("configs/config_8k_telephone.yaml", "--train", train, "--probe", "none", "--format",
+        "sarif", "++optim_conf.no_such_key=1")
+    told = json.loads(capsys.readouterr().out)["runs"][0]["results"]
+    addresses = {one["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
+                 for one in told}
+    assert "configs/config_8k_telephone.yaml" in addresses
+    assert not any(" " in one for one in addresses)

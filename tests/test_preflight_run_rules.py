@@ -56,6 +56,7 @@ CASES = [
     ("run-frontend-rate", ["frontend_conf.fs=8000"], {}, WARNING, "mel bin"),
     ("schedule-warmup-unfinished", [], {"steps": 400}, WARNING, "40%"),
     ("schedule-mean", [], {"steps": 400_000}, WARNING, "of optim_conf.lr"),
+    ("schedule-not-drawn", ["++scheduler=noamlr"], {}, NOTE, "noamlr"),
     ("schedule-intervals", ["train_conf.validate_interval=500000"], {"train": "hour"}, NOTE,
      "500,000"),
     ("schedule-unscored", ["train_conf.save_checkpoint_interval=300"], {}, WARNING, "300"),
@@ -213,3 +214,29 @@ def test_other_dimensions_are_counted_by_building_them(manifests):
     report = check(OURS, overrides=["++audio_encoder_conf.num_blocks=10"])
     encoder = next(table for table in report.tables if table.name == "trains").rows[0]
     assert float(encoder[1].split()[0]) < 120
+
+
+def test_averaging_holds_the_weights_of_every_file_and_one_optimizer():
+    disk = run_facts.disk(checking.context_of(OURS, steps=1))
+    memory = run_facts.memory(checking.context_of(OURS, steps=1))
+    weights = disk.checkpoint - memory.moments
+    assert weights < disk.averaging <= 6 * weights + memory.moments
+
+
+def test_checkpoints_are_counted_in_batches_scored_or_not(manifests):
+    def kept(*overrides):
+        return run_facts.disk(checking.context_of(
+            OURS, manifests["fifty"], overrides=["train_conf.keep_nbest_models=10000",
+                                                 *overrides], probe=None)).kept
+
+    often = ["train_conf.save_checkpoint_interval=100", "train_conf.validate_interval=100"]
+    assert kept(*often, "train_conf.accum_grad=4") == pytest.approx(kept(*often), abs=5)
+    unscored = kept("train_conf.save_checkpoint_interval=100", "train_conf.validate_interval=250",
+                    "train_conf.keep_nbest_models=1")
+    assert unscored > 50
+
+
+def test_masks_that_are_switched_off_cover_nothing(manifests):
+    report = check(MAIN, manifests["hour"], overrides=["specaug_conf.apply_time_mask=false"],
+                   probe=None)
+    assert "cover" not in str(report.of("specaug-not-applied")[0].message)

@@ -11,9 +11,12 @@ Exit codes: 0 nothing as bad as --fail-on, 1 findings at or above it, 2 could no
 from __future__ import annotations
 
 import argparse
+import math
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import quote
 
 from helpers.errors import BookError, one_sentence
 from helpers.preflight.findings import Severity
@@ -36,7 +39,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--valid", metavar="JSONL", help="the validation manifest")
     made.add_argument("--gpus", type=_positive, help="processes of the run")
     made.add_argument("--steps", type=_positive, help="optimizer steps of the run")
-    made.add_argument("--seconds-per-step", type=float, help="a measured rate, for the time")
+    made.add_argument("--seconds-per-step", type=_rate, help="a measured rate, for the time")
     made.add_argument("--probe", default="200", metavar="N|all|none",
                       help="audio files of each manifest to look at (200)")
     made.add_argument("--format", choices=FORMATS, default="text")
@@ -66,7 +69,8 @@ def _checked(options: argparse.Namespace, name: str | None) -> int:
     config, settings = _settings(options, name)
     with speak(options.lang):
         report = check(config, **settings, progress=sys.stderr.isatty())
-        print(rendered(report, options.format, colour=sys.stdout.isatty()))
+        _show(rendered(report, options.format, colour=sys.stdout.isatty(),
+                       addresses=_addresses(config, settings)))
         if options.fix:
             changed = mend(config, options.fix, report, **settings)
             print(f"{Path(options.fix).name}: {len(changed)} keys changed or removed",
@@ -104,6 +108,32 @@ def _settings(options: argparse.Namespace, name: str | None) -> tuple[Path, dict
         "probe": _probe(options.probe), "assumed": assumed}
 
 
+def _addresses(config: Path, settings: dict) -> dict[str, str]:
+    """Name of each file to its address in a repository that is checked out here."""
+    here = Path.cwd()
+    paths = [Path(one) for one in (config, settings["train"], settings["valid"]) if one]
+    return {path.name: quote((path.resolve().relative_to(here) if path.resolve().is_relative_to(
+        here) else path).as_posix()) for path in paths}
+
+
+def _show(text: str) -> None:
+    """Print, whatever the terminal's encoding, and into a pipe that closes early.
+
+    Raises:
+        BookError: the report cannot be written.
+    """
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:  # the reader has seen enough; keep Python from saying so at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise BookError(f"The report cannot be written ({error.strerror}): give it another place."
+                        ) from None
+
+
 def _probe(text: str) -> int | None:
     from helpers.preflight.manifest import ALL
 
@@ -119,8 +149,19 @@ def _positive(text: str) -> int:
         value = int(text)
     except ValueError:
         value = 0
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text[:20]!r} is no positive whole number")
+    if not 1 <= value < 10**12:
+        raise argparse.ArgumentTypeError(f"{text[:20]!r} is no positive whole number that can be "
+                                         "meant")
+    return value
+
+
+def _rate(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text[:20]!r} is no positive number")
     return value
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 
@@ -22,15 +24,17 @@ PLOT_COLUMNS, PLOT_ROWS = 60, 8
 BLOCKS = " ▁▂▃▄▅▆▇█"
 
 
-def rendered(report: Report, style: str, width: int | None = None, colour: bool = False) -> str:
+def rendered(report: Report, style: str, width: int | None = None, colour: bool = False,
+             addresses: Mapping[str, str] = MappingProxyType({})) -> str:
     """The report in one of FORMATS.
 
     Args:
         width: columns of the terminal, for text; the terminal's own without it.
         colour: whether text carries a terminal's colours.
+        addresses: as `as_sarif` takes them.
     """
     return {"text": lambda: as_text(report, width, colour), "json": lambda: as_json(report),
-            "sarif": lambda: as_sarif(report), "html": lambda: as_html(report)}[style]()
+            "sarif": lambda: as_sarif(report, addresses), "html": lambda: as_html(report)}[style]()
 
 
 def summary(report: Report) -> Text:
@@ -162,8 +166,14 @@ def _table(table: Table) -> dict[str, Any]:
 SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
 
-def as_sarif(report: Report) -> str:
-    """SARIF 2.1.0, which code hosts show beside the lines of the YAML."""
+def as_sarif(report: Report, addresses: Mapping[str, str] = MappingProxyType({})) -> str:
+    """SARIF 2.1.0, which code hosts show beside the lines of the YAML.
+
+    Args:
+        addresses: name of a file to its path in the repository; what is not named, such as the
+            command line, is laid at the config's first line.
+    """
+    config = addresses.get(report.config, quote(report.config))
     used = list(dict.fromkeys(one.rule for one in report.findings))
     rules = [{"id": name, "shortDescription": {"text": str(RULES[name].title)},
               "help": {"text": f"See the page {RULES[name].chapter} of the book."}}
@@ -172,7 +182,7 @@ def as_sarif(report: Report) -> str:
         "ruleId": one.rule, "ruleIndex": used.index(one.rule), "level": _LEVELS[one.severity],
         "message": {"text": " ".join(filter(None, (str(one.message), str(one.fix))))},
         "locations": [{"physicalLocation": {
-            "artifactLocation": {"uri": one.file or report.config},
+            "artifactLocation": {"uri": addresses.get(one.file, config)},
             "region": {"startLine": one.line or 1}}}]} for one in report.findings]
     return json.dumps({"$schema": SARIF_SCHEMA, "version": "2.1.0", "runs": [
         {"tool": {"driver": {"name": "preflight", "rules": rules}}, "results": results}]},

@@ -24,7 +24,8 @@ _AT_LEAST_ONE = ("max_epoch", "accum_grad", "batch_size", "batch_size_sample_max
                  "validate_interval", "save_checkpoint_interval", "keep_nbest_models",
                  "avg_nbest_model", "data_split_num", "max_token_length", "batch_size_token_max",
                  "max_source_length", "max_target_length", "warmup_steps", "retry", "fs", "n_mels",
-                 "lfr_m", "lfr_n", "downsample_rate")
+                 "lfr_m", "lfr_n", "downsample_rate", "num_blocks", "n_layer", "output_size",
+                 "linear_units", "attention_heads", "ffn_dim")
 _NOT_NEGATIVE = ("weight_decay", "num_workers", "dither", "grad_clip", "min_source_length",
                  "num_freq_mask", "num_time_mask", "r", "lora_alpha", "use_dynamic_output_ratio")
 

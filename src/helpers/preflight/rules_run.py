@@ -14,9 +14,7 @@ from helpers.preflight.texts import say
 
 MILLION, GIB = 1e6, 2**30
 LOW_MEAN = 1 / 3
-MANY_PASSES = 100
 LARGE_RAM = 100 * GIB
-MASKED_WORTH_SAYING = 0.3
 
 
 def _train(context: Context, name: str):
@@ -161,7 +159,7 @@ def frontend_rate(context: Context) -> Iterator[Finding]:
 
 @rule("schedule-warmup-unfinished", say("The warm-up does not finish"), "learning_rate")
 def warmup_unfinished(context: Context) -> Iterator[Finding]:
-    total, warmup = run_facts.total_steps(context), context.get("scheduler_conf.warmup_steps")
+    total, warmup = run_facts.total_steps(context), run_facts.warmup_steps(context)
     found = run_facts.rates(context, [total]) if total else None
     if found is not None and total < warmup:
         yield problem(Severity.WARNING,
@@ -178,7 +176,7 @@ def warmup_unfinished(context: Context) -> Iterator[Finding]:
 def low_mean(context: Context) -> Iterator[Finding]:
     total = run_facts.total_steps(context)
     mean = run_facts.mean_rate(context, total) if total else None
-    if mean is None or total < context.get("scheduler_conf.warmup_steps", 0):
+    if mean is None or total < run_facts.warmup_steps(context):
         return
     share = mean / context.get("optim_conf.lr")
     if share < LOW_MEAN:
@@ -189,6 +187,14 @@ def low_mean(context: Context) -> Iterator[Finding]:
                       say("Make the run shorter (data_split_num, max_epoch) or the warm-up "
                           "longer."),
                       "optim_conf.lr")
+
+
+@rule("schedule-not-drawn", say("A scheduler whose law is not known here"), "learning_rate")
+def not_drawn(context: Context) -> Iterator[Finding]:
+    if not run_facts.follows_warmup(context):
+        yield problem(Severity.NOTE,
+                      say("The learning rate of {name} is not computed: the rules on the schedule "
+                          "know WarmupLR alone.", name=context.get("scheduler")), key="scheduler")
 
 
 @rule("schedule-intervals", say("Validations that never come"), "training_settings")
@@ -304,10 +310,12 @@ def masked_share(context: Context) -> float | None:
     conf = context.get("specaug_conf")
     if context.train is None or not isinstance(conf, dict) or not context.train.kept_utterances:
         return None
+    if conf.get("apply_time_mask") is False or "time_mask_width_range" not in conf:
+        return None
     histogram = context.train.length_histogram
     seconds = (np.arange(len(histogram)) + 0.5) / run_facts.FRAMES_A_SECOND
     drawn = np.random.default_rng(0).choice(seconds, 300, p=histogram / histogram.sum())
     try:
         return run_facts.masked_share(conf, drawn)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None  # keys of a wrong type are the business of the rules on keys

@@ -6,6 +6,7 @@ dimensions, and from a build without memory where it has others.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +26,11 @@ FRAMES_A_SECOND, STACKED, SQUEEZED = 100, 6, 8
 """10 ms frames in a second; so many make a frame of the encoder, and those a token of the LLM."""
 TOKENS_A_SECOND = 3.5
 """Text tokens of a second of speech, about."""
+
+
+MOST_STEPS, LARGEST_NUMBER, MOST_MASKS, MOST_BLOCKS = 10**12, 10**15, 100, 500
+LARGEST_RANK = 10**6
+"""Beyond these nothing is meant, and nothing is computed."""
 
 
 @dataclass(frozen=True)
@@ -78,11 +84,12 @@ def frozen(context: Context, component: str) -> bool:
 
 def lora_parameters(context: Context) -> int:
     """Values in the LoRA matrices that the config asks for."""
-    conf = context.get("llm_conf.lora_conf") or {}
+    conf = context.get("llm_conf.lora_conf")
+    conf = conf if isinstance(conf, dict) else {}
     targets = conf.get("target_modules", ["q_proj", "v_proj"])
     rank = conf.get("r", 16)
     targets = [targets] if isinstance(targets, str) else targets
-    if not isinstance(rank, int) or not isinstance(targets, list):
+    if not isinstance(rank, int) or not isinstance(targets, list) or rank > LARGEST_RANK:
         return 0
     return context.audit.lora_parameters([str(one) for one in targets], rank)
 
@@ -119,6 +126,12 @@ def _built_sizes(context: Context) -> dict[str, dict[str, int]]:
     from helpers.notebook import quieten
 
     quieten()
+    for key in other_dimensions(context):
+        size = context.get(key)
+        if isinstance(size, int) and size > (MOST_BLOCKS if key.endswith(("blocks", "n_layer"))
+                                             else 10**6):
+            raise BookError(f"{context.own.name}: `{key}: {str(size)[:20]}` is more than a model "
+                            "can have. Correct it.")
     try:
         model = mini.build(OmegaConf.create(context.config), size="full", device="meta").model
     except Exception as error:  # FunASR's classes raise their own kinds on a shape they cannot have
@@ -160,7 +173,8 @@ def total_steps(context: Context) -> int | None:
     an_epoch = steps_an_epoch(context)
     default = context.audit.default("train_conf.max_epoch")
     epochs = whole(context.get("train_conf.max_epoch", default), 0)
-    return an_epoch * epochs if an_epoch and epochs else None
+    total = an_epoch * epochs if an_epoch and epochs else None
+    return total if total and total < MOST_STEPS else None
 
 
 def whole(value: Any, otherwise: int) -> int:
@@ -175,22 +189,38 @@ def rates(context: Context, steps: Sequence[int]) -> np.ndarray | None:
     WarmupLR rises in a line for `warmup_steps` and falls with the root of the step after that,
     without an end (`funasr/schedulers/warmup_lr.py`).
     """
-    peak, warmup = context.get("optim_conf.lr"), context.get("scheduler_conf.warmup_steps", 25000)
-    usable = all(isinstance(one, (int, float)) and not isinstance(one, bool) and one > 0
-                 for one in (peak, warmup))
-    if context.get("scheduler", "warmuplr") != "warmuplr" or not usable:
+    peak, warmup = context.get("optim_conf.lr"), warmup_steps(context)
+    if not follows_warmup(context) or not _positive(peak) or warmup is None:
         return None
     numbers = np.asarray(steps, dtype=float)
     return peak * np.minimum((warmup / numbers) ** 0.5, numbers / warmup)
+
+
+def follows_warmup(context: Context) -> bool:
+    """Whether the scheduler is WarmupLR, whose law is known here."""
+    return context.get("scheduler", "warmuplr") == "warmuplr"
+
+
+def warmup_steps(context: Context) -> float | None:
+    """Steps of WarmupLR's warm-up; None where the config has no usable number."""
+    default = context.audit.default("scheduler_conf.warmup_steps")
+    found = context.get("scheduler_conf.warmup_steps", default)
+    return found if _positive(found) else None
+
+
+def _positive(value: Any) -> bool:
+    """Whether a value is a positive number that a computation can carry."""
+    usable = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return usable and 0 < value < LARGEST_NUMBER
 
 
 def curve_steps(context: Context, total: int, most: int = 400) -> list[int]:
     """Steps at which a curve of the rate is drawn: more of the beginning, and the peak."""
     even = np.linspace(1, total, min(total, most))
     found = {*even.round().astype(int), *np.geomspace(1, total, most).round().astype(int)}
-    warmup = context.get("scheduler_conf.warmup_steps")
-    if isinstance(warmup, int) and 0 < warmup <= total:
-        found.add(warmup)
+    warmup = warmup_steps(context)
+    if warmup and 1 <= warmup <= total:
+        found.add(int(warmup))
     return sorted(map(int, found))
 
 
@@ -272,12 +302,25 @@ def disk(context: Context) -> Disk:
     keep = whole(context.get("train_conf.keep_nbest_models"), 500)
     epochs = whole(context.get("train_conf.max_epoch"), 100)
     average = min(whole(context.get("train_conf.avg_nbest_model"), 10), keep)
-    an_epoch, interval = steps_an_epoch(context), whole(
-        context.get("train_conf.save_checkpoint_interval"), 5000)
-    made = epochs * (1 + (an_epoch or 0) // interval)
-    files = min(keep, made)
-    return Disk(weights + moments, files + 2, min(average, files) * (weights + moments),
+    scored, unscored = _checkpoints_made(context, epochs)
+    files = min(keep, scored)
+    # Averaging keeps the weights of each file, and one file with its moments while it is read.
+    held = (min(average, files) + 1) * weights + moments
+    return Disk(weights + moments, files + unscored + 2, held,
                 any("llm.".startswith(prefix) for prefix in excluded))
+
+
+def _checkpoints_made(context: Context, epochs: int) -> tuple[int, int]:
+    """Checkpoints with a score, of which the best are kept, and without one, which all are.
+
+    Intervals count batches, anew in each epoch. At an epoch's end there is always a score.
+    """
+    accumulated = whole(context.get("train_conf.accum_grad"), 1)
+    batches = (steps_an_epoch(context) or 0) * accumulated
+    save = whole(context.get("train_conf.save_checkpoint_interval"), 5000)
+    validate = whole(context.get("train_conf.validate_interval"), 5000)
+    saved, scored = batches // save, batches // math.lcm(save, validate)
+    return epochs * (1 + scored), epochs * (saved - scored)
 
 
 def saved_without(context: Context) -> list[str]:
@@ -298,7 +341,7 @@ def masked_share(conf: dict[str, Any], seconds: np.ndarray, draws: int = 40,
     """
     width = conf.get("time_mask_width_range") or (0, 100)
     low, high = (0, width) if isinstance(width, int) else width
-    number = whole(conf.get("num_time_mask"), 2)
+    number = min(whole(conf.get("num_time_mask"), 2), MOST_MASKS)
     generator = np.random.default_rng(seed)
     covered = total = 0
     for frames in np.maximum(1, np.ceil(seconds * FRAMES_A_SECOND / STACKED)).astype(int):
