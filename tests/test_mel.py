@@ -7,7 +7,7 @@ import pytest
 import torch
 from torchaudio.compliance import kaldi
 
-from helpers import configs, corpus, mel, sample_rate
+from helpers import configs, corpus, evaluate, mel, sample_rate
 from helpers.errors import BookError
 
 CONF = {**configs.resolve("pretrained")["frontend_conf"], "lfr_m": 1, "lfr_n": 1}
@@ -135,5 +135,5 @@ def test_every_recorded_row_is_there() -> None:
 
 def test_the_difference_of_a_case_with_itself_is_nothing() -> None:
     errors, words = np.array([1, 0, 3]), np.array([4, 5, 6])
-    assert sample_rate.difference(errors, errors, words) == (0, 0, 0)
-    assert sample_rate.difference(errors + 1, errors, words)[1] > 0
+    assert evaluate.difference(errors, errors, words) == (0, 0, 0)
+    assert evaluate.difference(errors + 1, errors, words)[1] > 0

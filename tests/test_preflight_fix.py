@@ -39,7 +39,7 @@ last: null
 def findings_on(path, overrides=()):
     read = reading.read(path, overrides)
     context = Context(read.source, read.merged, read.mode, audit.load(), notes={
-        "base": read.base, "not_in_config": read.not_in_config})
+        "not_in_config": read.not_in_config}, base=read.base)
     return sorted_findings([one for name in NAMES for one in findings_of(RULES[name], context)])
 
 

@@ -18,7 +18,7 @@ MAIN, RECOMMENDED = configs.path_of("config_8k_telephone"), CONFIGS / "recommend
 def context_of(path, overrides=()):
     read = reading.read(path, overrides)
     return Context(read.source, read.merged, read.mode, audit.load(), notes={
-        "base": read.base, "not_in_config": read.not_in_config, "removed": read.removed})
+        "not_in_config": read.not_in_config}, base=read.base)
 
 
 def found_by(name, path, overrides=()):
@@ -171,8 +171,8 @@ def test_no_value_of_any_key_breaks_a_rule(chosen):
         node[name] = value
     own = reading.Source("own.yaml", dict(reading.flatten(config)), {})
     for mode in ("merged", "alone"):
-        context = Context(own, config, mode, audit.load(), notes={
-            "base": configs.flatten("pretrained")})
+        context = Context(own, config, mode, audit.load(),
+                          base=configs.flatten("pretrained"))
         for name in NAMES:
             for one in findings_of(RULES[name], context):
                 assert str(one.message) and (not one.fix or str(one.fix))

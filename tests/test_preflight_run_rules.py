@@ -56,7 +56,11 @@ CASES = [
     ("run-frontend-rate", ["frontend_conf.fs=8000"], {}, WARNING, "mel bin"),
     ("schedule-warmup-unfinished", [], {"steps": 400}, WARNING, "40%"),
     ("schedule-mean", [], {"steps": 400_000}, WARNING, "of optim_conf.lr"),
-    ("schedule-not-drawn", ["++scheduler=noamlr"], {}, NOTE, "noamlr"),
+    ("schedule-not-drawn", ["++scheduler=lambdalr", "~scheduler_conf.warmup_steps"],
+     {"steps": 100}, NOTE, "lambdalr"),
+    ("after-best", ["train_conf.max_epoch=1", "train_conf.validate_interval=100000",
+                    "train_conf.save_checkpoint_interval=100000"], {"train": "hour"}, WARNING,
+     "once"),
     ("schedule-intervals", ["train_conf.validate_interval=500000"], {"train": "hour"}, NOTE,
      "500,000"),
     ("schedule-unscored", ["train_conf.save_checkpoint_interval=300"], {}, WARNING, "300"),
@@ -143,6 +147,15 @@ def test_the_learning_rate_is_that_of_funasrs_scheduler():
     steps = [1, 2, 500, 999, 1000, 1001, 5000, 400_000]
     assert np.allclose(run_facts.rates(context, steps), schedules.rates_at("config_8k_telephone",
                                                                            steps), rtol=1e-6)
+
+
+def test_another_scheduler_is_run_as_funasr_runs_it():
+    given = ["++scheduler=exponentiallr", "++scheduler_conf={gamma: 0.999}",
+             "~scheduler_conf.warmup_steps"]
+    context = checking.context_of(OURS, overrides=given, steps=100)
+    context.config["scheduler_conf"] = {"gamma": 0.999}
+    assert np.allclose(run_facts.rates(context, [1, 50, 100]),
+                       1e-4 * 0.999 ** np.array([1, 50, 100]), rtol=1e-3)
 
 
 def test_a_long_runs_mean_rate_is_that_of_every_step():

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from helpers import anatomy, configs, corpus, finetune, knobs, launch, mini, recipes
+from helpers import anatomy, configs, corpus, evaluate, finetune, knobs, launch, mini, recipes
 from helpers.errors import BookError
 from helpers.paths import ROOT
 from helpers.recipes import MAIN, RECIPES, RECOMMENDED, STAGE1, Phase, Recipe
@@ -173,8 +173,8 @@ def test_differences_and_contradictions_have_a_sign():
     words = np.full(40, 10)
     rng = np.random.default_rng(0)
     few, many = rng.integers(0, 3, (2, 40)), rng.integers(5, 8, (1, 40))
-    assert recipes.difference(many, few, words).direction == 1
-    assert recipes.difference(few, few, words).direction == 0
+    assert evaluate.difference(many, few, words).direction == 1
+    assert evaluate.difference(few, few, words).direction == 0
 
     def fake(bad, good):
         phases = [{"label": label, "total_steps": 0, "errors": {

@@ -6,7 +6,6 @@ output) shows the filter controls and hides rows, so with scripts off every key 
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from html import escape
@@ -16,6 +15,7 @@ from typing import Any
 from helpers import document
 from helpers.code_defaults import yaml_text
 from helpers.configs import CONFIG_NAMES, FINE_TUNING, NOT_SET, STATUSES, KeyRow
+from helpers.filter_table import breakable
 
 ASSETS = Path(__file__).parent / "assets"
 SHORT_NAMES = {"config_8k_telephone": "main", "stage1_encoder_adapt": "stage 1"}
@@ -29,7 +29,7 @@ def filterable_table(rows: Sequence[KeyRow], table_id: str = "config-table") -> 
         rows: what `configs.compare()` gives.
         table_id: the element's id, unique on its page.
     """
-    head = "".join(f'<th scope="col">{_breakable(title)}</th>'
+    head = "".join(f'<th scope="col">{breakable(title)}</th>'
                    for title in ("Parameter", "Pretrained", *FINE_TUNING, "Status"))
     style = (ASSETS / "config_table.css").read_text(encoding="utf-8")
     script = (ASSETS / "config_table.js").read_text(encoding="utf-8")
@@ -48,7 +48,7 @@ def filterable_table(rows: Sequence[KeyRow], table_id: str = "config-table") -> 
 
 def plain_table(headings: Sequence[str], rows: Iterable[Sequence[Any]], caption: str = "") -> str:
     """HTML of a small table; cells are escaped text, with code between `backticks`."""
-    head = "".join(f'<th scope="col">{_breakable(text)}</th>' for text in headings)
+    head = "".join(f'<th scope="col">{breakable(text)}</th>' for text in headings)
     body = "".join(f"<tr>{''.join(_plain_cell(cell) for cell in row)}</tr>" for row in rows)
     title = f"<caption>{escape(caption)}</caption>" if caption else ""
     return (f'<div class="table-wrap"><table class="table plain-table tex2jax_ignore" '
@@ -133,7 +133,7 @@ def _row(row: KeyRow) -> str:
     states = "".join(f' data-{_DATA_NAMES[name]}="{_states(row, name)}"' for name in FINE_TUNING)
     return (f'<tr id="key-{escape(row.key)}" data-key="{escape(row.key)}" '
             f'data-sections="{sections}" data-text="{escape(text)}"{states}>'
-            f'<th scope="row"><code>{_breakable(row.key)}</code></th>{values}'
+            f'<th scope="row"><code>{breakable(row.key)}</code></th>{values}'
             f'<td class="ct-status" data-label="Status">{chips}</td></tr>\n')
 
 
@@ -144,7 +144,7 @@ def _states(row: KeyRow, name: str) -> str:
 def _value_cell(name: str, value: Any) -> str:
     label = "Pretrained" if name == "pretrained" else name
     inside = ('<span class="ct-unset">not set</span>' if value is NOT_SET
-              else f"<code>{_breakable(shown(value))}</code>")
+              else f"<code>{breakable(shown(value))}</code>")
     return f'<td data-label="{label}">{inside}</td>'
 
 
@@ -160,13 +160,6 @@ def _plain_cell(cell: Any) -> str:
         return f'<td style="text-align:right">{cell:,}</td>'
     style = "white-space:normal;overflow-wrap:normal"
     parts = str(cell).split("`")
-    inside = "".join(f'<code style="{style}">{_breakable(part)}</code>' if number % 2
-                     else _breakable(part) for number, part in enumerate(parts))
+    inside = "".join(f'<code style="{style}">{breakable(part)}</code>' if number % 2
+                     else breakable(part) for number, part in enumerate(parts))
     return f"<td>{inside}</td>"
-
-
-def _breakable(text: str) -> str:
-    """Escaped text in which a long name may break after a separator or before a capital."""
-    if len(text) < 16:
-        return escape(text)
-    return re.sub(r"(?<=[._/=])(?=[\w{])|(?<=[a-z])(?=[A-Z][a-z])", "<wbr>", escape(text))

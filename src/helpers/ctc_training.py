@@ -19,7 +19,7 @@ import torch
 
 from helpers import configs, corpus, ctc, evaluate, finetune, mini
 from helpers.errors import BookError, one_sentence
-from helpers.evaluate import ErrorRate
+from helpers.evaluate import Difference, ErrorRate
 from helpers.paths import RESULTS
 from helpers.run_records import RunRecords, add_share_options, mine
 from helpers.telephone import telephone_set
@@ -105,19 +105,11 @@ def drift(rows: Sequence[dict[str, Any]], band: str) -> ctc.Drift:
 
 
 def difference(rows: Sequence[dict[str, Any]], others: Sequence[dict[str, Any]], band: str,
-               branch: str, resamples: int = 2000) -> tuple[float, float, float]:
-    """Word error rate of `rows` minus that of `others`, on the same sentences.
-
-    Returns:
-        The difference and the ends of its 95 % interval, sentences resampled together.
-    """
-    first, second = (np.mean([row["audio"][band][branch]["errors"] for row in some], axis=0)
+               branch: str) -> Difference:
+    """Word error rate of `rows` minus that of `others`, on the same sentences."""
+    first, second = (np.array([row["audio"][band][branch]["errors"] for row in some])
                      for some in (rows, others))
-    words = np.array(rows[0]["audio"][band][branch]["words"])
-    picks = np.random.default_rng(0).integers(0, len(words), (resamples, len(words)))
-    drawn = (first - second)[picks].sum(1) / words[picks].sum(1)
-    low, high = np.quantile(drawn, [0.025, 0.975])
-    return float((first - second).sum() / words.sum()), float(low), float(high)
+    return evaluate.difference(first, second, np.array(rows[0]["audio"][band][branch]["words"]))
 
 
 def wanted() -> list[tuple[str, int]]:

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import jiwer
 import numpy as np
@@ -144,6 +145,37 @@ def rate_of_counts(errors: np.ndarray, units: np.ndarray, resamples: int = 1000,
     low, high = np.quantile(rates, [0.025, 0.975])
     return ErrorRate(float(errors.sum() / units.sum()), float(low), float(high),
                      int(errors.sum()), int(units.sum()), len(errors))
+
+
+class Difference(NamedTuple):
+    """A difference of two error rates, as a share, with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+    @property
+    def direction(self) -> int:
+        """1 or -1 if the interval leaves zero out, else 0."""
+        return int(self.low > 0) - int(self.high < 0)
+
+
+def difference(errors: np.ndarray, other: np.ndarray, words: np.ndarray, resamples: int = 2000,
+               seed: int = 0) -> Difference:
+    """How much higher one error rate is than another on the same sentences.
+
+    Sentences are resampled, each with both its results, so that what is hard about a sentence
+    cancels out.
+
+    Args:
+        errors, other: word errors, shape (sentences,), or (seeds, sentences) to be averaged over
+            seeds, whose numbers may differ.
+        words: reference words of each sentence, shape (sentences,).
+    """
+    gap = np.atleast_2d(errors).mean(0) - np.atleast_2d(other).mean(0)
+    picks = np.random.default_rng(seed).integers(0, len(words), (resamples, len(words)))
+    low, high = np.quantile(gap[picks].sum(1) / words[picks].sum(1), [0.025, 0.975])
+    return Difference(float(gap.sum() / words.sum()), float(low), float(high))
 
 
 def score(hypotheses: Sequence[Hypothesis], branch: str = "llm", **options) -> ErrorRate:

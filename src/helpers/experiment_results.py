@@ -8,7 +8,6 @@ both arms have them, on the same seeds.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from html import escape
 from typing import Any
 
@@ -18,6 +17,7 @@ from matplotlib.figure import Figure
 
 from helpers import corpus
 from helpers.errors import BookError
+from helpers.evaluate import Difference
 from helpers.experiments import ARMS, BANDS, BRANCHES, EXPERIMENTS, RECORDS, Arm, Experiment
 from helpers.figures import MARKERS
 from helpers.filter_table import Choice, Column, Row, filter_table
@@ -25,18 +25,8 @@ from helpers.filter_table import Choice, Column, Row, filter_table
 RESAMPLES = 2000
 
 
-@dataclass(frozen=True)
-class Rate:
+class Rate(Difference):
     """An error rate, or a difference of two, as a share, with its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
-
-    @property
-    def direction(self) -> int:
-        """1 or -1 if the interval leaves zero out, else 0."""
-        return int(self.low > 0) - int(self.high < 0)
 
     def __str__(self) -> str:
         return f"{100 * self.value:.1f} [{100 * self.low:.1f}, {100 * self.high:.1f}]"
@@ -112,8 +102,8 @@ class Results:
         draw = np.random.default_rng(0)
         seeds = draw.integers(0, len(errors), (RESAMPLES, len(errors)))
         sentences = draw.integers(0, len(words), (RESAMPLES, len(words)))
-        drawn = [errors[own].mean(0)[places].sum() / words[places].sum()
-                 for own, places in zip(seeds, sentences, strict=True)]
+        means = errors[seeds].mean(1)  # (resamples, sentences)
+        drawn = np.take_along_axis(means, sentences, 1).sum(1) / words[sentences].sum(1)
         low, high = np.quantile(drawn, [0.025, 0.975])
         return Rate(float(errors.mean(0).sum() / words.sum()), float(low), float(high))
 
@@ -144,7 +134,7 @@ def heads_of(experiment: Experiment) -> list[str]:
 def all_table(results: Results, table_id: str = "experiments-table") -> str:
     """HTML of every experiment's arms, with a filter."""
     columns = [(band, branch) for band in BANDS[:2] for branch in BRANCHES]
-    heads = [Column("Arm", "24%"), Column("Seeds", "8%", "Seeds"),
+    heads = [Column("Arm", "24%"), Column("Seeds", "10%", "Seeds"),
              *(Column(f"{band}, {branch.upper()}", label=f"{band}, {branch.upper()}")
                for band, branch in columns), Column("Against the base", label="Against the base")]
     rows = []

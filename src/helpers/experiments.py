@@ -47,7 +47,7 @@ BATCH = 15
 """Utterances in a batch, `dataset_conf.batch_size_sample_max`: the main config's."""
 SHORT = 300
 """Longest utterance of most arms, in 10 ms frames."""
-LONGEST = 1400
+LONGEST, FRAMES_A_MINUTE = 1400, 6000
 PACE: dict[str, Any] = {
     "optim_conf.lr": 5e-4, "scheduler_conf.warmup_steps": 20,
     "dataset_conf.batch_size": 30000, "dataset_conf.batch_size_token_max": 30000,
@@ -271,13 +271,13 @@ def run(arm: Arm, seed: int, limit: int = TEST_SENTENCES, branches: Sequence[str
     built = done.built if done else build(arm)
     learning = [parameter.numel() for parameter in built.model.parameters()
                 if parameter.requires_grad]
-    seconds = sum(item["speech_length"] for item in training_list(arm, seed)) / 100
+    heard = sum(item["speech_length"] for item in training_list(arm, seed)) if done else 0
     errors = hear(built, {band: test_sets(limit)[band] for band in bands}, branches)
     if done:
         shutil.rmtree(done.folder)  # a hundred runs of checkpoints fill a disk
     return {
         "arm": arm.name, "seed": seed, "steps": arm.steps, "may_learn": sum(learning),
-        "training_minutes": round(seconds / 60, 2) if done else 0.0,
+        "training_minutes": round(heard / FRAMES_A_MINUTE, 2),
         "keys": dict(arm.keys),
         "training_loss": round(float(np.mean([step.loss for step in done.steps[-10:]])), 4)
         if done else None,

@@ -13,6 +13,7 @@ from html import escape
 from pathlib import Path
 
 ASSETS = Path(__file__).parent / "assets"
+SHORT = 16
 _SEARCH = '<input type="search" name="text" autocomplete="off" spellcheck="false">'
 
 
@@ -122,8 +123,13 @@ data-shown="{escape(labels.some)}">{escape(labels.every.format(all=len(rows)))}<
 
 
 def breakable(text: str) -> str:
-    """Escaped text that may break after a dot, slash, underscore or equals sign."""
-    return re.sub(r"(?<=[._/=])(?=[\w{])", "<wbr>", escape(text))
+    """Escaped text in which a long name may break, but no number.
+
+    It may do so after a dot, slash, underscore or equals sign, or before a capital.
+    """
+    if len(text) < SHORT:
+        return escape(text)
+    return re.sub(r"(?<=[._/=])(?<!\d\.)(?=[\w{])|(?<=[a-z])(?=[A-Z][a-z])", "<wbr>", escape(text))
 
 
 def _controls(choices: Sequence[Choice], labels: Labels) -> str:

@@ -36,7 +36,7 @@ from tqdm import tqdm
 from helpers import anatomy, configs, corpus, evaluate, finetune, mini
 from helpers.config_table import shown
 from helpers.errors import BookError, one_sentence
-from helpers.evaluate import ErrorRate
+from helpers.evaluate import Difference, ErrorRate
 from helpers.figures import MARKERS
 from helpers.paths import CACHE, CONFIGS, RESULTS
 from helpers.provenance import provenance
@@ -119,20 +119,6 @@ config, and so does the recipe that has both."""
 
 Stage = tuple[str, str]
 """A recipe's name and the label of one of its phases."""
-
-
-@dataclass(frozen=True)
-class Difference:
-    """A difference of two error rates, as a share, with its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
-
-    @property
-    def direction(self) -> int:
-        """1 or -1 if the interval leaves zero out, else 0."""
-        return int(self.low > 0) - int(self.high < 0)
 
 
 @dataclass(frozen=True)
@@ -412,22 +398,8 @@ class Recorded:
 
     def difference(self, stage: Stage, other: Stage, branch: str, band: str) -> Difference:
         """How much higher the error rate of one stage is than another's, on the same sentences."""
-        return difference(self.errors(stage, branch, band), self.errors(other, branch, band),
-                          self.words)
-
-
-def difference(errors: np.ndarray, other: np.ndarray, words: np.ndarray, resamples: int = 2000,
-               seed: int = 0) -> Difference:
-    """Difference of two error rates, with a paired bootstrap interval over sentences.
-
-    Args:
-        errors, other: word errors, shape (seeds, sentences); the numbers of seeds may differ.
-        words: reference words of each sentence, shape (sentences,).
-    """
-    gap = errors.mean(0) - other.mean(0)
-    picks = np.random.default_rng(seed).integers(0, len(words), (resamples, len(words)))
-    low, high = np.quantile(gap[picks].sum(1) / words[picks].sum(1), [0.025, 0.975])
-    return Difference(float(gap.sum() / words.sum()), float(low), float(high))
+        return evaluate.difference(self.errors(stage, branch, band),
+                                   self.errors(other, branch, band), self.words)
 
 
 @dataclass(frozen=True)

@@ -210,19 +210,6 @@ def recorded() -> tuple[dict[str, Any], dict[tuple[str, str, str], np.ndarray], 
     return stored["provenance"], rows, np.array(stored["words"])
 
 
-def difference(errors: np.ndarray, others: np.ndarray, words: np.ndarray, resamples: int = 1000,
-               seed: int = 0) -> tuple[float, float, float]:
-    """Word error rate minus another's on the same sentences, with a paired 95 % interval.
-
-    Sentences are resampled, each with both its results, so that what is hard about a sentence
-    cancels out.
-    """
-    gap = errors - others
-    picks = np.random.default_rng(seed).integers(0, len(gap), (resamples, len(gap)))
-    low, high = np.quantile(gap[picks].sum(1) / words[picks].sum(1), [0.025, 0.975])
-    return float(gap.sum() / words.sum()), float(low), float(high)
-
-
 def _written(item: Mapping, folder: Path, sound: str, make) -> Path:
     target = folder / f"{item['key']}.wav"
     if not target.exists():

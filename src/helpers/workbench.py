@@ -98,7 +98,7 @@ def on_gpu(bench: Workbench) -> bool:
     """Whether the cells marked "your GPU" run; where they do not, one printed sentence says why."""
     if bench.is_mini:
         print(f"Not run: {MODEL_SETTING} names no larger model. Set it to a Fun-ASR-Nano folder on "
-              "a GPU machine; the mini's results are above.")
+              "a GPU machine; what was recorded on the mini is above.")
     return not bench.is_mini
 
 

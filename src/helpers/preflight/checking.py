@@ -91,8 +91,8 @@ def context_of(config: str | Path, train: str | Path | None = None,
                if path else None for path, training in ((train, True), (valid, False))]
     return Context(read.source, read.merged, read.mode, audit.load(), *reports, gpus=gpus,
                    steps=steps, seconds_per_step=seconds_per_step,
-                   notes={"base": read.base, "not_in_config": read.not_in_config,
-                          "removed": read.removed, "assumed": read.assumed})
+                   base=read.base,
+                   notes={"not_in_config": read.not_in_config, "assumed": read.assumed})
 
 
 def report_of(context: Context, assumed: Sequence[Text] = ()) -> Report:
@@ -158,7 +158,10 @@ def _cost_table(context: Context) -> Table:
     if memory.activations is not None:
         rows.append((say("activations of the largest batch, an estimate"),
                      _gib(memory.activations)))
+    chosen = context.get("train_conf.avg_keep_nbest_models_type", "acc")
     rows += [(say("one checkpoint"), _gib(disk.checkpoint)),
+             (say("checkpoints with a score, of which model.pt.best has the best validation "
+                  "{score}", score=chosen), disk.scored),
              (say("checkpoints on disk, at most {count}", count=disk.kept), _gib(disk.total)),
              (say("memory to average them"), _gib(disk.averaging))]
     return Table("cost", say("Memory of one GPU, and disk: from shapes and formats, not measured "

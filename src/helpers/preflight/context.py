@@ -46,6 +46,7 @@ class Context:
         gpus: processes of the run.
         steps: optimizer steps of the run, where the user gave them.
         seconds_per_step: a measured rate, where the user gave one.
+        base: dotted keys and values of the model directory's own config.
     """
 
     own: Source
@@ -57,6 +58,7 @@ class Context:
     gpus: int = 1
     steps: int | None = None
     seconds_per_step: float | None = None
+    base: Mapping[str, Any] = field(default_factory=dict)
     notes: dict[str, Any] = field(default_factory=dict)
     """Facts that one rule computed and another needs, by name."""
 

@@ -10,7 +10,7 @@ from typing import Any
 from helpers.preflight.context import Context
 from helpers.preflight.findings import REMOVE, Finding, Severity, Table
 from helpers.preflight.rules import problem, rule
-from helpers.preflight.texts import say
+from helpers.preflight.texts import Text, say
 
 NEVER_READ, NO_EFFECT = "never read", "read without effect"
 OTHERWISE = "live, but not as described"
@@ -19,7 +19,7 @@ PIECES = ("model", "audio_encoder", "audio_adaptor", "llm_conf", "frontend", "to
 """What a YAML that is launched alone has to bring along."""
 CHOOSERS = {"optim": "adamw", "scheduler": "warmuplr"}
 """Keys that choose a class whose section refuses what it does not know, and the audited class."""
-_NUMBERS = {"int": int, "float": (int, float)}
+_NUMBERS = ("int", "float")
 _AT_LEAST_ONE = ("max_epoch", "accum_grad", "batch_size", "batch_size_sample_max", "log_interval",
                  "validate_interval", "save_checkpoint_interval", "keep_nbest_models",
                  "avg_nbest_model", "data_split_num", "max_token_length", "batch_size_token_max",
@@ -51,8 +51,7 @@ def _own_keys(context: Context) -> Iterator[tuple[str, Any]]:
 
 def _differs_from_base(context: Context, key: str, value: Any) -> bool:
     """Whether a value says something else than the model directory's own config."""
-    base = context.notes.get("base", {})
-    return key not in base or base[key] != value
+    return key not in context.base or context.base[key] != value
 
 
 @rule("launch-alone", say("The YAML is launched without the model directory's config"),
@@ -158,26 +157,25 @@ def refused(context: Context) -> Iterator[Finding]:
 
 @rule("keys-never-read", say("Keys that nothing reads"), "which_knobs")
 def never_read(context: Context) -> Iterator[Finding]:
-    for key, value in _own_keys(context):
-        if context.audit.verdict(key) == NEVER_READ and value is not None:
-            expected = _differs_from_base(context, key, value)
-            yield problem(
-                Severity.WARNING if expected else Severity.NOTE,
-                say("Nothing reads `{key}`, so its {value} changes nothing. {note}", key=key,
-                    value=_short(value), note=context.audit.note(key)),
-                say("Take it out, so that nobody relies on it."), key, edits=((key, REMOVE),))
+    yield from _idle(context, NEVER_READ,
+                     say("Nothing reads `{key}`, so its {value} changes nothing. {note}"))
 
 
 @rule("keys-no-effect", say("Keys that are read and change nothing"), "which_knobs")
 def no_effect(context: Context) -> Iterator[Finding]:
+    yield from _idle(context, NO_EFFECT,
+                     say("`{key}: {value}` is read and changes nothing. {note}"))
+
+
+def _idle(context: Context, verdict: str, what: Text) -> Iterator[Finding]:
+    """A warning for each key of a verdict where the user expects something of it, else a note."""
     for key, value in _own_keys(context):
-        if context.audit.verdict(key) == NO_EFFECT and value is not None:
+        if context.audit.verdict(key) == verdict and value is not None:
             expected = _differs_from_base(context, key, value)
-            yield problem(
-                Severity.WARNING if expected else Severity.NOTE,
-                say("`{key}: {value}` is read and changes nothing. {note}", key=key,
-                    value=_short(value), note=context.audit.note(key)),
-                say("Take it out, so that nobody relies on it."), key, edits=((key, REMOVE),))
+            yield problem(Severity.WARNING if expected else Severity.NOTE,
+                          what.filled(key=key, value=_short(value), note=context.audit.note(key)),
+                          say("Take it out, so that nobody relies on it."), key,
+                          edits=((key, REMOVE),))
 
 
 @rule("keys-otherwise", say("Keys that do something else than they seem to"), "which_knobs")
@@ -221,12 +219,11 @@ def no_section(context: Context) -> Iterator[Finding]:
 def _wrong(value: Any, wanted: str) -> bool:
     if isinstance(value, str) and "$" in value:
         return False  # an interpolation, or a variable of the shell
-    if wanted in _NUMBERS:
-        return isinstance(value, bool) or not isinstance(value, _NUMBERS[wanted]) and not (
-            wanted == "int" and isinstance(value, float) and value == int(value)
-            if isinstance(value, float) and math.isfinite(value) else False)
-    return {"bool": not isinstance(value, bool), "str": not isinstance(value, str),
-            "list": not isinstance(value, list)}.get(wanted, False)
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    fits = {"int": number and (isinstance(value, int) or value.is_integer()), "float": number,
+            "bool": isinstance(value, bool), "str": isinstance(value, str),
+            "list": isinstance(value, list)}
+    return not fits.get(wanted, True)
 
 
 @rule("keys-range", say("Values that cannot be meant"), "which_knobs")
@@ -264,8 +261,6 @@ def unknown_class(context: Context) -> Iterator[Finding]:
             continue
         if key == "model" and ("/" in str(value) or str(value).startswith(".")):
             continue  # a model directory, which FunASR resolves
-        if key in ("optim", "scheduler") and str(value) in names:
-            continue
         close = ([name for name in names if name.lower() == str(value).lower()]
                  or difflib.get_close_matches(str(value), names, 1))
         fix = (say("Write {name}.", name=close[0]) if close else
@@ -290,7 +285,7 @@ def deprecated(context: Context) -> Iterator[Finding]:
 @rule("keys-exchanged", say("Another class than the model was made with"), "which_knobs")
 def exchanged(context: Context) -> Iterator[Finding]:
     """Names that exist, at keys where the audit saw the run end when it exchanged the class."""
-    base = context.notes.get("base", {})
+    base = context.base
     for key, value in context.own.values.items():
         if (context.audit.verdict(key) == "raises" and value in context.audit.classes(key)
                 and base.get(key, value) != value and (key != "model" or context.mode == "alone")):
@@ -315,7 +310,7 @@ def debugger(context: Context) -> Iterator[Finding]:
 @rule("keys-default", say("Keys that say what holds without them"), "which_knobs")
 def restated(context: Context) -> Iterator[Finding]:
     """One quiet note. What holds without a key is the base's value, or else the code's default."""
-    base = context.notes.get("base", {})
+    base = context.base
     if not base or context.mode == "alone":
         return
     same = [key for key, value in _own_keys(context)
@@ -367,7 +362,7 @@ def omitted(context: Context) -> Iterator[Finding]:
     """Only where the YAML is launched alone: merged, the model directory's config fills them."""
     if context.mode != "alone":
         return
-    base = context.notes.get("base", {})
+    base = context.base
     missing = [key for key in base if key not in context.own.values and context.audit.reader(key)]
     other = [key for key in missing if context.audit.reader(key)["kind"] == "default"
              and context.audit.default(key) != base[key]]
@@ -388,7 +383,7 @@ def _short(value: Any) -> str:
 
 def inherited(context: Context) -> Table:
     """What the keys of a run become that the YAML leaves out, where it is launched merged."""
-    base = context.notes.get("base", {})
+    base = context.base
     rows = tuple((key, _short(value)) for key, value in base.items()
                  if key not in context.own.values and _decides_the_run(context, key))
     return Table("inherited", say("Keys that the YAML leaves out, and what the model directory's "

@@ -142,7 +142,7 @@ def activation_checkpoint(context: Context) -> Iterator[Finding]:
 
 @rule("run-frontend-rate", say("A frontend that moves the encoder's mel bins"), "sample_rate")
 def frontend_rate(context: Context) -> Iterator[Finding]:
-    known = context.notes.get("base", {}).get("frontend_conf.fs", 16000)
+    known = context.base.get("frontend_conf.fs", 16000)
     own = context.get("frontend_conf.fs", known)
     if own != known:
         yield problem(Severity.WARNING,
@@ -160,7 +160,8 @@ def frontend_rate(context: Context) -> Iterator[Finding]:
 @rule("schedule-warmup-unfinished", say("The warm-up does not finish"), "learning_rate")
 def warmup_unfinished(context: Context) -> Iterator[Finding]:
     total, warmup = run_facts.total_steps(context), run_facts.warmup_steps(context)
-    found = run_facts.rates(context, [total]) if total else None
+    warms = run_facts.follows_warmup(context)
+    found = run_facts.rates(context, [total]) if total and warms else None
     if found is not None and total < warmup:
         yield problem(Severity.WARNING,
                       say("The run has {total:,} steps and the warm-up {warmup:,}: the rate ends "
@@ -176,7 +177,8 @@ def warmup_unfinished(context: Context) -> Iterator[Finding]:
 def low_mean(context: Context) -> Iterator[Finding]:
     total = run_facts.total_steps(context)
     mean = run_facts.mean_rate(context, total) if total else None
-    if mean is None or total < run_facts.warmup_steps(context):
+    if mean is None or not run_facts.follows_warmup(context) or (
+            total < run_facts.warmup_steps(context)):
         return
     share = mean / context.get("optim_conf.lr")
     if share < LOW_MEAN:
@@ -189,12 +191,16 @@ def low_mean(context: Context) -> Iterator[Finding]:
                       "optim_conf.lr")
 
 
-@rule("schedule-not-drawn", say("A scheduler whose law is not known here"), "learning_rate")
+@rule("schedule-not-drawn", say("A learning rate that is not computed"), "learning_rate")
 def not_drawn(context: Context) -> Iterator[Finding]:
-    if not run_facts.follows_warmup(context):
+    total = run_facts.total_steps(context)
+    if total and not run_facts.follows_warmup(context) and run_facts.rates(
+            context, [total]) is None:
         yield problem(Severity.NOTE,
-                      say("The learning rate of {name} is not computed: the rules on the schedule "
-                          "know WarmupLR alone.", name=context.get("scheduler")), key="scheduler")
+                      say("The learning rate of {name} is not computed: FunASR's class does not "
+                          "run with these keys, or the {total:,} steps are too many to be run one "
+                          "by one.", name=context.get("scheduler"), total=total),
+                      key="scheduler")
 
 
 @rule("schedule-intervals", say("Validations that never come"), "training_settings")
@@ -239,6 +245,16 @@ def no_llm(context: Context) -> Iterator[Finding]:
             say("Set train_conf.effective_save_name_excludes: null, or complete checkpoints with "
                 "helpers.checkpoints.completed."), "train_conf.effective_save_name_excludes",
             edits=(("train_conf.effective_save_name_excludes", None),))
+
+
+@rule("after-best", say("Only one checkpoint to choose from"), "training_settings")
+def one_to_choose_from(context: Context) -> Iterator[Finding]:
+    if context.train is not None and run_facts.disk(context).scored == 1:
+        yield problem(Severity.WARNING,
+                      say("The run validates once, at its end: model.pt.best is the last "
+                          "checkpoint, and the average is of one."),
+                      say("Validate and save several times an epoch."),
+                      "train_conf.validate_interval")
 
 
 @rule("after-prompt", say("Another prompt in training than in decoding"), "dataset")

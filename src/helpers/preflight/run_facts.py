@@ -29,7 +29,7 @@ TOKENS_A_SECOND = 3.5
 
 
 MOST_STEPS, LARGEST_NUMBER, MOST_MASKS, MOST_BLOCKS = 10**12, 10**15, 100, 500
-LARGEST_RANK = 10**6
+LARGEST_RANK, MOST_STEPS_RUN = 10**6, 200_000
 """Beyond these nothing is meant, and nothing is computed."""
 
 
@@ -184,16 +184,37 @@ def whole(value: Any, otherwise: int) -> int:
 
 
 def rates(context: Context, steps: Sequence[int]) -> np.ndarray | None:
-    """Learning rate of these steps, counted from 1; None for a scheduler that is not WarmupLR.
+    """Learning rate of these steps, counted from 1; None where it cannot be told.
 
     WarmupLR rises in a line for `warmup_steps` and falls with the root of the step after that,
-    without an end (`funasr/schedulers/warmup_lr.py`).
+    without an end (`funasr/schedulers/warmup_lr.py`). Any other scheduler of FunASR's is run step
+    by step, which imports torch, and not for more than MOST_STEPS_RUN steps.
     """
+    if not follows_warmup(context):
+        return _rates_run(context, steps)
     peak, warmup = context.get("optim_conf.lr"), warmup_steps(context)
-    if not follows_warmup(context) or not _positive(peak) or warmup is None:
+    if not _positive(peak) or warmup is None:
         return None
     numbers = np.asarray(steps, dtype=float)
     return peak * np.minimum((warmup / numbers) ** 0.5, numbers / warmup)
+
+
+def _rates_run(context: Context, steps: Sequence[int]) -> np.ndarray | None:
+    """Rates of a scheduler that is not WarmupLR, from FunASR's own class."""
+    last = int(max(steps))
+    if last > MOST_STEPS_RUN:
+        return None
+    if len(context.notes.get("rates", ())) < last:
+        from omegaconf import OmegaConf
+
+        from helpers import finetune
+
+        try:
+            found = finetune.learning_rates(OmegaConf.create(context.config), last)
+        except Exception:  # each scheduler raises its own kinds on keys that it cannot take
+            return None
+        context.notes["rates"] = np.array(found)
+    return context.notes["rates"][np.asarray(steps, dtype=int) - 1]
 
 
 def follows_warmup(context: Context) -> bool:
@@ -280,12 +301,14 @@ class Disk:
         kept: how many files of that kind lie there at the end, best and last included.
         averaging: memory that averaging needs at the end.
         without_llm: whether `effective_save_name_excludes` leaves the LLM out.
+        scored: checkpoints that the run makes with a score, kept or not.
     """
 
     checkpoint: int
     kept: int
     averaging: int
     without_llm: bool
+    scored: int
 
     @property
     def total(self) -> int:
@@ -307,7 +330,7 @@ def disk(context: Context) -> Disk:
     # Averaging keeps the weights of each file, and one file with its moments while it is read.
     held = (min(average, files) + 1) * weights + moments
     return Disk(weights + moments, files + unscored + 2, held,
-                any("llm.".startswith(prefix) for prefix in excluded))
+                any("llm.".startswith(prefix) for prefix in excluded), scored)
 
 
 def _checkpoints_made(context: Context, epochs: int) -> tuple[int, int]:

@@ -34,6 +34,10 @@ class Text:
                                            fallback=True).gettext(template)
         return template.format(**self.values)
 
+    def filled(self, **values: Any) -> Text:
+        """The same sentence with these values put in."""
+        return Text(self.template, {**self.values, **values})
+
     def __bool__(self) -> bool:
         return bool(self.template)
 
