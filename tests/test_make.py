@@ -1,5 +1,6 @@
 """What a reader sees when the machine is not ready: one sentence, never a traceback."""
 
+import dataclasses
 import os
 import shutil
 import socket
@@ -108,13 +109,13 @@ def test_npm_comes_with_the_environment_where_the_machine_has_none(monkeypatch):
 
 def test_browser_files_that_are_not_the_expected_ones_are_refused(monkeypatch, tmp_path):
     """A tampered or different package must not reach the reader's page."""
-    monkeypatch.setattr(assets, "ASSETS", tmp_path)
-    package = next(p for p in assets.PACKAGES if "mathjax" in p.spec)
-    (tmp_path / "mathjax").mkdir()
-    (tmp_path / "mathjax" / "tex-svg.js").write_text("something else")
+    package = dataclasses.replace(assets.PACKAGES[0], folder=tmp_path, fonts_in="")
+    name, = package.files.values()
+    (tmp_path / name).parent.mkdir()
+    (tmp_path / name).write_text("something else")
     assert not assets.present(package)
     monkeypatch.setattr(assets, "download", lambda *_: None)
-    monkeypatch.setattr(assets, "unpack", lambda *_: {"mathjax/tex-svg.js": b"something else"})
+    monkeypatch.setattr(assets, "unpack", lambda *_: {name: b"something else"})
     with pytest.raises(SystemExit) as excinfo:
         assets.fetch(package)
     assert "not the expected one" in sentence(excinfo)

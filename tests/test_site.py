@@ -1,157 +1,29 @@
-"""The built site in a real browser, over HTTP and from disk, with the network cut.
-
-The site is `_build/html`, or the folder that BOOK_SITE names. Nothing is skipped: no site or no
-browser is a failure that says what to do.
-"""
+"""The built site in a real browser, over HTTP and from disk, with the network cut."""
 
 from __future__ import annotations
 
-import functools
-import http.server
-import os
 import re
-import shutil
-import threading
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urlsplit
 
 import pytest
-import yaml
+from browsing import (
+    PAGES,
+    PHONE,
+    ROOT,
+    Visitor,
+    each_article,
+    each_page,
+    each_theme,
+    each_way,
+    report,
+)
 from bs4 import BeautifulSoup
-from playwright.sync_api import Browser, Page, Route, TimeoutError, sync_playwright
+from playwright.sync_api import Page, TimeoutError
 
-ROOT = Path(__file__).resolve().parents[1]
-SITE = Path(os.environ.get("BOOK_SITE", ROOT / "_build/html")).resolve()
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 LEAST_CONTRAST = 4.5
 LEAST_CONTRAST_LARGE = 3.0
 FILTER = ".config-table, [data-filter-table]"
-OWN_HOSTS = ("127.0.0.1", "localhost", "")
-
-
-def contents() -> list[str]:
-    """Pages of the table of contents, as paths without a suffix."""
-    toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
-    chapters = [chapter["file"] for part in toc["parts"] for chapter in part["chapters"]]
-    return [toc["root"], *chapters]
-
-
-PAGES = contents()
-each_page = pytest.mark.parametrize("name", [*PAGES, "search", "genindex"])
-each_article = pytest.mark.parametrize("name", PAGES)
-each_way = pytest.mark.parametrize("way", ["http", "file"])
-each_theme = pytest.mark.parametrize("theme", ["light", "dark"])
-
-
-# Site and browser
-
-@pytest.fixture(scope="module")
-def site() -> Path:
-    """The folder of the built site."""
-    if not (SITE / "index.html").is_file():
-        pytest.fail(f"{SITE.name} holds no built site: run make book first")
-    return SITE
-
-
-@pytest.fixture(scope="module")
-def addresses(site: Path) -> Iterator[dict[str, str]]:
-    """Base address of the site over HTTP and from disk."""
-    handler = functools.partial(QuietHandler, directory=str(site))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield {"http": f"http://127.0.0.1:{server.server_address[1]}", "file": site.as_uri()}
-    server.shutdown()
-
-
-class QuietHandler(http.server.SimpleHTTPRequestHandler):
-    """A file server that keeps its log to itself."""
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """A headless Chromium or Chrome: the one on the machine, else Playwright's."""
-    found = os.environ.get("BOOK_BROWSER") or next(filter(None, map(shutil.which, BROWSERS)), None)
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
-
-
-@dataclass
-class Visit:
-    """An open page and what went wrong while it loaded."""
-
-    page: Page
-    errors: list[str] = field(default_factory=list)
-    outside: list[str] = field(default_factory=list)
-    missing: list[str] = field(default_factory=list)
-
-
-class Visitor:
-    """Opens pages of the site; every request that would leave the machine is cut and noted.
-
-    A page stays open for the tests that only look at it. A test that changes one asks for it
-    fresh.
-    """
-
-    def __init__(self, browser: Browser, addresses: dict[str, str]) -> None:
-        self.browser, self.addresses = browser, addresses
-        self.opened: dict[tuple[str, ...], Visit] = {}
-
-    def open(self, name: str, way: str = "http", size: dict[str, int] = WIDE,
-             theme: str = "light", fresh: bool = False) -> Visit:
-        key = (name, way, str(size), theme)
-        if fresh or key not in self.opened:
-            self.close(key)
-            self.opened[key] = self._load(name, way, size, theme)
-        return self.opened[key]
-
-    def close(self, key: tuple[str, ...]) -> None:
-        """Close a page that is open."""
-        if key in self.opened:
-            self.opened.pop(key).page.context.close()
-
-    def _load(self, name: str, way: str, size: dict[str, int], theme: str) -> Visit:
-        context = self.browser.new_context(viewport=size, color_scheme=theme)
-        visit = Visit(context.new_page())
-        context.route("**/*", functools.partial(self._cut, visit))
-        visit.page.on("pageerror", lambda error: visit.errors.append(str(error)))
-        visit.page.on("console", lambda message: visit.errors.append(message.text)
-                      if message.type == "error" else None)
-        visit.page.on("requestfailed", lambda request: visit.missing.append(request.url))
-        visit.page.on("response", lambda response: visit.missing.append(response.url)
-                      if response.status >= 400 else None)
-        visit.page.goto(f"{self.addresses[way]}/{name}.html", wait_until="load")
-        visit.page.wait_for_load_state("networkidle")
-        return visit
-
-    def _cut(self, visit: Visit, route: Route) -> None:
-        address = urlsplit(route.request.url)
-        if address.scheme in ("file", "data", "blob") or address.hostname in OWN_HOSTS:
-            route.continue_()
-        else:
-            visit.outside.append(route.request.url)
-            route.abort()
-
-
-@pytest.fixture(scope="module")
-def visitor(browser: Browser, addresses: dict[str, str]) -> Iterator[Visitor]:
-    """Opens pages and closes them at the end."""
-    pages = Visitor(browser, addresses)
-    yield pages
-    for key in list(pages.opened):
-        pages.close(key)
-
-
-def report(faults: list[str], said: str) -> None:
-    """Fail with all faults, one a line."""
-    assert not faults, f"{said}\n" + "\n".join(faults)
 
 
 # Loading
@@ -201,8 +73,9 @@ DRAWN = {
     "widget": """() => [...document.querySelectorAll(
         "script[type='application/vnd.jupyter.widget-view+json']")].every(
             (view) => view.parentElement.querySelector(".jupyter-widgets"))""",
-    "formula": """() => [...document.querySelectorAll("main .math")].every(
-        (formula) => formula.querySelector("mjx-container svg"))""",
+    "formula": """() => [...document.querySelectorAll("main math")].every(
+        (formula) => formula.getBoundingClientRect().width > 4)
+        && !/\\\\[(\\[]/.test(document.querySelector("main article").innerText)""",
 }
 
 
@@ -210,27 +83,12 @@ DRAWN = {
 @each_article
 def test_widgets_and_formulas_are_drawn(name: str, way: str, visitor: Visitor) -> None:
     page = visitor.open(name, way).page
+    visitor.bring_widgets(page)
     for kind, drawn in DRAWN.items():
         try:
             page.wait_for_function(drawn, timeout=15000)
         except TimeoutError:
             pytest.fail(f"{name}: a {kind} on the page is not drawn")
-
-
-def test_formulas_inside_widgets_are_drawn(visitor: Visitor, site: Path) -> None:
-    """A page with widgets and formulas: widgets call version 2 of MathJax, the page has 3."""
-    visit = visitor.open(PAGES[0], fresh=True)
-    visit.page.evaluate("window.MathJax = {startup: {typeset: false}}")
-    visit.page.add_script_tag(path=site / "_static/mathjax/tex-svg.js")
-    visit.page.evaluate("""async () => {
-        await MathJax.startup.promise;
-        const label = document.createElement("div");
-        label.innerHTML = "\\\\(x^2\\\\)";
-        document.querySelector("main article").append(label);
-        await MathJax.Hub.Queue(["Typeset", MathJax.Hub, label]);
-    }""")
-    assert visit.page.locator("main article div > mjx-container svg").count() >= 1
-    report(visit.errors, "the page raised errors in the browser")
 
 
 # Reading on a phone, in the dark, on paper
@@ -348,6 +206,7 @@ SEEN = """(box) => JSON.stringify([...box.querySelectorAll("*")].flatMap((node) 
 @each_article
 def test_every_slider_and_choice_changes_the_page(name: str, way: str, visitor: Visitor) -> None:
     page = visitor.open(name, way).page
+    visitor.bring_widgets(page)
     boxes = page.locator(".cell_output:has(.jupyter-widgets)")
     for number in range(boxes.count()):
         box = boxes.nth(number)

@@ -1,4 +1,5 @@
-"""Fetch the browser files that the pages need, once, at exact versions, from the npm registry.
+"""Fetch browser files, once, at exact versions, from the npm registry: what the pages need, and
+the accessibility checker of the tests, which no page carries.
 
 They are other people's built code, so git ignores them. npm comes from the machine, or from the
 environment's own Node.
@@ -18,25 +19,27 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 ASSETS = ROOT / "book" / "_assets"
+TOOLS = ROOT / ".cache" / "browser_tools"
 
 
 @dataclass(frozen=True)
 class Package:
-    """Files to take from one npm package: path in the package -> path under book/_assets."""
+    """Files to take from one npm package: path in the package -> path under its folder."""
 
     spec: str
     sha256: str  # of the files taken, in order
     files: dict[str, str]
     fonts_in: str = ""  # folder for the package's web fonts
+    folder: Path = ASSETS
 
 
 PACKAGES = (
     Package("@jupyter-widgets/html-manager@1.0.15",
             "211a268fb473998f13767e59bb528ea172bb0bfe4493be27c0efe7ef8a09565a", {
         "package/dist/embed.js": "widgets/embed.js"}, "widgets"),
-    Package("mathjax@3.2.2",
-            "d4295dc33744836935c1399feece5159577b34c5c8ffb9f1c6324cd82e03a882", {
-        "package/es5/tex-svg.js": "mathjax/tex-svg.js"}),
+    Package("axe-core@4.14.1",
+            "29348999450cdf2849a8e70b7912fc2da85a849da39c0d0d5394f51d4a9ed95c", {
+        "package/axe.min.js": "axe.min.js"}, folder=TOOLS),
 )
 
 
@@ -69,9 +72,9 @@ def present(package: Package) -> bool:
 
 
 def targets(package: Package) -> list[Path]:
-    fixed = [ASSETS / target for target in package.files.values()]
+    fixed = [package.folder / target for target in package.files.values()]
     if package.fonts_in:
-        fixed += sorted((ASSETS / package.fonts_in).glob("*.woff2"))
+        fixed += sorted((package.folder / package.fonts_in).glob("*.woff2"))
     return fixed
 
 
@@ -88,7 +91,7 @@ def fetch(package: Package) -> None:
         sys.exit(f"{package.spec} is not the expected one (its files have sha256 {got}): the "
                  "registry served something else.")
     for target, content in contents.items():
-        path = ASSETS / target
+        path = package.folder / target
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
 
@@ -107,7 +110,7 @@ def download(package: Package, folder: str) -> Path:
 
 
 def unpack(archive_path: Path, package: Package) -> dict[str, bytes]:
-    """Target below book/_assets -> content, for the package's files and its fonts."""
+    """Target below the package's folder -> content, for the package's files and its fonts."""
     with tarfile.open(archive_path) as archive:
         wanted = dict(package.files)
         if package.fonts_in:
