@@ -44,7 +44,6 @@ PAGES = contents()
 each_page = pytest.mark.parametrize("name", [*PAGES, "search", "genindex"])
 each_article = pytest.mark.parametrize("name", PAGES)
 each_way = pytest.mark.parametrize("way", ["http", "file"])
-each_theme = pytest.mark.parametrize("theme", ["light", "dark"])
 
 
 # Site and browser

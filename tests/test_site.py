@@ -10,19 +10,15 @@ import pytest
 from browsing import (
     PAGES,
     PHONE,
-    ROOT,
     Visitor,
     each_article,
     each_page,
-    each_theme,
     each_way,
     report,
 )
 from bs4 import BeautifulSoup
 from playwright.sync_api import Page, TimeoutError
 
-LEAST_CONTRAST = 4.5
-LEAST_CONTRAST_LARGE = 3.0
 FILTER = ".config-table, [data-filter-table]"
 
 
@@ -118,68 +114,6 @@ def test_phone_menu_opens(visitor: Visitor) -> None:
     link = page.locator(f"a[href$='{PAGES[-1]}.html']:visible").first
     link.click()
     page.wait_for_url(f"**/{PAGES[-1]}.html", timeout=5000)
-
-
-CONTRAST = """([least, leastLarge]) => {
-    const parse = (text) => {
-        const parts = (text.match(/[\\d.]+(e-?\\d+)?/g) || []).map(Number);
-        const scale = text.startsWith("color(") ? 255 : 1;
-        const [r, g, b, a = 1] = parts;
-        return {rgb: [r, g, b].map((part) => part * scale), a};
-    };
-    const over = (top, below) => top.rgb.map((part, i) => part * top.a + below[i] * (1 - top.a));
-    const ground = (node) => {
-        const layers = [];
-        for (let at = node; at; at = at.parentElement) {
-            layers.push(parse(getComputedStyle(at).backgroundColor));
-            if (layers.at(-1).a === 1) break;
-        }
-        return layers.reduceRight((below, layer) => over(layer, below), [255, 255, 255]);
-    };
-    const light = (rgb) => {
-        const [r, g, b] = rgb.map((part) => part / 255).map((part) =>
-            part <= 0.03928 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4);
-        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-    };
-    const worst = new Map();
-    const walker = document.createTreeWalker(document.querySelector("main article"), 4);
-    for (let text = walker.nextNode(); text; text = walker.nextNode()) {
-        const node = text.parentElement;
-        if (!text.data.trim() || node.closest("script, style, svg, mjx-container, noscript")) {
-            continue;
-        }
-        if (!node.checkVisibility({visibilityProperty: true, opacityProperty: true})) continue;
-        const style = getComputedStyle(node);
-        const below = ground(node);
-        const pair = [light(over(parse(style.color), below)), light(below)];
-        const contrast = (Math.max(...pair) + 0.05) / (Math.min(...pair) + 0.05);
-        const size = parseFloat(style.fontSize);
-        const large = size >= 24 || (size >= 18.66 && Number(style.fontWeight) >= 700);
-        if (contrast < (large ? leastLarge : least)) {
-            const inside = node.closest("[class]");
-            worst.set(`.${inside.getAttribute("class")} ${style.color}`,
-                `${contrast.toFixed(2)}: "${text.data.trim().slice(0, 40)}" in <`
-                + `${inside.tagName.toLowerCase()} class="${inside.getAttribute("class")}">, `
-                + `${style.color} on ${below.map(Math.round)}`);
-        }
-    }
-    return [...worst.values()].slice(0, 12);
-}"""
-
-
-@each_theme
-@each_article
-def test_text_has_contrast(name: str, theme: str, visitor: Visitor) -> None:
-    page = visitor.open(name, theme=theme).page
-    assert page.evaluate("document.documentElement.dataset.theme") == theme
-    if page.evaluate("""() => {
-            const closed = document.querySelectorAll("main details:not([open])");
-            closed.forEach((node) => { node.open = true; });
-            return closed.length;
-        }"""):
-        page.wait_for_timeout(500)  # opened details fade in
-    report(page.evaluate(CONTRAST, [LEAST_CONTRAST, LEAST_CONTRAST_LARGE]),
-           f"{name} has text that is hard to read in the {theme} theme")
 
 
 @each_article
@@ -317,16 +251,3 @@ def test_nothing_is_loaded_from_another_host(site: Path, pages: dict[Path, Beaut
 
 
 # One palette for pages and figures
-
-def test_figures_and_pages_share_their_colours() -> None:
-    css = (ROOT / "book/_assets/book.css").read_text(encoding="utf-8")
-    style = (ROOT / "src/helpers/assets/book.mplstyle").read_text(encoding="utf-8")
-    on_pages = dict(re.findall(r"--figure-(\w+): (#[0-9a-f]{6});", css))
-    cycle = re.findall(r"'([0-9A-F]{6})'", re.search(r"axes\.prop_cycle:.*", style)[0])
-    settings = dict(re.findall(r"^([\w.]+): ([0-9A-F]{6})$", style, re.MULTILINE))
-    in_figures = {str(number): colour for number, colour in enumerate(cycle, 1)} | {
-        "ink": settings["text.color"], "axis": settings["axes.edgecolor"],
-        "grid": settings["grid.color"], "ground": settings["figure.facecolor"]}
-    assert on_pages == {name: f"#{colour.lower()}" for name, colour in in_figures.items()}
-    assert {settings[key] for key in ("axes.labelcolor", "axes.titlecolor", "xtick.labelcolor",
-                                      "ytick.labelcolor")} == {settings["text.color"]}

@@ -7,7 +7,6 @@ features are replaced by ones that return features of the length that the manife
 
 from __future__ import annotations
 
-import base64
 import io
 import tempfile
 import time
@@ -26,7 +25,7 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from omegaconf import OmegaConf
 
-from helpers import configs, corpus, mini_tokenizer
+from helpers import configs, corpus, mini_tokenizer, palette
 from helpers.errors import BookError
 from helpers.notebook import funasr_silenced
 from helpers.schedules import FRAMES_A_SECOND, MEDIAN_SECONDS, SPREAD, TOKENS_A_SECOND
@@ -331,6 +330,4 @@ def _panel(limit: int, lines: float, hours: float, longest: float) -> str:
         buffer = io.BytesIO()
         figure.savefig(buffer, format="svg", metadata={"Date": None})
         plt.close(figure)
-    image = base64.b64encode(buffer.getvalue()).decode()
-    return (f'<p>{said}.</p><img alt="{said}" style="max-width:100%" '
-            f'src="data:image/svg+xml;base64,{image}">')
+    return f"<p>{said}.</p>{palette.svg_picture(buffer.getvalue().decode(), said)}"

@@ -7,7 +7,6 @@ from FunASR's own trainer after it has loaded a checkpoint.
 
 from __future__ import annotations
 
-import base64
 import io
 import math
 import tempfile
@@ -23,7 +22,7 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from omegaconf import DictConfig, OmegaConf
 
-from helpers import configs
+from helpers import configs, palette
 from helpers.config_table import SHORT_NAMES, plain_table
 from helpers.errors import BookError
 from helpers.evaluate import ErrorRate
@@ -379,8 +378,8 @@ def _panel(hours: float, passes: int | None) -> str:
           f"{run.mean:.1e}", f"{run.last:.1e}"] for name, run in found.items()])
     said = "; ".join(f"{SHORT_NAMES.get(name, name)}: mean {run.mean:.1e}, last {run.last:.1e}"
                      for name, run in found.items())
-    return (f'{table}<img alt="Learning rate over the run at {hours:,} hours. {said}" '
-            f'style="max-width:100%" src="data:image/svg+xml;base64,{_small_svg(found)}">')
+    return table + palette.svg_picture(
+        _small_svg(found), f"Learning rate over the run at {hours:,} hours. {said}")
 
 
 def _small_svg(found: Mapping[str, Seen]) -> str:
@@ -397,4 +396,4 @@ def _small_svg(found: Mapping[str, Seen]) -> str:
         buffer = io.BytesIO()
         figure.savefig(buffer, format="svg", metadata={"Date": None})
         plt.close(figure)
-    return base64.b64encode(buffer.getvalue()).decode()
+    return buffer.getvalue().decode()

@@ -7,11 +7,11 @@ frames of 80 mel bins and start 60 ms apart.
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,7 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from torch import nn
 
-from helpers import mel, packet_loss
+from helpers import mel, packet_loss, palette
 from helpers.errors import BookError
 from helpers.mel import DECIBELS
 from helpers.mini import Built
@@ -295,19 +295,21 @@ def _panel(mat: np.ndarray, width: int, number: int, seed: int) -> str:
     masked = draw(module, len(mat), seed=seed)[0]
     said = (f"{number} time mask{'s' if number > 1 else ''} of {width * LFR_SECONDS:.2f} s: "
             f"{masked[:, 0].mean():.0%} of this clip of {len(mat) * LFR_SECONDS:.1f} s is hidden")
-    figure, axes = plt.subplots(figsize=(7.0, 2.2), facecolor="white")
+    light, dark = (_small_spectrogram(mat, masked, style)
+                   for style in (palette.LIGHT_STYLE, palette.DARK_STYLE))
+    return f"<p>{said}.</p>{palette.picture(light, dark, 'webp', f'Spectrogram. {said}.')}"
+
+
+def _small_spectrogram(mat: np.ndarray, masked: np.ndarray, style: Path) -> bytes:
     tens = unstack(mat)
-    _picture(axes, tens, hidden(masked), len(tens) * FRAME_SECONDS, BINS)
-    axes.set(xlabel="time (s)", ylabel="mel bin")
-    for text in (axes.xaxis.label, axes.yaxis.label, *axes.get_xticklabels(),
-                 *axes.get_yticklabels()):
-        text.set_color("black")
-    picture = io.BytesIO()
-    figure.savefig(picture, format="webp", dpi=90, pil_kwargs={"quality": 60})
-    plt.close(figure)
-    code = base64.b64encode(picture.getvalue()).decode()
-    return (f'<p>{said}.</p><img alt="Spectrogram. {said}." style="max-width:100%" '
-            f'src="data:image/webp;base64,{code}">')
+    with plt.style.context(style):
+        figure, axes = plt.subplots(figsize=(7.0, 2.2))
+        _picture(axes, tens, hidden(masked), len(tens) * FRAME_SECONDS, BINS)
+        axes.set(xlabel="time (s)", ylabel="mel bin")
+        file = io.BytesIO()
+        figure.savefig(file, format="webp", dpi=90, pil_kwargs={"quality": 60})
+        plt.close(figure)
+    return file.getvalue()
 
 
 def _picture(axes, mat: np.ndarray, masked: np.ndarray, right: float, top: float) -> None:
