@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from bs4 import BeautifulSoup
 
-from helpers import claims, configs, key_index
+from helpers import claims, configs, key_index, knobs, rule_index
 from helpers.paths import ROOT
+from helpers.preflight.checking import all_rules
 
 ENTRIES = key_index.entries()
 TABLE = BeautifulSoup(key_index.index_table(ENTRIES), "html.parser")
@@ -21,6 +22,23 @@ def test_every_claim_about_keys_is_listed_with_them():
     listed = {claim.id for entry in ENTRIES for claim in entry.claims}
     known = {row.key for row in configs.compare()}
     assert listed == {claim.id for claim in claims.load().values() if known & set(claim.keys)}
+
+
+def test_every_key_leads_to_its_rules():
+    """A reader of the index finds what pre-flight would say, and the rule's row leads back."""
+    rules = BeautifulSoup(rule_index.rule_table(""), "html.parser")
+    anchors = {row["id"] for row in rules.select("tbody tr")}
+    assert anchors == {f"rule-{name}" for name in all_rules()}
+    for entry in ENTRIES:
+        for name in entry.rules:
+            row = rules.find(id=f"rule-{name}")
+            assert row.select_one(f"a[href='key_index.html#index-{entry.key}']"), (entry.key, name)
+    of = {entry.key: set(entry.rules) for entry in ENTRIES}
+    assert {"run-frontend-rate", "data-downsampled"} <= of["frontend_conf.fs"]
+    assert "schedule-warmup-unfinished" in of["scheduler_conf.warmup_steps"]
+    silent = [entry.key for entry in ENTRIES if entry.verdict == knobs.NEVER_READ
+              and not of[entry.key] & {"keys-never-read", "specaug-not-applied"}]
+    assert not silent
 
 
 def test_every_key_is_taken_up_by_a_chapter_of_the_book():

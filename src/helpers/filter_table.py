@@ -132,6 +132,12 @@ def breakable(text: str) -> str:
     return re.sub(r"(?<=[._/=])(?<!\d\.)(?=[\w{])|(?<=[a-z])(?=[A-Z][a-z])", "<wbr>", escape(text))
 
 
+def links(found: Sequence[str], without: str = "none") -> str:
+    """HTML of a cell that holds several links, or the word for a cell without one."""
+    items = "".join(f"<li>{link}</li>" for link in found)
+    return f'<ul class="ft-links">{items}</ul>' if found else escape(without)
+
+
 def _controls(choices: Sequence[Choice], labels: Labels) -> str:
     menus = "".join(
         f'<label>{escape(one.label)}<select name="{one.name}"><option value="">{escape(one.every)}'

@@ -1,4 +1,4 @@
-"""Every config key, and where the book speaks of it: its row, its chapter, its claims."""
+"""Every config key, and where the book speaks of it: its row, chapter, claims and rules."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from functools import cache
 from html import escape
 
-from helpers import claims, configs, knobs
+from helpers import claims, configs, knobs, rule_index
 from helpers.claims import VERDICTS, Claim
 from helpers.config_table import SHORT_NAMES, shown
-from helpers.filter_table import Choice, Column, Row, breakable, filter_table
+from helpers.filter_table import Choice, Column, Row, breakable, filter_table, links
 from helpers.paths import ROOT
 
 COMPARISON, KNOBS, LEDGER = "configs_side_by_side", "which_knobs", "claim_ledger"
+PREFLIGHT = "preflight"
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Entry:
         verdict: the knob test's.
         chapters: notebooks that take the key up, the one with its rows of the knob test first.
         claims: what the document states about it.
+        rules: of pre-flight that are about it.
     """
 
     key: str
@@ -34,6 +36,7 @@ class Entry:
     verdict: str
     chapters: tuple[str, ...]
     claims: tuple[Claim, ...]
+    rules: tuple[str, ...]
 
 
 def entries() -> list[Entry]:
@@ -45,14 +48,16 @@ def entries() -> list[Entry]:
         about = tuple(claim for claim in ledger if row.key in claim.keys)
         chapters = dict.fromkeys([*_chapters_with(row.key), *(one.chapter for one in about)])
         found.append(Entry(row.key, {name: shown(value) for name, value in row.values.items()},
-                           verdicts[row.key], tuple(chapters) or (KNOBS,), about))
+                           verdicts[row.key], tuple(chapters) or (KNOBS,), about,
+                           rule_index.rules_about(row.key)))
     return found
 
 
 def index_table(found: Sequence[Entry], table_id: str = "key-index") -> str:
     """HTML of the index, for a page beside the notebooks' pages."""
-    columns = (Column("Key", "30%"), Column("Turned", "18%", "Turned"),
-               Column("Chapters", "22%", "Chapters"), Column("Claims", label="Claims"))
+    columns = (Column("Key", "27%"), Column("Turned", "14%", "Turned"),
+               Column("Chapters", "18%", "Chapters"), Column("Claims", label="Claims"),
+               Column("Pre-flight", "17%", "Pre-flight"))
     choices = (
         Choice("verdict", "Turning it", "any", {one: one for one in knobs.VERDICTS}),
         Choice("section", "Section", "all",
@@ -76,10 +81,12 @@ def _row(entry: Entry) -> Row:
         f'<a href="{COMPARISON}.html#key-{escape(entry.key)}"><code>{breakable(entry.key)}</code>'
         f"</a><small>{escape(values)}</small>",
         f'<a href="{KNOBS}.html#knob-{escape(entry.key)}">{escape(entry.verdict)}</a>',
-        ", ".join(f'<a href="{name}.html">{escape(name.replace("_", " "))}</a>'
-                  for name in entry.chapters) or "none",
-        about or "none")
-    text = " ".join([entry.key, entry.verdict, values, *entry.chapters,
+        links([f'<a href="{name}.html">{escape(name.replace("_", " "))}</a>'
+               for name in entry.chapters]),
+        about or "none",
+        links([f'<a href="{PREFLIGHT}.html#rule-{one}">{breakable(one)}</a>'
+               for one in entry.rules]))
+    text = " ".join([entry.key, entry.verdict, values, *entry.chapters, *entry.rules,
                      *(claim.text for claim in entry.claims)])
     return Row(f"index-{entry.key}", cells, text,
                {"verdict": [entry.verdict], "section": [_section(entry)]})
