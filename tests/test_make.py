@@ -251,6 +251,19 @@ def test_a_page_that_shows_another_pages_new_result_is_read_again(built_book, qu
     assert build.doctree(source, built_book).exists()
 
 
+def test_a_changed_style_sheet_reaches_every_page(built_book):
+    sheet = built_book / "book" / "_assets" / "book.css"
+    sheet.parent.mkdir(parents=True)
+    sheet.write_text("")
+    reading = build.doctree(built_book / "notebooks" / "reader.ipynb", built_book)
+    later = reading.stat().st_mtime + 10
+    os.utime(sheet, (later - 20, later - 20))
+    assert not build.forget_outdated_design(built_book) and reading.exists()
+    os.utime(sheet, (later, later))
+    assert build.forget_outdated_design(built_book) and not reading.exists()
+    assert not build.forget_outdated_design(built_book)
+
+
 def test_a_removed_page_leaves_the_built_site(built_book):
     built = built_book / "_build" / "html" / "notebooks"
     built.mkdir(parents=True)

@@ -190,6 +190,20 @@ def test_filters_work_by_keyboard(name: str, way: str, visitor: Visitor) -> None
         assert visible_rows(page) == everything, f"{name}: the filter does not go back"
 
 
+@each_way
+@pytest.mark.parametrize("words", ["max_token_length", "dataset_conf.max_token_length"])
+def test_search_finds_a_key(words: str, way: str, visitor: Visitor) -> None:
+    """By its whole name or its last part; the first result leads to its row, and others follow."""
+    visit = visitor.open("search", way, fresh=True)
+    visit.page.goto(f"{visitor.addresses[way]}/search.html?q={words}")
+    results = visit.page.locator("#search-results li > a")
+    results.nth(3).wait_for(timeout=10000)
+    results.first.click()
+    visit.page.wait_for_url("**/key_index.html#index-dataset_conf.max_token_length")
+    assert visit.page.locator("tr:target").inner_text().startswith("dataset_conf.max_token_length")
+    assert not visit.errors
+
+
 def test_the_key_table_has_a_filter(visitor: Visitor) -> None:
     page = visitor.open("notebooks/configs_side_by_side").page
     assert page.locator(FILTER).first.locator("input:visible, select:visible").count() >= 2

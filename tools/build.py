@@ -1,8 +1,8 @@
 """Build the site from the stored outputs, warnings as errors: `python tools/build.py`.
 
-Sphinx reads only what changed. Two things it would miss are seen to here: a warning of a page that
-was read in a failed build would not come again, and a page that quotes another's result would keep
-the old one.
+Sphinx reads only what changed. Three things it would miss are seen to here: a warning of a page
+that was read in a failed build would not come again, a page that quotes another's result would keep
+the old one, and a changed style sheet, script or extension would not reach the pages.
 """
 
 from __future__ import annotations
@@ -51,6 +51,17 @@ def forget_outdated_quotes(root: Path = ROOT) -> list[Path]:
     return forgotten
 
 
+def forget_outdated_design(root: Path = ROOT) -> bool:
+    """Have Sphinx read every page again if what dresses them changed; returns whether it did."""
+    readings = [path.stat().st_mtime for path in (root / "_build" / ".doctrees").rglob("*.doctree")]
+    dress = [path for folder in ("_assets", "_extensions")
+             for path in (root / "book" / folder).glob("*.*")]
+    changed = bool(readings) and any(path.stat().st_mtime > min(readings) for path in dress)
+    if changed:
+        shutil.rmtree(root / "_build" / ".doctrees")
+    return changed
+
+
 def drop_removed_pages(root: Path = ROOT) -> None:
     """Delete built pages whose source is gone."""
     sources = {page.relative_to(root).with_suffix("") for page in pages(root)}
@@ -62,6 +73,7 @@ def drop_removed_pages(root: Path = ROOT) -> None:
 
 
 def main() -> None:
+    forget_outdated_design()
     forget_outdated_quotes()
     built = subprocess.run([*JUPYTER_BOOK, "build", ".", "-W", "--keep-going", "-n", "--quiet"],
                            cwd=ROOT, check=False, stdin=subprocess.DEVNULL)

@@ -1,6 +1,11 @@
 // What scrolls sideways can be scrolled with the keyboard; a slider has the name that stands
 // beside it. Both depend on what the page looks like now, so they are done here.
 (() => {
+  // A page read from disk may not fetch another to quote it under a search result.
+  if (location.protocol === "file:" && typeof DOCUMENTATION_OPTIONS !== "undefined") {
+    DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
+  }
+
   const BOXES = "main article :is(pre, .table-wrap, .output, .cell_output, .ct-scroll, div.math, .jupyter-widgets)";
   const FOCUSABLE = "a[href], button, input, select, textarea, summary, [tabindex='0']";
 
