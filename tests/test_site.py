@@ -190,6 +190,38 @@ def test_filters_work_by_keyboard(name: str, way: str, visitor: Visitor) -> None
         assert visible_rows(page) == everything, f"{name}: the filter does not go back"
 
 
+def test_a_term_is_linked_where_a_page_first_uses_it(pages: dict[Path, BeautifulSoup]) -> None:
+    """A reader who meets a word meets its definition; headings and code stay plain."""
+    for path, page in pages.items():
+        links = page.select("main article p a[href*='glossary.html#term-']")
+        assert all(link.get("data-definition") for link in links), path
+        assert not page.select("main article :is(h1, h2, h3, code, .sd-badge, a) "
+                               "a[href*='glossary.html#term-']"), path
+    linked = {link["href"].partition("#")[2] for page in pages.values()
+              for link in page.select("a[data-definition]")}
+    assert {"term-DDP", "term-CTC", "term-fbank", "term-LoRA"} <= linked
+
+
+@each_way
+def test_a_definition_shows_beside_its_term(way: str, visitor: Visitor) -> None:
+    """Under the pointer and with the keyboard; Escape closes it; it stays within the window."""
+    page = visitor.open("notebooks/sample_rate", way, size=PHONE, fresh=True).page
+    link = page.locator("a[data-definition]").first
+    box = page.locator("[role=tooltip]")
+    link.hover()
+    box.wait_for(timeout=3000)
+    assert box.inner_text() == link.get_attribute("data-definition")
+    place = box.bounding_box()
+    assert place["x"] >= 0 and place["x"] + place["width"] <= PHONE["width"]
+    page.mouse.move(5, 5)
+    box.wait_for(state="hidden", timeout=3000)
+    link.focus()
+    box.wait_for(timeout=3000)
+    assert link.get_attribute("aria-describedby") == box.get_attribute("id")
+    page.keyboard.press("Escape")
+    box.wait_for(state="hidden", timeout=3000)
+
+
 @each_way
 @pytest.mark.parametrize("words", ["max_token_length", "dataset_conf.max_token_length"])
 def test_search_finds_a_key(words: str, way: str, visitor: Visitor) -> None:
