@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from html import escape
 
 from matplotlib.figure import Figure
@@ -11,6 +12,7 @@ from helpers import document
 from helpers.claim_translations import word
 from helpers.claims import VERDICTS, Claim, counts
 from helpers.filter_table import Choice, Column, Labels, Row, breakable, filter_table
+from helpers.knobs import LIVE, NEVER_READ, NO_EFFECT, OTHERWISE, RAISES
 
 READING_ORDER = ("fails", "partly", "holds", "untestable")
 """The verdicts as the table lists them: what changes a decision comes first."""
@@ -76,6 +78,41 @@ def count_table(claims: Iterable[Claim], caption: str, language: str = "en") -> 
     return (f'<div class="table-wrap"><table class="table plain-table claim-counts '
             f'tex2jax_ignore"><caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead>'
             f"<tbody>{body}</tbody></table></div>")
+
+
+def found_bars(claims: Iterable[Claim], knob_verdicts: Sequence[str]) -> Figure:
+    """What became of all claims and of all keys, as two bars with one meaning to a colour.
+
+    Args:
+        knob_verdicts: the knob test's verdict on each key.
+    """
+    from matplotlib import pyplot as plt
+
+    claimed = counts(claims)
+    turned = Counter(knob_verdicts)
+    parts = (("holds", "does what it says", turned[LIVE]),
+             ("partly", "does something else", turned[OTHERWISE]),
+             ("fails", "is connected to nothing", turned[NEVER_READ] + turned[NO_EFFECT]),
+             ("untestable", "raises on the values tried", turned[RAISES]))
+    rows = (f"{sum(claimed.values())} statements", f"{len(knob_verdicts)} keys")
+    figure, axes = plt.subplots(figsize=(7.2, 2.1), layout="constrained")
+    left = [0.0, 0.0]
+    for verdict, of_key, keys in parts:
+        numbers = (claimed[verdict], keys)
+        shares = [number / total for number, total in
+                  zip(numbers, (sum(claimed.values()), len(knob_verdicts)), strict=True)]
+        axes.barh(rows, shares, left=left, color=_COLOURS[verdict], edgecolor="white",
+                  label=f"{VERDICTS[verdict]} / {of_key}")
+        for row, (start, share, number) in enumerate(zip(left, shares, numbers, strict=True)):
+            axes.text(start + share / 2, row, str(number), ha="center", va="center", color="black")
+        left = [start + share for start, share in zip(left, shares, strict=True)]
+    axes.invert_yaxis()
+    axes.set(xlim=(0, 1), xticks=())
+    axes.grid(visible=False)
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0)
+    figure.legend(loc="outside lower center", ncols=2)
+    return figure
 
 
 def verdict_bars(claims: Iterable[Claim]) -> Figure:
