@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = ROOT / "notebooks"
 TIMEOUT_SECONDS = 600
 # These show what the stored outputs of other notebooks found, so they run when those are done.
-READ_OTHERS = ("claim_ledger", "introduction", "key_index", "two_recipes")
+READ_OTHERS = ("cheat_sheet", "claim_ledger", "introduction", "key_index", "two_recipes")
 
 
 def in_step(source: Path) -> bool:

@@ -434,6 +434,15 @@ def departures(path: str | Path = RECOMMENDED) -> list[Departure]:
     return found
 
 
+def remarks(path: str | Path = RECOMMENDED) -> dict[str, str]:
+    """Key to the comment on its line, where the comment names no chapter."""
+    text = Path(path).read_text(encoding="utf-8")
+    lines = text.splitlines()
+    found = {key: re.search(r"#\s*([^\[\s].*)$", lines[line]) for key, line in
+             _lines_of_keys(yaml.compose(text, Loader=yaml.SafeLoader))}
+    return {key: comment[1] for key, comment in found.items() if comment}
+
+
 def unexplained(path: str | Path = RECOMMENDED) -> list[str]:
     """Keys whose merged value differs from a merged source config, without a word on why."""
     mine = configs.flatten(configs.merge_over("pretrained", path))
