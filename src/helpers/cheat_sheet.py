@@ -20,6 +20,8 @@ from helpers.paths import ROOT
 
 MAIN = "config_8k_telephone"
 LEFT_OUT = "left out"
+FILLED = "\u2020"
+"""Stands behind a value that the file leaves out and the pretrained config fills in."""
 
 REASONS = {
     "audio_encoder_conf.freeze": "stage1-encoder-freeze-critical",
@@ -32,13 +34,11 @@ REASONS = {
 """The claim that says why a key stays as it is, where the recommended file has no comment."""
 
 EXPENSIVE = {
-    "the pretrained weights": ("check-weights", "omitted-code-defaults", "omitted-encoder-by-code",
-                               "encoder-most-critical"),
-    "the run": ("ctc-main-trains-both", "stage1-trains-only-encoder", "epochs-main-ten-times",
-                "check-learning-rate", "lr-fine-tuning-needs-higher"),
-    "the data": ("impact-max-length", "impact-batch-size", "retry-many-in-original",
-                 "specaug-added"),
-    "what is saved": ("settings-adapted", "omitted-train-by-code", "keep-best-only"),
+    "the pretrained weights": ("check-weights", "omitted-code-defaults", "omitted-encoder-by-code"),
+    "the run": ("ctc-main-trains-both", "epochs-main-ten-times", "check-learning-rate",
+                "lr-fine-tuning-needs-higher"),
+    "the data": ("impact-max-length", "impact-batch-size", "specaug-added"),
+    "what is saved": ("settings-adapted", "omitted-train-by-code"),
 }
 """What is lost by taking a claim that holds in part for the whole truth, and those claims."""
 
@@ -123,7 +123,7 @@ def steps() -> list[Step]:
     return [
         Step("Ask the files before a GPU is rented, and mend what is found.",
              command("preflight", "preflight ", "--fail-on"), "preflight"),
-        Step("Write the launch script: the config merged over the released model's own.",
+        Step("Write the launch script, merged over the released model's config, into a new folder.",
              command("gpu_box", "python -m helpers.launch_scripts ", "--out"), "gpu_box"),
         Step("Before the first step, compare the tensors that load with those of model.pt.",
              "", "configs_side_by_side"),
@@ -200,7 +200,7 @@ def _value(name: str, key: str) -> str:
     own, merged = _values(name), _merged(name)
     if key in own:
         return shown(own[key])
-    return f"{shown(merged[key])} (pretrained)" if key in merged else LEFT_OUT
+    return f"{shown(merged[key])}{FILLED}" if key in merged else LEFT_OUT
 
 
 @cache

@@ -5,20 +5,26 @@ Its style (`assets/cheat_sheet.css`) prints the two sheets and nothing else of t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from html import escape
 
 from helpers import cheat_sheet, configs, knobs
-from helpers.cheat_sheet import MAIN, Setting, Step
+from helpers.cheat_sheet import FILLED, MAIN, Setting, Step
 from helpers.claim_table import section_title
 from helpers.claims import Claim
 from helpers.config_table import SHORT_NAMES
 from helpers.filter_table import ASSETS, breakable
 from helpers.key_index import COMPARISON, KNOBS
 
-INDEX = "key_index"
+INDEXED, COMPARED, TURNED = "key_index.html#index", f"{COMPARISON}.html#key", f"{KNOBS}.html#knob"
+"""Page and beginning of the anchor of a key: all about it, its values, what turning it did."""
+
 IDLE_TITLES = {knobs.NEVER_READ: "Keys that nothing reads",
                knobs.NO_EFFECT: "Keys that are read without effect"}
+LONG, BELOW = 11, "below"
+"""A value of more characters stands below its row."""
+
 _SCRIPT = """<script>(() => {
   const button = document.querySelector(".cheat-print");
   button.hidden = false;
@@ -43,7 +49,8 @@ def _settings_sheet() -> str:
     return _sheet("What to set", (
         "Values of <code>recommended_8k.yaml</code> beside those of the main config, "
         f"<code>{MAIN}.yaml</code>, both merged over the pretrained one. "
-        "<b>Bold</b>: the two differ."), tables)
+        f"<b>Bold</b>: the two differ. {FILLED}: the file leaves it out, the pretrained config "
+        "sets it."), tables)
 
 
 def _surprises_sheet() -> str:
@@ -52,10 +59,10 @@ def _surprises_sheet() -> str:
                    _claims(cheat_sheet.failing()))]
     parts += [_part(f"Half true, at the cost of {stake}", _claims(found))
               for stake, found in cheat_sheet.expensive().items()]
-    notes = "".join(f"<li>{_knob_link(knob.key, knob.key)}: {escape(knob.note)}</li>"
+    notes = "".join(f"<li>{_key_link(knob.key, knob.key, TURNED)}: {escape(knob.note)}</li>"
                     for knob in cheat_sheet.otherwise())
-    parts.append(_part("Keys that do something else", f"<ul>{notes}</ul>"))
-    parts += [_part(IDLE_TITLES[verdict], _grouped(keys))
+    parts.append(_part("Keys that do something else", f"<ul role='list'>{notes}</ul>"))
+    parts += [_part(IDLE_TITLES[verdict], f"<p>{_grouped(keys, TURNED)}.</p>")
               for verdict, keys in cheat_sheet.idle().items()]
     return _sheet("What does not work as it seems", "", "".join(parts))
 
@@ -73,77 +80,69 @@ def _part(title: str, body: str) -> str:
 def _section(number: int, settings: Sequence[Setting], rest: Sequence[str]) -> str:
     title = section_title(number) if number else "Not in the document"
     rows = "".join(map(_row, settings))
-    left = (f'<p class="cheat-rest">As pretrained in both: {_grouped_names(rest)}.</p>'
+    left = (f'<p class="cheat-rest">As pretrained in both: {_grouped(rest, COMPARED)}.</p>'
             if rest else "")
-    return _part(title, (
-        f'<table><thead><tr><th scope="col">Key</th><th scope="col">Set</th>'
-        f'<th scope="col">{SHORT_NAMES[MAIN].capitalize()}</th></tr></thead>'
-        f"<tbody>{rows}</tbody></table>{left}"))
+    return (f'<div class="cheat-part"><table><thead><tr><th scope="col"><h3>{escape(title)}</h3>'
+            f'</th><th scope="col">Set</th><th scope="col">{SHORT_NAMES[MAIN].capitalize()}</th>'
+            f"</tr></thead>{rows}</table>{left}</div>\n")
 
 
 def _row(one: Setting) -> str:
-    values = (f"<td>{_code(one.ours)}</td><td>{_code(one.main)}</td>" if len(one.keys) == 1 else
-              f'<td colspan="2">{_code(one.ours)}; main: {_code(one.main)}</td>')
+    """A setting as two rows: key and values; the reason, and values too long for a column."""
     page, _, anchor = one.chapter.partition("#")
-    why = (f"{escape(one.why.rstrip('.'))} "
-           f"{_link(page, anchor, _title(page), one.keys[0])}")
-    kind = ' class="cheat-differs"' if one.differs else ""
-    return (f'<tr{kind}><th scope="row">{_names(one.keys)}<small>{why}</small></th>'
-            f"{values}</tr>\n")
+    values = {"Set": one.ours, SHORT_NAMES[MAIN].capitalize(): one.main}
+    cells = "".join(f"<td>{BELOW if len(value) > LONG else _code(value)}</td>"
+                    for value in values.values())
+    more = "".join(f" {name}: {_code(value)}." for name, value in values.items()
+                   if len(value) > LONG)
+    kind = " cheat-differs" if one.differs else ""
+    return (f'<tbody class="cheat-setting{kind}"><tr><th scope="row">{_names(one.keys)}</th>{cells}'
+            f'</tr><tr><td colspan="{1 + len(values)}">{_marked(one.why.rstrip("."))}.{more} '
+            f"{_link(page, anchor, _title(page), one.keys[0])}</td></tr></tbody>\n")
 
 
 def _names(keys: Sequence[str]) -> str:
     """The key with its link, or the part that several keys share."""
     known = {row.key for row in configs.compare()}
     first = keys[0]
-    shown = f"<code>{breakable(first)}</code>"
-    linked = (f'<a href="{INDEX}.html#index-{escape(first)}">{shown}</a>' if first in known
-              else shown)
+    linked = (_key_link(first, first, INDEXED) if first in known
+              else f"<code>{breakable(first)}</code>")
     parents = dict.fromkeys(key.rpartition(".")[0] for key in keys[1:])
     return ", ".join([linked, *(f"<code>{breakable(one)}</code>" for one in parents)])
 
 
 def _claims(found: Iterable[Claim]) -> str:
     items = "".join(
-        f"<li>{_quoted(claim.text)} <b>{_marked(claim.reason())}</b> "
+        f"<li><i>{_quoted(claim.text)}</i> {_marked(claim.reason())} "
         f"{_link(claim.chapter, f'claim-{claim.id}', _title(claim.chapter), claim.id)}</li>"
         for claim in found)
-    return f"<ul>{items}</ul>"
+    return f'<ul role="list">{items}</ul>'
 
 
 def _step(step: Step) -> str:
-    command = f"<code>{breakable(step.command)}</code> " if step.command else ""
-    return (f"<li>{escape(step.title)} {command}"
+    words = re.split(r" (?=--)", step.command)
+    command = " ".join(f'<code class="cheat-whole">{escape(word)}</code>' if word[:2] == "--" else
+                       f"<code>{breakable(word)}</code>" for word in words if word)
+    return (f"<li>{escape(step.title)} {command} "
             f"{_link(step.chapter, '', _title(step.chapter), step.title)}</li>")
 
 
-def _grouped(keys: Iterable[str]) -> str:
-    """Keys by their section, each leading to its row of the knob test."""
-    groups = _by_parent(keys)
-    return "<ul>" + "".join(
-        f"<li>{f'<code>{escape(parent)}</code>: ' if parent else ''}"
-        + ", ".join(_knob_link(f"{parent}.{name}" if parent else name, name) for name in names)
-        + "</li>" for parent, names in groups.items()) + "</ul>"
+def _grouped(keys: Iterable[str], place: str) -> str:
+    """Keys in one line, those of a part of the config together, each with a link.
 
-
-def _grouped_names(keys: Iterable[str]) -> str:
-    known = _by_parent(keys)
-    return "; ".join((f"<code>{escape(parent)}</code> " if parent else "") + ", ".join(
-        f'<a href="{COMPARISON}.html#key-{escape(f"{parent}.{name}" if parent else name)}">'
-        f"<code>{breakable(name)}</code></a>" for name in names)
-        for parent, names in known.items())
-
-
-def _by_parent(keys: Iterable[str]) -> dict[str, list[str]]:
+    Args:
+        place: page and beginning of the anchor that a key leads to.
+    """
     groups: dict[str, list[str]] = {}
     for key in keys:
-        parent, _, name = key.rpartition(".")
-        groups.setdefault(parent, []).append(name)
-    return dict(sorted(groups.items()))
+        groups.setdefault(key.rpartition(".")[0], []).append(key)
+    return "; ".join((f"<b><code>{breakable(parent)}</code></b> " if parent else "") + ", ".join(
+        _key_link(key, key.rpartition(".")[2], place) for key in own)
+        for parent, own in sorted(groups.items()))
 
 
-def _knob_link(key: str, text: str) -> str:
-    return f'<a href="{KNOBS}.html#knob-{escape(key)}"><code>{breakable(text)}</code></a>'
+def _key_link(key: str, text: str, place: str) -> str:
+    return f'<a href="{place}-{escape(key)}"><code>{breakable(text)}</code></a>'
 
 
 def _link(page: str, anchor: str, text: str, about: str) -> str:
@@ -170,5 +169,5 @@ def _marked(text: str) -> str:
 def _code(value: str) -> str:
     if value == cheat_sheet.LEFT_OUT:
         return value
-    own, _, rest = value.partition(" (pretrained)")
-    return f"<code>{breakable(own)}</code>" + (" (pretrained)" if own != value else "") + rest
+    own = value.removesuffix(FILLED)
+    return f"<code>{breakable(own)}</code>{FILLED if own != value else ''}"
