@@ -54,9 +54,9 @@ def _settings_sheet() -> str:
 
 
 def _surprises_sheet() -> str:
-    parts = [_part("The order of a safe run", f"<ol>{''.join(map(_step, cheat_sheet.steps()))}</ol>"),
-             _part("What the document says, and does not hold",
-                   _claims(cheat_sheet.failing()))]
+    steps = "".join(map(_step, cheat_sheet.steps()))
+    parts = [_part("The order of a safe run", f"<ol>{steps}</ol>"),
+             _part("What the document says, and does not hold", _claims(cheat_sheet.failing()))]
     parts += [_part(f"Half true, at the cost of {stake}", _claims(found))
               for stake, found in cheat_sheet.expensive().items()]
     notes = "".join(f"<li>{_key_link(knob.key, knob.key, TURNED)}: {escape(knob.note)}</li>"
