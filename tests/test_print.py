@@ -92,6 +92,10 @@ def test_ink_is_dark_and_paper_white_in_both_themes(theme: str, printed) -> None
         colour = page.locator(f"main article section {part}").first.evaluate(
             "(one) => getComputedStyle(one).color")
         assert page.evaluate(LIGHTNESS, colour) < 110, f"{part} is printed in {colour}"
+    pale = page.locator("main article .highlight span").evaluate_all("""(all) => all.filter(
+        (one) => getComputedStyle(one).color.match(/\\d+/g).slice(0, 3).every(
+            (part) => Number(part) > 150)).map((one) => one.textContent)""")
+    report(pale[:8], "code is printed in pale ink")
     for part in ("body", "main article .admonition"):
         ground = page.locator(part).first.evaluate(
             "(one) => getComputedStyle(one).backgroundColor")
