@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import urldefrag
 
 import pytest
-from browsing import PHONE, WIDE, Visitor, each_theme, report
+from browsing import PHONE, WIDE, Visitor, report
 from bs4 import BeautifulSoup
 
 from helpers import cheat_sheet, claims, configs, knobs, launch_scripts, recipes
@@ -23,6 +23,7 @@ FIRST, SECOND = SHEET.select(".cheat-page")
 TEXT = " ".join(SECOND.get_text().split())
 MERGED = {name: configs.flatten(configs.merge_over("pretrained", name))
           for name in (recipes.RECOMMENDED, cheat_sheet.MAIN)}
+each_theme = pytest.mark.parametrize("theme", ["light", "dark"])
 PAPERS = {"A4": (794, 1123), "Letter": (816, 1056)}
 LEAST_TYPE = 10  # CSS pixels: 7.5 points
 
