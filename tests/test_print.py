@@ -15,7 +15,7 @@ PAPER = {"width": 703, "height": 1018}
 CHAPTERS = ("notebooks/learning_rate", "notebooks/spec_augment", "notebooks/telephone_channel",
             "notebooks/configs_side_by_side", "notebooks/which_knobs", "notebooks/claim_ledger")
 WITH_WIDGET = "notebooks/spec_augment"
-KEPT = ("figure img:not(.only-dark)", ".admonition", ".claim-check", "table", "pre")
+KEPT = ("figure img:not(.only-dark)", "figcaption", ".admonition", ".claim-check", "table", "pre")
 OUTSIDE = """([kinds, width]) => kinds.flatMap((kind) =>
     [...document.querySelectorAll(`main article ${kind}`)].filter((one) => {
         const box = one.getBoundingClientRect();
@@ -62,6 +62,12 @@ def test_nothing_is_lost_or_cut_at_the_edge_of_the_paper(name: str, printed) -> 
         OUTSIDE, [KEPT, PAPER["width"]])]
         + [f"not printed: {one}" for one in page.evaluate(HIDDEN, KEPT)]
         + [f"cut: {one}" for one in page.evaluate(CUT)], name)
+
+
+@each_theme
+def test_captions_are_read_on_screens_as_well(theme: str, visitor: Visitor) -> None:
+    captions = visitor.open(WITH_WIDGET, theme=theme).page.locator("main article figcaption")
+    assert captions.count() and all(one.is_visible() for one in captions.all())
 
 
 def test_the_check_would_find_a_table_that_is_too_wide(printed) -> None:
