@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from math import log10
 
+import numpy as np
 import pytest
 import soundfile
+from browsing import Visitor
+from PIL import Image
 
 from helpers import call_cost, line_noise, players
 from helpers.errors import BookError
@@ -38,3 +41,57 @@ def test_a_missing_clip_is_named_with_the_fix() -> None:
 def test_an_unknown_stage_is_refused() -> None:
     with pytest.raises(BookError, match="no stage 'fax'"):
         call_cost.items_of("fax")
+
+
+def test_pictures_are_small_and_alike_and_show_what_a_call_loses() -> None:
+    """Every picture has one scale, so the eye may compare them; a call is empty above 4 kHz."""
+    pictures = {path.stem: Image.open(path) for path in players.AUDIO.glob("*.webp")}
+    assert set(pictures) == {path.stem for path in players.AUDIO.glob("*.ogg")}
+    assert all(picture.size == players.PICTURE for picture in pictures.values())
+    assert all((players.AUDIO / f"{name}.webp").stat().st_size < 15_000 for name in pictures)
+    upper = {name: np.asarray(pictures[name].convert("L"), dtype=float)[:players.PICTURE[1] // 3]
+             for name in ("wideband", "g-711-mu-law")}
+    assert upper["wideband"].std() > 5 * upper["g-711-mu-law"].std()
+
+
+PLAYING = "notebooks/telephone_channel"
+
+
+@pytest.mark.parametrize("way", ["http", "file"])
+def test_one_plays_at_a_time_and_the_next_goes_on_where_it_stopped(
+    way: str, visitor: Visitor
+) -> None:
+    visit = visitor.open(PLAYING, way, fresh=True)
+    page, sounds = visit.page, visit.page.locator(".players audio")
+    first, second = sounds.nth(0), sounds.nth(1)
+    first.evaluate("(sound) => { sound.muted = true; return sound.play(); }")
+    page.wait_for_function("""() => {
+        const cursor = document.querySelector(".players li .player-cursor");
+        return Number(cursor.dataset.at) > 0.4 && parseFloat(cursor.style.left) > 5;
+    }""", timeout=10000)
+    second.evaluate("(sound) => { sound.muted = true; return sound.play(); }")
+    page.wait_for_function("""() => {
+        const [first, second] = document.querySelectorAll(".players audio");
+        return first.paused && !second.paused && second.currentTime > 0.4;
+    }""", timeout=10000)
+    assert not visit.errors and not visit.missing
+
+
+def test_a_press_on_a_picture_plays_from_there(visitor: Visitor) -> None:
+    page = visitor.open(PLAYING, fresh=True).page
+    page.locator(".players audio").evaluate_all(
+        "(sounds) => sounds.forEach((sound) => { sound.muted = true; })")
+    picture = page.locator(".players .player-picture").nth(2)
+    picture.scroll_into_view_if_needed()
+    box = picture.bounding_box()
+    picture.click(position={"x": 0.5 * box["width"], "y": 10})
+    page.wait_for_function("""() => {
+        const sound = document.querySelectorAll(".players audio")[2];
+        return !sound.paused && sound.currentTime > 0.4 * sound.closest("li").dataset.seconds;
+    }""", timeout=10000)
+
+
+def test_nothing_is_heard_or_loaded_before_it_is_asked_for(visitor: Visitor) -> None:
+    page = visitor.open(PLAYING, fresh=True).page
+    loaded = page.evaluate("performance.getEntriesByType('resource').map((one) => one.name)")
+    assert not [name for name in loaded if name.endswith((".ogg", ".mp3"))]

@@ -9,7 +9,7 @@ import soundfile
 from matplotlib.figure import Figure
 from scipy import signal
 
-from helpers import call_cost, corpus
+from helpers import call_cost, corpus, menus
 from helpers.evaluate import ErrorRate
 
 WINDOW = 512
@@ -36,6 +36,35 @@ def spectra(stages: Sequence[str], utterances: int = 24) -> Figure:
     axes.set(xlabel="frequency, kHz", ylabel="power density, dB", xlim=(0, 8))
     axes.legend()
     return figure
+
+
+def stage_menu(rates: Mapping[str, Mapping[str, ErrorRate]], utterances: int = 12):
+    """A menu of stages: the spectrum of each beside wideband speech, and what it costs the mini.
+
+    Args:
+        rates: stage to the error rates of both branches; a stage that this machine cannot make is
+            left out.
+    """
+    wide = mean_spectrum("wideband", utterances)
+    able = call_cost.possible()
+    return menus.menu("Stage of the call", {
+        stage: _stage_panel(stage, wide, row, utterances) for stage, row in rates.items()
+        if stage in able}, "G.711 mu-law")
+
+
+def _stage_panel(stage: str, wide: tuple[np.ndarray, np.ndarray], row: Mapping[str, ErrorRate],
+                 utterances: int) -> str:
+    from matplotlib import pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(6.6, 2.6), layout="constrained")
+    axes.plot(wide[0][::4] / 1000, wide[1][::4], label="wideband", color="C6", linestyle="--")
+    if stage != "wideband":
+        frequencies, power = mean_spectrum(stage, utterances)
+        axes.plot(frequencies[::2] / 1000, power[::2], label=stage, color="C0")
+    axes.set(xlabel="frequency, kHz", ylabel="power density, dB", xlim=(0, 8), ylim=(-130, -30))
+    axes.legend(loc="upper right")
+    return menus.panel(figure, f"{stage}: word error rate {row['llm']} with the LLM branch, "
+                               f"{row['ctc']} with the CTC branch.")
 
 
 def cost_bars(rates: Mapping[str, Mapping[str, ErrorRate]]) -> Figure:

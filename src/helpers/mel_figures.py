@@ -8,11 +8,15 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
+from helpers import menus
 from helpers.evaluate import ErrorRate
 from helpers.figures import MARKERS
-from helpers.mel import DECIBELS, Bank
+from helpers.mel import DECIBELS, Bank, bank_of, frontend
 
 GROUP = 20
+LINE_LIMIT_HZ = 4000
+"""What a call of 8 kHz can carry."""
+
 LINES = ("-", "--", "-.", ":")
 
 
@@ -30,6 +34,30 @@ def filter_triangles(banks: Mapping[str, Bank]) -> Figure:
     handles, labels = rows[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=2)
     return figure
+
+
+def rate_menu(rates: Sequence[int]):
+    """A menu of values of `frontend_conf.fs`: where the filters lie that the frontend then uses."""
+    return menus.menu("frontend_conf.fs", {str(fs): _rate_panel(fs) for fs in rates}, "16000")
+
+
+def _rate_panel(fs: int) -> str:
+    bank = bank_of(frontend(fs=fs))
+    figure, axes = plt.subplots(figsize=(6.6, 2.2))
+    for first in range(0, len(bank.centres), GROUP):
+        group = slice(first, first + GROUP)
+        feet = np.stack([bank.left[group], bank.centres[group], bank.right[group]], axis=1)
+        places = np.append(feet, np.full((len(feet), 1), np.nan), axis=1).ravel()
+        axes.plot(places, np.tile((0, 1, 0, np.nan), len(feet)), color=f"C{first // GROUP}",
+                  linewidth=0.9, label=f"bins {first + 1} to {first + GROUP}")
+    axes.set(xlim=(0, 8000), ylim=(0, 1.08), yticks=(0, 1), xlabel="frequency (Hz)",
+             ylabel="weight")
+    axes.grid(visible=False)
+    figure.legend(loc="outside upper center", ncols=2)
+    below = int((bank.centres < LINE_LIMIT_HZ).sum())
+    return menus.panel(figure, f"fs {fs}: bin {len(bank.centres) // 2} hears "
+                               f"{bank.centres[len(bank.centres) // 2 - 1]:.0f} Hz, and {below} of "
+                               f"{len(bank.centres)} bins lie below {LINE_LIMIT_HZ} Hz.")
 
 
 def clip_panels(panels: Sequence[tuple[str, np.ndarray, Bank]]) -> Figure:
