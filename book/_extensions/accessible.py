@@ -25,8 +25,9 @@ RULES: tuple[tuple[str, str], ...] = (
     (r'(<div class="citation"[^>]*?) role="doc-biblioentry"', r"\1"),
     (r'<div role="list" class="citation-list">', '<div class="citation-list">'),
 )
-_PAIRS = re.compile(r'(<table class="table plain-table[^>]*>(?:<caption>[^<]*</caption>)?)'
-                    r'<thead><tr>(?:<th scope="col"></th>)+</tr></thead>(.*?</table>)', re.DOTALL)
+_PAIRS = re.compile(
+    r'(<table class="table plain-table[^>]*>(?:<caption>[^<]*</caption>)?)\s*'
+    r'<thead><tr>(?:<th scope="col"></th>\s*)+</tr></thead>(.*?</table>)', re.DOTALL)
 
 
 def mend(html: str) -> str:
