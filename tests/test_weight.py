@@ -6,8 +6,10 @@ pictures, fonts and sound as they are; response headers are left out.
 
 from __future__ import annotations
 
+import json
 from urllib.parse import urlsplit
 
+import lighthouse
 from browsing import PAGES, WIDE, WIDGET, Visitor, each_page, report
 from playwright.sync_api import Browser, Page, Response
 
@@ -66,3 +68,14 @@ def test_the_scale_sees_compression_and_names_the_file(
     weighed.page.context.close()
     assert 0 < files[f"/{PAGES[0]}.html"] < raw / 2
     assert any(f"/{PAGES[0]}.html" in line for line in named)
+
+
+def test_lighthouse_scored_every_kind_of_page() -> None:
+    """The recorded scores reach the aim, on a page of text, of tables and of widgets at least."""
+    recorded = json.loads(lighthouse.RESULT.read_text(encoding="utf-8"))
+    assert recorded["lighthouse"] == lighthouse.VERSION and recorded["provenance"]["command"]
+    assert {"notebooks/introduction", "notebooks/key_index", "notebooks/spec_augment",
+            "book/zh/introduction"} <= set(recorded["pages"])
+    report([f"{page}, {category}: {score}" for page, row in recorded["pages"].items()
+            for category, score in row["scores"].items() if score < lighthouse.AIM],
+           f"below {lighthouse.AIM}; run tools/lighthouse.py again")
