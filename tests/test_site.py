@@ -10,6 +10,7 @@ import pytest
 from browsing import (
     PAGES,
     PHONE,
+    WIDE,
     Visitor,
     each_article,
     each_page,
@@ -17,7 +18,7 @@ from browsing import (
     report,
 )
 from bs4 import BeautifulSoup
-from playwright.sync_api import Page, TimeoutError
+from playwright.sync_api import Browser, Page, TimeoutError
 
 FILTER = ".config-table, [data-filter-table]"
 
@@ -161,6 +162,29 @@ def test_every_slider_and_choice_changes_the_page(name: str, way: str, visitor: 
             button.click()
             page.wait_for_timeout(150)
             assert box.evaluate(SEEN) != before, f"{name}: a button changes nothing"
+
+
+@pytest.mark.parametrize("touch", [False, True], ids=["mouse", "finger"])
+def test_sliders_follow_mouse_and_finger(
+    touch: bool, browser: Browser, addresses: dict[str, str]
+) -> None:
+    """A press on the far end of a slider's track moves it there, and the picture with it."""
+    context = browser.new_context(viewport=PHONE if touch else WIDE, has_touch=touch)
+    page = context.new_page()
+    page.goto(f"{addresses['file']}/notebooks/spec_augment.html", wait_until="load")
+    Visitor.bring_widgets(page)
+    track = page.locator(".widget-slider .noUi-target").first
+    track.scroll_into_view_if_needed()
+    output = page.locator(".cell_output:has(.jupyter-widgets)").first
+    before, place = output.evaluate(SEEN), track.bounding_box()
+    far = place["x"] + place["width"] - 2, place["y"] + place["height"] / 2
+    if touch:
+        page.touchscreen.tap(*far)
+    else:
+        page.mouse.click(*far)
+    page.wait_for_timeout(500)
+    assert output.evaluate(SEEN) != before
+    context.close()
 
 
 def visible_rows(page: Page) -> int:
