@@ -1,5 +1,6 @@
 """`make execute` stores outputs only after a clean run, and the same ones each time."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import nbformat
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+ASSETS = ROOT / "src" / "helpers" / "assets"
 sys.path.insert(0, str(ROOT / "tools"))
 
 import execute  # noqa: E402
@@ -66,3 +68,26 @@ def test_a_bad_run_leaves_the_stored_notebook_alone(chapter, code, reason):
     assert source.with_suffix(".ipynb").read_bytes() == stored
     assert not execute.in_step(source)
     assert {path.name for path in source.parent.iterdir()} == {"chapter.md", "chapter.ipynb"}
+
+
+STYLED = {"data-filter-table": ("filter_table.css", "filter_table.js"),
+          'class="players': ("players.css", "players.js"),
+          'class="cheat-sheet': ("cheat_sheet.css",),
+          'class="config-table': ("config_table.css",)}
+
+
+@pytest.mark.parametrize("mark", STYLED)
+def test_stored_pages_have_todays_styles(mark: str) -> None:
+    """A changed style that a notebook did not store would reach no page, and fail in nbval late."""
+    holders = 0
+    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        outputs = [text for cell in nbformat.read(path, as_version=4).cells
+                   for output in cell.get("outputs", [])
+                   if mark in (text := output.get("data", {}).get("text/html", ""))]
+        holders += len(outputs)
+        for asset in STYLED[mark]:
+            # Scripts are stored with the id of their element put in.
+            parts = re.split(r"[A-Z]+_ID", (ASSETS / asset).read_text(encoding="utf-8"))
+            assert all(part in text for text in outputs for part in parts), (
+                f"{path.stem} holds an older {asset}: make execute NAMES={path.stem}")
+    assert holders
