@@ -7,9 +7,8 @@ window is in `access.js`.
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
-from light_pages import built_pages
+from light_pages import built, rewrite_pages
 from sphinx.application import Sphinx
 
 RULES: tuple[tuple[str, str], ...] = (
@@ -45,13 +44,8 @@ def _name_rows(found: re.Match[str]) -> str:
 
 def mend_all(app: Sphinx, exception: Exception | None) -> None:
     """After a build: every page."""
-    if exception is not None or app.builder.format != "html":
-        return
-    for path in map(Path, built_pages(app)):
-        html = path.read_text(encoding="utf-8")
-        mended = mend(html)
-        if mended != html:
-            path.write_text(mended, encoding="utf-8")
+    if built(app, exception):
+        rewrite_pages(app, lambda html, path: mend(html))
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from light_pages import built_pages
+from light_pages import built, rewrite_pages
 from sphinx.application import Sphinx
 
 from helpers.palette import darkened
@@ -39,17 +39,13 @@ def _marked(tag: str, name: str) -> str:
 
 def write_all(app: Sphinx, exception: Exception | None) -> None:
     """After a build: a twin of every SVG figure, and both on every page."""
-    if exception is not None or app.builder.format != "html":
+    if not built(app, exception):
         return
     for figure in (Path(app.outdir) / "_images").glob("*.svg"):
         if not figure.stem.endswith("-dark"):
             twin = figure.with_name(f"{figure.stem}-dark.svg")
             twin.write_text(darkened(figure.read_text(encoding="utf-8")), encoding="utf-8")
-    for page in built_pages(app):
-        html = page.read_text(encoding="utf-8")
-        shown = both_variants(html)
-        if shown != html:
-            page.write_text(shown, encoding="utf-8")
+    rewrite_pages(app, lambda html, path: both_variants(html))
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

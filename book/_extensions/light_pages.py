@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import icons
@@ -134,17 +134,31 @@ def built_pages(app: Sphinx) -> Iterator[Path]:
     yield from (path for name in names if (path := Path(app.outdir) / f"{name}.html").is_file())
 
 
-def lighten_all(app: Sphinx, exception: Exception | None) -> None:
-    """After a build: every page, and the theme's style sheet."""
-    if exception is not None or app.builder.format != "html":
-        return
+def rewrite_pages(app: Sphinx, change: Callable[[str, Path], str]) -> None:
+    """Write every built page again that a function of its HTML and its file changes."""
     for path in built_pages(app):
         html = path.read_text(encoding="utf-8")
+        changed = change(html, path)
+        if changed != html:
+            path.write_text(changed, encoding="utf-8")
+
+
+def built(app: Sphinx, exception: Exception | None) -> bool:
+    """Whether a build has ended with pages."""
+    return exception is None and app.builder.format == "html"
+
+
+def lighten_all(app: Sphinx, exception: Exception | None) -> None:
+    """After a build: every page, and the theme's style sheet."""
+    if not built(app, exception):
+        return
+
+    def light(html: str, path: Path) -> str:
         lighter = lighten(html, path.parent, path.name in SEARCH)
         relative = path.relative_to(app.outdir).with_suffix("").as_posix()
-        lighter = take_state(lighter, relative, Path(app.outdir) / "_static")
-        if lighter != html:
-            path.write_text(lighter, encoding="utf-8")
+        return take_state(lighter, relative, Path(app.outdir) / "_static")
+
+    rewrite_pages(app, light)
     sheet = Path(app.outdir) / "_static" / "styles" / "pydata-sphinx-theme.css"
     sheet.write_text(_ICON_RULES.sub("", sheet.read_text(encoding="utf-8")), encoding="utf-8")
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bs4 import BeautifulSoup
 from docutils import nodes
-from light_pages import built_pages
+from light_pages import built, rewrite_pages
 from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
@@ -93,14 +93,10 @@ def defined(html: str, meanings: dict[str, str]) -> str:
 def define_all(app: Sphinx, exception: Exception | None) -> None:
     """After a build: every page but the glossary."""
     glossary = Path(app.outdir) / f"{GLOSSARY}.html"
-    if exception is not None or app.builder.format != "html" or not glossary.is_file():
+    if not built(app, exception) or not glossary.is_file():
         return
     meanings = definitions(glossary.read_text(encoding="utf-8"))
-    for page in built_pages(app):
-        html = page.read_text(encoding="utf-8")
-        shown = defined(html, meanings)
-        if page != glossary and shown != html:
-            page.write_text(shown, encoding="utf-8")
+    rewrite_pages(app, lambda html, path: html if path == glossary else defined(html, meanings))
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
