@@ -9,13 +9,12 @@ from browsing import PAGES, PHONE, ROOT, WIDE, Visitor, each_page, report
 from playwright.sync_api import Page
 
 AXE = ROOT / ".cache" / "browser_tools" / "axe.min.js"
-RECOLOURED = 300  # ms after a change of theme, or after details open: both fade
 DEPEND_ON_VIEW = ["color-contrast", "link-in-text-block", "scrollable-region-focusable",
                   "target-size"]
 VIEWS = [(WIDE, "light", None), (PHONE, "dark", DEPEND_ON_VIEW)]
 if os.environ.get("BOOK_AXE_ALL"):
     VIEWS = [(size, theme, None) for size in (WIDE, PHONE) for theme in ("light", "dark")]
-SETTLED = 600  # ms after a change of size: the theme and access.js wait before they look again
+SETTLED = 800  # ms after a change of size or theme: colours fade, and access.js waits to look again
 
 CHECK = """async (rules) => (await axe.run(document, {resultTypes: ["violations"],
     preload: false, iframes: false, ...(rules && {runOnly: rules})})).violations
@@ -44,10 +43,9 @@ def check(page: Page, size: dict[str, int], theme: str,
           rules: list[str] | None = None) -> list[str]:
     """Violations of one view of a page, of all rules or of some."""
     page.emulate_media(color_scheme=theme)
-    resized = page.viewport_size != size
     page.set_viewport_size(size)
     page.wait_for_function("(theme) => document.documentElement.dataset.theme === theme", arg=theme)
-    page.wait_for_timeout(SETTLED if resized else RECOLOURED)
+    page.wait_for_timeout(SETTLED)
     return [f"{theme}, {size['width']} px: {fault}" for fault in page.evaluate(CHECK, rules)]
 
 
