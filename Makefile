@@ -26,40 +26,40 @@ environment: ## Make .venv with the exact locked versions (first run: minutes)
 	@$(PYTHON) tools/bootstrap.py
 
 assets: environment ## Fetch the browser files that the pages need
-	@$(VENV)/python tools/assets.py
+	@$(VENV)/python -m helpers.site.commands.assets
 
 site: assets
-	@$(VENV)/python tools/build.py
+	@$(VENV)/python -m helpers.site.commands.build
 
 book: site ## Build the book and say where it is
 	@echo "The book is at $(CURDIR)/$(SITE)/index.html"
 
 test: site ## Check everything: code, notebooks, the built site in a real browser
-	@$(VENV)/python tools/system.py speech
+	@$(VENV)/python -m helpers.site.commands.system speech
 	@$(MAKE) --no-print-directory lint
-	@browser="$$($(VENV)/python tools/system.py browser)" || exit 1; \
+	@browser="$$($(VENV)/python -m helpers.site.commands.system browser)" || exit 1; \
 	  BOOK_BROWSER="$$browser" TQDM_DISABLE=1 \
 	  $(VENV)/pytest -n 2 --dist loadfile --nbval --nbval-cell-timeout 600 \
 	  --nbval-sanitize-with tests/nbval_sanitize.cfg tests notebooks
 
 execute: environment ## Run changed notebooks and store their outputs (ALL=1: every notebook)
-	@$(VENV)/python tools/execute.py $(if $(ALL),--all) $(NAMES)
+	@$(VENV)/python -m helpers.site.commands.execute $(if $(ALL),--all) $(NAMES)
 
 serve: ## Show the built book at PORT (8000)
-	@$(PYTHON) tools/serve.py $(PORT)
+	@$(VENV)/python -m helpers.site.commands.serve $(PORT)
 
 corpus: environment ## Make the committed speech again (needs espeak-ng and flite)
-	@$(VENV)/python tools/system.py speech
-	@$(VENV)/python -m helpers.corpus sets
+	@$(VENV)/python -m helpers.site.commands.system speech
+	@$(VENV)/python -m helpers.speech.corpus sets
 
 mini: environment ## Pretrain the mini: speech synthesis, then training (hours on a CPU)
-	@$(VENV)/python tools/system.py speech
-	@$(VENV)/python -m helpers.corpus training
-	@$(VENV)/python -m helpers.pretrain
+	@$(VENV)/python -m helpers.site.commands.system speech
+	@$(VENV)/python -m helpers.speech.corpus training
+	@$(VENV)/python -m helpers.pretraining.pretrain
 
 wer: environment ## Measure the mini's word error rates and write its model card
-	@$(VENV)/python -m helpers.evaluate --record
-	@$(VENV)/python -m helpers.model_card
+	@$(VENV)/python -m helpers.pretraining.wer --record
+	@$(VENV)/python -m helpers.pretraining.model_card
 
 lint: environment ## Check style and the workflow file
 	@$(VENV)/ruff check .
@@ -68,7 +68,8 @@ lint: environment ## Check style and the workflow file
 lock: environment ## Resolve requirements.lock again from pyproject.toml
 	@$(VENV)/python -m pip install --quiet uv
 	@$(VENV)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	  --no-emit-index-url --no-header --no-annotate pyproject.toml -o requirements.lock
+	  --no-emit-index-url --no-header --no-annotate --no-emit-package funasr-preflight \
+	  pyproject.toml src/pyproject.toml -o requirements.lock
 
 clean: ## Remove the build and caches, keep .venv
 	@rm -rf _build .pytest_cache .ruff_cache

@@ -10,7 +10,6 @@ import functools
 import http.server
 import os
 import shutil
-import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -21,10 +20,8 @@ import pytest
 import yaml
 from playwright.sync_api import Browser, Page, Route, sync_playwright
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tools"))
-
-import serve  # noqa: E402
+from helpers.paths import ROOT
+from helpers.site.commands import serve
 
 SITE = Path(os.environ.get("BOOK_SITE", ROOT / "_build/html")).resolve()
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")

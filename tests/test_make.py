@@ -13,11 +13,9 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tools"))
 
-import assets  # noqa: E402
 import bootstrap  # noqa: E402
-import build  # noqa: E402
-import serve  # noqa: E402
-import system  # noqa: E402
+
+from helpers.site.commands import assets, build, serve, system  # noqa: E402
 
 
 def sentence(excinfo) -> str:
@@ -202,7 +200,7 @@ def test_without_a_browser_the_tests_do_not_start(tmp_path):
     recipe = subprocess.run(["make", "-n", "test"], cwd=ROOT, capture_output=True, text=True,
                             check=True).stdout
     lines = recipe[recipe.index("browser="):]
-    lines = lines.replace(".venv/bin/python tools/system.py browser", "false")
+    lines = lines.replace(".venv/bin/python -m helpers.site.commands.system browser", "false")
     done = subprocess.run(["sh", "-c", lines.replace(".venv/bin/pytest", "echo started;")],
                           capture_output=True, text=True, cwd=tmp_path, check=False)
     assert done.returncode == 1 and "started" not in done.stdout

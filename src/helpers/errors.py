@@ -1,22 +1,5 @@
-"""The one exception that a reader of this book is meant to see."""
+"""The one exception that a reader of this book is meant to see: the checker's."""
 
-import functools
-import sys
-from collections.abc import Callable
-from typing import Any
+from funasr_preflight.errors import BookError, one_sentence
 
-
-class BookError(ValueError):
-    """Bad input, said in one sentence that names the place and the fix."""
-
-
-def one_sentence(command: Callable[..., int]) -> Callable[..., int]:
-    """Make a command's `main` end a `BookError` with its sentence and exit code 2."""
-    @functools.wraps(command)
-    def main(*arguments: Any) -> int:
-        try:
-            return command(*arguments)
-        except BookError as error:
-            print(error, file=sys.stderr)
-            return 2
-    return main
+__all__ = ["BookError", "one_sentence"]

@@ -1,0 +1,371 @@
+"""Numbers of a run under a config: what trains, at which rate, with which memory and disk.
+
+Parameter counts are those of full size. They come from the audit where the config has the released
+dimensions, and from a build without memory where it has others.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from funasr_preflight import with_funasr
+from funasr_preflight.audit import COMPONENTS
+from funasr_preflight.context import Context
+from funasr_preflight.errors import BookError
+from funasr_preflight.manifest.batch_plan import CONTEXT_TOKENS, TEMPLATE_TOKENS
+from funasr_preflight.manifest.scanning import steps_per_epoch
+from funasr_preflight.manifest.settings import FilterConf
+
+BYTES = {"bf16": 2, "fp16": 2, "fp32": 4}
+ADAM_MOMENTS = 2
+LORA = ("llm_conf.use_lora", "llm_conf.lora_conf.")
+FRAMES_A_SECOND, STACKED, SQUEEZED = 100, 6, 8
+"""10 ms frames in a second; so many make a frame of the encoder, and those a token of the LLM."""
+TOKENS_A_SECOND = 3.5
+"""Text tokens of a second of speech, about."""
+
+
+MOST_STEPS, LARGEST_NUMBER, MOST_MASKS, MOST_BLOCKS = 10**12, 10**15, 100, 500
+LARGEST_RANK, MOST_STEPS_RUN = 10**6, 200_000
+"""Beyond these nothing is meant, and nothing is computed."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A component of the model at full size.
+
+    Attributes:
+        name: one of `audit.COMPONENTS`.
+        parameters: all values; `flagged` may learn, `learning` get a gradient as well.
+        bytes_each: of one value.
+    """
+
+    name: str
+    parameters: int
+    flagged: int
+    learning: int
+    bytes_each: int
+
+
+def parts(context: Context) -> list[Part]:
+    """What may learn and what does, component by component; LoRA counts to the LLM."""
+    if "parts" not in context.notes:
+        names = listed(context.get("freeze_param"))
+        lora_only = context.get("lora_only") is True
+        context.notes["parts"] = [_part(context, name, names, lora_only) for name in COMPONENTS]
+    return context.notes["parts"]
+
+
+def _part(context: Context, name: str, named: Sequence[str], lora_only: bool) -> Part:
+    sizes = _sizes(context, name)
+    thawed = not frozen(context, name) and not lora_only
+    flagged = sum(size for one, size in sizes.items()
+                  if thawed and not any(one == prefix or one.startswith(f"{prefix}.")
+                                        for prefix in named))
+    total = sum(sizes.values())
+    if name == "llm" and context.get("llm_conf.use_lora") is True:
+        lora = lora_parameters(context)
+        total, flagged = total + lora, flagged + lora
+    learning = 0 if context.audit.without_gradient(name) else flagged
+    return Part(name, total, flagged, learning, bytes_of(context, name))
+
+
+def frozen(context: Context, component: str) -> bool:
+    """Whether the component's own freeze key is on; the CTC output layer has none."""
+    if component == "ctc":
+        return False
+    key = f"{component}_conf.freeze"
+    default = context.audit.default(key)
+    return bool(context.get(key, True if default is None else default))
+
+
+def lora_parameters(context: Context) -> int:
+    """Values in the LoRA matrices that the config asks for."""
+    conf = context.get("llm_conf.lora_conf")
+    conf = conf if isinstance(conf, dict) else {}
+    targets = conf.get("target_modules", ["q_proj", "v_proj"])
+    rank = conf.get("r", 16)
+    targets = [targets] if isinstance(targets, str) else targets
+    if not isinstance(rank, int) or not isinstance(targets, list) or rank > LARGEST_RANK:
+        return 0
+    return context.audit.lora_parameters([str(one) for one in targets], rank)
+
+
+def bytes_of(context: Context, component: str) -> int:
+    """Bytes of one weight: the LLM's come in `llm_dtype`, the others in float32."""
+    if component != "llm":
+        return 4
+    return BYTES.get(str(context.get("llm_conf.llm_dtype", "fp32")), 4)
+
+
+def other_dimensions(context: Context) -> list[str]:
+    """Keys in which the model's shape differs from the audited one."""
+    return [key for key, value in context.audit.architecture.items()
+            if not key.startswith(LORA) and key not in ("llm_conf.llm_dtype",
+                                                        "llm_conf.init_param_path")
+            and context.get(key, value) != value]
+
+
+def _sizes(context: Context, component: str) -> dict[str, int]:
+    if not other_dimensions(context):
+        return context.audit.parameters(component)
+    if "sizes" not in context.notes:
+        context.notes["sizes"] = _built_sizes(context)
+    return context.notes["sizes"][component]
+
+
+def _built_sizes(context: Context) -> dict[str, dict[str, int]]:
+    """Parameter counts of other dimensions than the released ones.
+
+    Raises:
+        BookError: a dimension that no model can have.
+    """
+    for key in other_dimensions(context):
+        size = context.get(key)
+        if isinstance(size, int) and size > (MOST_BLOCKS if key.endswith(("blocks", "n_layer"))
+                                             else 10**6):
+            raise BookError(f"{context.own.name}: `{key}: {str(size)[:20]}` is more than a model "
+                            "can have. Correct it.")
+    if not with_funasr.available():
+        return {name: context.audit.parameters(name) for name in COMPONENTS}
+    try:
+        sizes = with_funasr.parameter_sizes(context.config)
+    except Exception as error:  # FunASR's classes raise their own kinds on a shape they cannot have
+        raise BookError(f"{context.own.name}: FunASR cannot build a model of these dimensions "
+                        f"({type(error).__name__}: {str(error)[:120]}). Correct "
+                        f"{', '.join(other_dimensions(context))}.") from None
+    return {name: sizes.get(name, {}) for name in COMPONENTS}
+
+
+def listed(names: Any) -> list[str]:
+    """`freeze_param` as FunASR reads it."""
+    if isinstance(names, str):
+        return [name.strip() for name in names.split(",") if name.strip()]
+    return [str(name) for name in names] if isinstance(names, list) else []
+
+
+def freeze_names_nothing(context: Context) -> list[str]:
+    """Names in `freeze_param` that no parameter has."""
+    every = [name for component in COMPONENTS for name in _sizes(context, component)]
+    return [prefix for prefix in listed(context.get("freeze_param"))
+            if not any(name == prefix or name.startswith(f"{prefix}.") for name in every)]
+
+
+def steps_an_epoch(context: Context) -> int | None:
+    """Optimizer steps of an epoch, from the training manifest."""
+    if context.train is None:
+        return None
+    return steps_per_epoch(context.train, FilterConf.of(context.config), context.gpus,
+                           whole(context.get("train_conf.accum_grad"), 1))
+
+
+def total_steps(context: Context) -> int | None:
+    """Optimizer steps of the run: those the user gave, or epochs of the manifest."""
+    if context.steps is not None:
+        return context.steps
+    an_epoch = steps_an_epoch(context)
+    default = context.audit.default("train_conf.max_epoch")
+    epochs = whole(context.get("train_conf.max_epoch", default), 0)
+    total = an_epoch * epochs if an_epoch and epochs else None
+    return total if total and total < MOST_STEPS else None
+
+
+def whole(value: Any, otherwise: int) -> int:
+    """A positive whole number, or something else where the config has none."""
+    usable = isinstance(value, int) and not isinstance(value, bool) and value > 0
+    return value if usable else otherwise
+
+
+def rates(context: Context, steps: Sequence[int]) -> np.ndarray | None:
+    """Learning rate of these steps, counted from 1; None where it cannot be told.
+
+    WarmupLR rises in a line for `warmup_steps` and falls with the root of the step after that,
+    without an end (`funasr/schedulers/warmup_lr.py`). Any other scheduler of FunASR's is run step
+    by step, which imports torch, and not for more than MOST_STEPS_RUN steps.
+    """
+    if not follows_warmup(context):
+        return _rates_run(context, steps)
+    peak, warmup = context.get("optim_conf.lr"), warmup_steps(context)
+    if not _positive(peak) or warmup is None:
+        return None
+    numbers = np.asarray(steps, dtype=float)
+    return peak * np.minimum((warmup / numbers) ** 0.5, numbers / warmup)
+
+
+def _rates_run(context: Context, steps: Sequence[int]) -> np.ndarray | None:
+    """Rates of a scheduler that is not WarmupLR; None where it cannot be run."""
+    last = int(max(steps))
+    if last > MOST_STEPS_RUN or not with_funasr.available():
+        return None
+    if len(context.notes.get("rates", ())) < last:
+        try:
+            context.notes["rates"] = np.array(with_funasr.scheduled_rates(context.config, last))
+        except Exception:  # each scheduler raises its own kinds on keys that it cannot take
+            return None
+    return context.notes["rates"][np.asarray(steps, dtype=int) - 1]
+
+
+def follows_warmup(context: Context) -> bool:
+    """Whether the scheduler is WarmupLR, whose law is known here."""
+    return context.get("scheduler", "warmuplr") == "warmuplr"
+
+
+def warmup_steps(context: Context) -> float | None:
+    """Steps of WarmupLR's warm-up; None where the config has no usable number."""
+    default = context.audit.default("scheduler_conf.warmup_steps")
+    found = context.get("scheduler_conf.warmup_steps", default)
+    return found if _positive(found) else None
+
+
+def _positive(value: Any) -> bool:
+    """Whether a value is a positive number that a computation can carry."""
+    usable = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return usable and 0 < value < LARGEST_NUMBER
+
+
+def curve_steps(context: Context, total: int, most: int = 400) -> list[int]:
+    """Steps at which a curve of the rate is drawn: more of the beginning, and the peak."""
+    even = np.linspace(1, total, min(total, most))
+    found = {*even.round().astype(int), *np.geomspace(1, total, most).round().astype(int)}
+    warmup = warmup_steps(context)
+    if warmup and 1 <= warmup <= total:
+        found.add(int(warmup))
+    return sorted(map(int, found))
+
+
+def mean_rate(context: Context, total: int) -> float | None:
+    """Mean learning rate of a run."""
+    found = rates(context, np.unique(np.linspace(1, total, min(total, 4000)).round()))
+    return None if found is None else float(found.mean())
+
+
+@dataclass(frozen=True)
+class Memory:
+    """An estimate of a GPU's memory in training, in bytes.
+
+    Attributes:
+        weights, gradients, moments: exact, from shapes and formats.
+        activations: of the largest batch; an estimate, see `activation_bytes`. None without a
+            manifest.
+    """
+
+    weights: int
+    gradients: int
+    moments: int
+    activations: int | None
+
+
+def memory(context: Context) -> Memory:
+    """Memory of one GPU, without what PyTorch and CUDA take for themselves."""
+    found = parts(context)
+    weights = sum(part.parameters * part.bytes_each for part in found)
+    gradients = sum(part.learning * part.bytes_each for part in found)
+    return Memory(weights, gradients, ADAM_MOMENTS * gradients, activation_bytes(context))
+
+
+def activation_bytes(context: Context) -> int | None:
+    """What the backward pass keeps of the largest batch: an estimate.
+
+    The audit counted it at full size on a CPU, with the encoder training, and fitted bytes for each
+    frame, pair of frames and LLM token (`activations`). GPU kernels keep less of some tensors.
+    """
+    if context.train is None or not context.train.batches:
+        return None
+    samples, longest = context.train.longest_batch
+    frames = longest / STACKED
+    seconds = longest / FRAMES_A_SECOND
+    context_tokens = CONTEXT_TOKENS if context.get("dataset_conf.prompt_classes") else 0
+    tokens = (frames / SQUEEZED + TEMPLATE_TOKENS + context_tokens + TOKENS_A_SECOND * seconds)
+    a_frame, a_pair, a_token = context.audit.content["activations"]["bytes"]
+    return int(samples * (frames * a_frame + frames**2 * a_pair + tokens * a_token))
+
+
+@dataclass(frozen=True)
+class Disk:
+    """Bytes of checkpoints.
+
+    Attributes:
+        checkpoint: one, with optimizer state.
+        kept: how many files of that kind lie there at the end, best and last included.
+        averaging: memory that averaging needs at the end.
+        without_llm: whether `effective_save_name_excludes` leaves the LLM out.
+        scored: checkpoints that the run makes with a score, kept or not.
+    """
+
+    checkpoint: int
+    kept: int
+    averaging: int
+    without_llm: bool
+    scored: int
+
+    @property
+    def total(self) -> int:
+        return self.checkpoint * self.kept
+
+
+def disk(context: Context) -> Disk:
+    """What the trainer writes; `epochs` adds a file where fewer are kept than epochs pass."""
+    excluded = saved_without(context)
+    saved = [part for part in parts(context)
+             if not any(f"{part.name}.".startswith(prefix) for prefix in excluded)]
+    weights = sum(part.parameters * part.bytes_each for part in saved)
+    moments = ADAM_MOMENTS * sum(part.learning * part.bytes_each for part in parts(context))
+    keep = whole(context.get("train_conf.keep_nbest_models"), 500)
+    epochs = whole(context.get("train_conf.max_epoch"), 100)
+    average = min(whole(context.get("train_conf.avg_nbest_model"), 10), keep)
+    scored, unscored = _checkpoints_made(context, epochs)
+    files = min(keep, scored)
+    # Averaging keeps the weights of each file, and one file with its moments while it is read.
+    held = (min(average, files) + 1) * weights + moments
+    return Disk(weights + moments, files + unscored + 2, held,
+                any("llm.".startswith(prefix) for prefix in excluded), scored)
+
+
+def _checkpoints_made(context: Context, epochs: int) -> tuple[int, int]:
+    """Checkpoints with a score, of which the best are kept, and without one, which all are.
+
+    Intervals count batches, anew in each epoch. At an epoch's end there is always a score.
+    """
+    accumulated = whole(context.get("train_conf.accum_grad"), 1)
+    batches = (steps_an_epoch(context) or 0) * accumulated
+    save = whole(context.get("train_conf.save_checkpoint_interval"), 5000)
+    validate = whole(context.get("train_conf.validate_interval"), 5000)
+    saved, scored = batches // save, batches // math.lcm(save, validate)
+    return epochs * (1 + scored), epochs * (saved - scored)
+
+
+def saved_without(context: Context) -> list[str]:
+    """Name prefixes that a checkpoint leaves out."""
+    return listed(context.get("train_conf.effective_save_name_excludes"))
+
+
+def masked_share(conf: dict[str, Any], seconds: np.ndarray, draws: int = 40,
+                 seed: int = 0) -> float:
+    """Share of the speech that SpecAugLFR's time masks would cover, if it were applied.
+
+    Each mask has a width drawn from `time_mask_width_range`, its upper end left out, and a place
+    drawn so that the widest fits.
+
+    Args:
+        conf: `specaug_conf`.
+        seconds: lengths of utterances, in seconds, shape (utterances,).
+    """
+    width = conf.get("time_mask_width_range") or (0, 100)
+    low, high = (0, width) if isinstance(width, int) else width
+    number = min(whole(conf.get("num_time_mask"), 2), MOST_MASKS)
+    generator = np.random.default_rng(seed)
+    covered = total = 0
+    for frames in np.maximum(1, np.ceil(seconds * FRAMES_A_SECOND / STACKED)).astype(int):
+        widths = generator.integers(low, max(high, low + 1), (draws, number))
+        starts = generator.integers(0, np.maximum(1, frames - widths.max(1, keepdims=True)),
+                                    (draws, number))
+        edges = np.arange(frames)
+        hit = ((edges >= starts[..., None]) & (edges < (starts + widths)[..., None])).any(1)
+        covered += hit.sum()
+        total += hit.size
+    return float(covered / max(1, total))

@@ -1,0 +1,199 @@
+"""Decode with FunASR's own inference path, and score words with intervals.
+
+`python -m helpers.pretraining.wer` (`make wer`) prints the mini's table: wideband and telephone
+audio, LLM and CTC branch, unseen voices and sentences.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from helpers.errors import BookError
+from helpers.evaluation.error_rates import ErrorRate, error_rate
+from helpers.model.mini import Built
+from helpers.paths import RESULTS
+from helpers.speech import corpus, manifests
+
+BATCH = 24
+LONGEST_ANSWER_TOKENS = 96
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """What the model heard in one utterance; a branch that was not asked for is None."""
+
+    key: str
+    reference: str
+    llm: str | None = None
+    ctc: str | None = None
+
+
+def decode(built: Built, items: Sequence[dict], branch: str = "llm",
+           progress: str | None = None, seed: int = 0) -> list[Hypothesis]:
+    """Transcribe manifest items greedily.
+
+    Args:
+        built: a model from `helpers.model.mini.build`.
+        items: manifest lines whose audio paths exist (see `helpers.speech.corpus.load_set`).
+        branch: "llm" for FunASR's batched LLM decoding, "ctc" for the CTC branch's best path,
+            "both" for FunASR's one-by-one inference, which returns both at once.
+        progress: text of a progress bar; none is shown without it.
+        seed: seed of the frontend's dither, which would otherwise change a word now and then.
+            The caller's random state is given back.
+
+    Raises:
+        BookError: an unknown branch, or a CTC branch that the model does not have.
+    """
+    decoders = {"llm": _decode_llm, "ctc": _decode_ctc, "both": _decode_both}
+    if branch not in decoders:
+        raise BookError(f"There is no branch `{branch}`: choose llm, ctc or both.")
+    if branch != "llm" and built.model.ctc_decoder is None:
+        raise BookError("This model has no CTC branch: FunASR removes it when the checkpoint "
+                        "does not hold its weights. Decode with branch='llm'.")
+    bar = tqdm(total=len(items), desc=progress, disable=None if progress else True)
+    found: dict[int, Hypothesis] = {}
+    by_length = sorted(range(len(items)), key=lambda i: items[i]["speech_length"])
+    with torch.no_grad(), torch.random.fork_rng(devices=[]), _inference_state(built.model), bar:
+        torch.manual_seed(seed)
+        for start in range(0, len(items), BATCH):
+            chosen = by_length[start:start + BATCH]
+            heard = decoders[branch](built, [items[i] for i in chosen])
+            found.update(zip(chosen, heard, strict=True))
+            bar.update(len(chosen))
+    return [found[i] for i in range(len(items))]
+
+
+def inference(built: Built, items: Sequence[dict], seed: int = 0, **arguments) -> list[dict]:
+    """What `FunASRNano.inference` returns for utterances handed to it in one call.
+
+    Args:
+        built: a model from `helpers.model.mini.build`.
+        items: manifest lines.
+        seed: seed of the frontend's dither. The caller's random state is given back.
+        arguments: further arguments, such as `hotwords`.
+    """
+    with torch.no_grad(), torch.random.fork_rng(devices=[]), _inference_state(built.model):
+        torch.manual_seed(seed)
+        results, _ = built.model.inference(
+            [manifests.audio_path(item) for item in items], key=[item["key"] for item in items],
+            tokenizer=built.tokenizer, frontend=built.frontend,
+            **_inference_arguments(built) | arguments)
+    return results
+
+
+def score(hypotheses: Sequence[Hypothesis], branch: str = "llm", **options) -> ErrorRate:
+    """`error_rate` of one branch of `decode`'s result."""
+    texts = [getattr(h, branch) for h in hypotheses]
+    if any(text is None for text in texts):
+        raise BookError(f"Branch {branch} was not decoded: call decode(..., branch='{branch}').")
+    return error_rate([h.reference for h in hypotheses], texts, **options)
+
+
+@contextmanager
+def _inference_state(model: torch.nn.Module) -> Iterator[None]:
+    """Evaluation mode, and the LLM's dtype given back afterwards: FunASR's inference casts it."""
+    modes = {name: module.training for name, module in model.named_modules()}
+    dtype = next(model.llm.parameters()).dtype
+    model.eval()
+    try:
+        yield
+    finally:
+        model.llm.to(dtype)
+        for name, module in model.named_modules():
+            module.training = modes[name]
+
+
+def _inference_arguments(built: Built) -> dict:
+    """The config keys that FunASR hands to `inference`, as `AutoModel.generate` does."""
+    hidden = ("tokenizer", "frontend", "model", "token_list")
+    arguments = {k: v for k, v in built.kwargs.items() if k not in hidden}
+    arguments["max_length"] = LONGEST_ANSWER_TOKENS
+    arguments["device"] = str(next(built.model.parameters()).device)
+    return arguments
+
+
+def _chat(built: Built, items: Sequence[dict]) -> list:
+    prompt = built.model.get_prompt([])
+    return [built.model.generate_chatml(prompt, manifests.audio_path(item)) for item in items]
+
+
+def _decode_llm(built: Built, items: Sequence[dict]) -> list[Hypothesis]:
+    results, _ = built.model._inference_llm_batch(
+        _chat(built, items), None, [item["key"] for item in items], built.tokenizer,
+        built.frontend, **_inference_arguments(built))
+    return [_hypothesis(item, llm=result["text"])
+            for item, result in zip(items, results, strict=True)]
+
+
+def _decode_both(built: Built, items: Sequence[dict]) -> list[Hypothesis]:
+    found = []
+    for item in items:
+        results, _ = built.model.inference(
+            [manifests.audio_path(item)], key=[item["key"]], tokenizer=built.tokenizer,
+            frontend=built.frontend, **_inference_arguments(built))
+        found.append(_hypothesis(item, results[0]["text"], results[0].get("ctc_text")))
+    return found
+
+
+def _decode_ctc(built: Built, items: Sequence[dict]) -> list[Hypothesis]:
+    from funasr.utils.load_utils import extract_fbank, load_audio_text_image_video
+
+    model, found = built.model, []
+    device = next(model.parameters()).device
+    for item in items:
+        audio = load_audio_text_image_video(manifests.audio_path(item), fs=built.frontend.fs)
+        speech, lengths = extract_fbank(audio, data_type="sound", frontend=built.frontend)
+        hidden, lengths = model.encode(speech.to(device), lengths.to(device))
+        hidden, _ = model.ctc_decoder(hidden, lengths)
+        best = torch.unique_consecutive(model.ctc.argmax(hidden)[0])
+        text = model.ctc_tokenizer.decode(best[best != model.blank_id].tolist())
+        found.append(_hypothesis(item, ctc=text))
+    return found
+
+
+def _hypothesis(item: dict, llm: str | None = None, ctc: str | None = None) -> Hypothesis:
+    def tidy(text: str | None) -> str | None:
+        return None if text is None else " ".join(text.replace("<|nospeech|>", "").split())
+
+    return Hypothesis(item["key"], manifests.transcript(item), tidy(llm), tidy(ctc))
+
+
+def mini_table(built: Built, limit: int | None = None, progress: bool = True) -> dict:
+    """The mini's error rates on the test set.
+
+    Returns:
+        audio kind to branch to ErrorRate. The kinds are `wideband`, `telephone`, and wideband
+        once more for the voices of each synthesiser.
+    """
+    from helpers.telephone.channel import telephone_set
+
+    audio = {"wideband": corpus.load_set("test")[:limit], "telephone": telephone_set("test", limit)}
+    heard = {kind: {branch: decode(built, items, branch, f"{kind}, {branch}" if progress else None)
+                    for branch in ("llm", "ctc")} for kind, items in audio.items()}
+    engine_of = {item["key"]: item["voice"].split(":")[0] for item in audio["wideband"]}
+    for engine in sorted(set(engine_of.values())):
+        heard[f"wideband, {engine} voices"] = {
+            branch: [h for h in hypotheses if engine_of[h.key] == engine]
+            for branch, hypotheses in heard["wideband"].items()}
+    return {kind: {branch: score(hypotheses, branch) for branch, hypotheses in row.items()}
+            for kind, row in heard.items()}
+
+
+def record(rates: dict[str, dict[str, ErrorRate]]) -> Path:
+    """Store the mini's table as `results/mini_wer.json`."""
+    from helpers.experiments.provenance import provenance
+
+    plain = {kind: {branch: asdict(rate) for branch, rate in row.items()}
+             for kind, row in rates.items()}
+    made = provenance("python -m helpers.pretraining.wer --record", seed=0)
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / "mini_wer.json"
+    path.write_text(json.dumps({"provenance": made, "rates": plain}, indent=1) + "\n")
+    return path

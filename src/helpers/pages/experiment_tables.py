@@ -1,0 +1,32 @@
+"""The recorded experiments as one table that filters itself."""
+
+from __future__ import annotations
+
+from html import escape
+
+from helpers.experiments.arms import BANDS, BRANCHES, EXPERIMENTS
+from helpers.experiments.results import Results
+from helpers.pages.filter_table import Choice, Column, Row, filter_table
+
+
+def all_table(results: Results, table_id: str = "experiments-table") -> str:
+    """HTML of every experiment's arms, with a filter."""
+    columns = [(band, branch) for band in BANDS[:2] for branch in BRANCHES]
+    heads = [Column("Arm", "24%"), Column("Seeds", "10%", "Seeds"),
+             *(Column(f"{band}, {branch.upper()}", label=f"{band}, {branch.upper()}")
+               for band, branch in columns), Column("Against the base", label="Against the base")]
+    rows = []
+    for one in EXPERIMENTS.values():
+        for arm in one.arms:
+            gap = "base" if arm == one.against else results.difference(
+                arm, one.against, "telephone", "ctc").signed()
+            cells = [f"{escape(one.title_of(arm))}<small>{escape(one.title)}</small>",
+                     str(len(results.seeds(arm))),
+                     *(str(results.rate(arm, *column)) for column in columns), gap]
+            rows.append(Row(f"arm-{one.name}-{arm}", cells, f"{one.title} {one.title_of(arm)}",
+                            {"experiment": [one.name]}))
+    choice = Choice("experiment", "Experiment", "all",
+                    {one.name: one.title for one in EXPERIMENTS.values()})
+    return filter_table(table_id, "Word error rates in percent with 95 % intervals; last, the "
+                        "telephone's CTC branch against the experiment's base, in points.", heads,
+                        rows, [choice], "arms")

@@ -1,0 +1,91 @@
+"""`make execute` stores outputs only after a clean run, and the same ones each time."""
+
+import re
+from pathlib import Path
+
+import jupytext
+import nbformat
+import pytest
+
+from helpers.paths import ROOT
+from helpers.site.commands import execute
+
+ASSETS = ROOT / "src" / "helpers" / "pages" / "assets"
+
+HEAD = """---
+jupytext:
+  text_representation:
+    extension: .md
+    format_name: myst
+kernelspec:
+  display_name: Python 3
+  language: python
+  name: python3
+---
+
+"""
+
+
+@pytest.fixture
+def chapter(tmp_path):
+    """Writes a chapter of one code cell; returns its source."""
+    def write(code: str) -> Path:
+        source = tmp_path / "chapter.md"
+        source.write_text(f"{HEAD}# A chapter\n\n```{{code-cell}} ipython3\n{code}\n```\n")
+        return source
+    return write
+
+
+def test_two_runs_store_the_same_bytes_widgets_included(chapter):
+    source = chapter("import ipywidgets\nbox = ipywidgets.HBox([ipywidgets.IntSlider()])\nbox")
+    assert not execute.in_step(source)
+    assert not execute.execute(source).startswith("failed")
+    assert execute.in_step(source)
+    stored = source.with_suffix(".ipynb").read_bytes()
+    execute.execute(source)
+    assert source.with_suffix(".ipynb").read_bytes() == stored
+    notebook = jupytext.read(source.with_suffix(".ipynb"))
+    state = notebook.metadata.widgets["application/vnd.jupyter.widget-state+json"]["state"]
+    view = notebook.cells[1].outputs[0].data["application/vnd.jupyter.widget-view+json"]
+    slider, = state[view["model_id"]]["state"]["children"]
+    assert state[slider.removeprefix("IPY_MODEL_")]["model_name"] == "IntSliderModel"
+    nbformat.validate(notebook)
+
+
+@pytest.mark.parametrize(("code", "reason"), [
+    ("print('half'); 1 / 0", "ZeroDivisionError"),
+    ("import sys; print(sys.prefix + '/bin')", "an output of cell 1 names"),
+    ("import os; os._exit(1)", "process died"),
+])
+def test_a_bad_run_leaves_the_stored_notebook_alone(chapter, code, reason):
+    source = chapter("print('well')")
+    execute.execute(source)
+    stored = source.with_suffix(".ipynb").read_bytes()
+    line = execute.execute(chapter(code))
+    assert line.startswith("failed chapter") and reason in line
+    assert source.with_suffix(".ipynb").read_bytes() == stored
+    assert not execute.in_step(source)
+    assert {path.name for path in source.parent.iterdir()} == {"chapter.md", "chapter.ipynb"}
+
+
+STYLED = {"data-filter-table": ("filter_table.css", "filter_table.js"),
+          'class="players': ("players.css", "players.js"),
+          'class="cheat-sheet': ("cheat_sheet.css",),
+          'class="config-table': ("config_table.css",)}
+
+
+@pytest.mark.parametrize("mark", STYLED)
+def test_stored_pages_have_todays_styles(mark: str) -> None:
+    """A changed style that a notebook did not store would reach no page, and fail in nbval late."""
+    holders = 0
+    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        outputs = [text for cell in nbformat.read(path, as_version=4).cells
+                   for output in cell.get("outputs", [])
+                   if mark in (text := output.get("data", {}).get("text/html", ""))]
+        holders += len(outputs)
+        for asset in STYLED[mark]:
+            # Scripts are stored with the id of their element put in.
+            parts = re.split(r"[A-Z]+_ID", (ASSETS / asset).read_text(encoding="utf-8"))
+            assert all(part in text for text in outputs for part in parts), (
+                f"{path.stem} holds an older {asset}: make execute NAMES={path.stem}")
+    assert holders
