@@ -186,46 +186,49 @@ def as_sarif(report: Report, addresses: Mapping[str, str] = MappingProxyType({})
 def as_html(report: Report) -> str:
     """One page that needs nothing else, readable in light and dark."""
     title = html.escape(f"{report.config}: {summary(report)}")
-    assumed = "".join(f"<li>{_h(one)}</li>" for one in report.assumed)
+    assumed = "".join(f"<li>{escaped(one)}</li>" for one in report.assumed)
     return f"""<!doctype html>
-<html lang="{_h(say("en"))}"><head><meta charset="utf-8">
+<html lang="{escaped(say("en"))}"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title><style>{STYLE}</style></head><body><main>
 <h1>{title}</h1>
-<ul class="assumed" aria-label="{_h(say("assumed"))}">{assumed}</ul>
+<ul class="assumed" aria-label="{escaped(say("assumed"))}">{assumed}</ul>
 {fragment(report)}</main></body></html>
 """
 
 
 def fragment(report: Report) -> str:
     """The report's findings, facts and curves as HTML, for a page that has a style of its own."""
-    findings = "".join(_html_finding(one) for one in report.findings)
+    findings = "".join(html_finding(one) for one in report.findings)
     tables = "".join(map(_html_table, report.tables))
     curves = "".join(map(_html_series, report.series))
     return f'<ol class="findings">{findings}</ol>\n{tables}{curves}'
 
 
-def _html_finding(one: Finding, linked: bool = False) -> str:
+def html_finding(one: Finding, linked: bool = False) -> str:
     """A finding as a list item; `linked` to its chapter where that is a page beside this one."""
     fix = f'<p class="fix">→ {_code(one.fix)}</p>' if one.fix else ""
-    return (f'<li class="pf-{_LEVELS[one.severity]}"><p><strong>{_h(WORDS[one.severity])}</strong> '
-            f"<code>{_h(one.key or one.rule)}</code> {_h(place_of(one))} "
+    return (f'<li class="pf-{_LEVELS[one.severity]}"><p>'
+            f'<strong>{escaped(WORDS[one.severity])}</strong> '
+            f"<code>{escaped(one.key or one.rule)}</code> {escaped(place_of(one))} "
             f"<small>{_rule(one, linked)}</small></p><p>{_code(one.message)}</p>{fix}</li>\n")
 
 
 def _rule(one: Finding, linked: bool) -> str:
     name, _, anchor = one.chapter.partition("#")
     if not linked:
-        return f"{_h(one.rule)}, {_h(page_of(one))}"
-    return f'<a href="{_h(name)}.html{"#" + _h(anchor) if anchor else ""}">{_h(one.rule)}</a>'
+        return f"{escaped(one.rule)}, {escaped(page_of(one))}"
+    place = f'{escaped(name)}.html{"#" + escaped(anchor) if anchor else ""}'
+    return f'<a href="{place}">{escaped(one.rule)}</a>'
 
 
 def _html_table(table: Table) -> str:
-    head = "".join(f'<th scope="col">{_h(one)}</th>' for one in table.heads)
+    head = "".join(f'<th scope="col">{escaped(one)}</th>' for one in table.heads)
     rows = "".join(
-        f'<tr><th scope="row">{_h(row[0])}</th>'
-        f'{"".join(f"<td>{_h(_cell(one))}</td>" for one in row[1:])}</tr>' for row in table.rows)
-    return (f"<table><caption>{_h(table.caption)}</caption><thead><tr>{head}</tr></thead>"
+        f'<tr><th scope="row">{escaped(row[0])}</th>'
+        f'{"".join(f"<td>{escaped(_cell(one))}</td>" for one in row[1:])}</tr>'
+        for row in table.rows)
+    return (f"<table><caption>{escaped(table.caption)}</caption><thead><tr>{head}</tr></thead>"
             f"<tbody>{rows}</tbody></table>\n")
 
 
@@ -234,22 +237,22 @@ def _html_series(series: Series) -> str:
     points = " ".join(f"{600 * (x - series.x[0]) / max(1e-9, series.x[-1] - series.x[0]):.1f},"
                       f"{150 - 150 * y / top:.1f}" for x, y in zip(series.x, series.y, strict=True))
     said = f"{series.caption}: {_extremes(series)}"
-    return (f'<figure><svg viewBox="0 0 600 150" role="img" aria-label="{_h(said)}">'
+    return (f'<figure><svg viewBox="0 0 600 150" role="img" aria-label="{escaped(said)}">'
             f'<polyline points="{points}" fill="none" stroke="currentColor" stroke-width="2"/>'
-            f"</svg><figcaption>{_h(said)}</figcaption></figure>\n")
+            f"</svg><figcaption>{escaped(said)}</figcaption></figure>\n")
 
 
 def _extremes(series: Series) -> str:
     return f"{min(series.y):.1e} – {max(series.y):.1e}, {series.x_label} {series.x[-1]:,.0f}"
 
 
-def _h(text: Any) -> str:
+def escaped(text: Any) -> str:
     return html.escape(str(text))
 
 
 def _code(text: Any) -> str:
     """Escaped text with code between `backticks`."""
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", _h(text))
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escaped(text))
 
 
 STYLE = """

@@ -60,13 +60,13 @@ def make() -> dict[str, Any]:
 
 
 def _sections() -> dict[str, dict[str, Any]]:
-    from helpers.config.code_defaults import READERS, _receivers, _uses
+    from helpers.config.code_defaults import READERS, receivers, uses_of
 
     found: dict[str, dict[str, Any]] = {}
     in_train_conf = _asked_of_train_conf()
     for section, readers in (READERS | _run_readers()).items():
-        uses = [use for reader in readers for use in _uses(reader)
-                if use.receiver in _receivers(reader, section) and not use.name.isupper()
+        uses = [use for reader in readers for use in uses_of(reader)
+                if use.receiver in receivers(reader, section) and not use.name.isupper()
                 and not (section == "" and use.name in in_train_conf and use.receiver == "")]
         if section == "train_conf":
             uses += in_train_conf.values()
@@ -92,7 +92,7 @@ def _asked_of_train_conf() -> dict[str, Any]:
     from funasr.bin import train_ds
     from funasr.train_utils import trainer_ds
 
-    from helpers.config.code_defaults import _literal, _Use
+    from helpers.config.code_defaults import Use, literal
 
     found = {}
     for module in (train_ds, trainer_ds):
@@ -100,9 +100,9 @@ def _asked_of_train_conf() -> dict[str, Any]:
         for node in ast.walk(ast.parse(inspect.getsource(module))):
             if _is_get(node) and _is_get(node.func.value) and (
                     node.func.value.args[0].value == "train_conf"):
-                default = _literal(node.args[1]) if len(node.args) > 1 else None
+                default = literal(node.args[1]) if len(node.args) > 1 else None
                 name = node.args[0].value
-                found[name] = _Use(name, "train_conf", "default", default,
+                found[name] = Use(name, "train_conf", "default", default,
                                    f"{shown}, line {node.lineno}")
     return found
 

@@ -85,8 +85,8 @@ class CodeDefault:
 def code_default(key: str) -> CodeDefault:
     """What the code does with a key that is not set."""
     parent, _, name = key.rpartition(".")
-    found = [use for reader in READERS.get(parent, ()) for use in _uses(reader)
-             if use.name == name and use.receiver in _receivers(reader, parent)]
+    found = [use for reader in READERS.get(parent, ()) for use in uses_of(reader)
+             if use.name == name and use.receiver in receivers(reader, parent)]
     for kind in ("default", REQUIRED, IGNORED):
         uses = [use for use in found if use.kind == kind]
         if uses:
@@ -109,7 +109,7 @@ def against(key: str, value: Any) -> str:
     return "same value" if same else OTHER_VALUE
 
 
-def _receivers(reader: str, parent: str) -> tuple[str, ...]:
+def receivers(reader: str, parent: str) -> tuple[str, ...]:
     """The variables that hold this part of the config in a reader's code.
 
     FunASRNano gets every part as an argument of its own; the others get one part as keywords.
@@ -119,7 +119,7 @@ def _receivers(reader: str, parent: str) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
-class _Use:
+class Use:
     name: str
     receiver: str
     kind: str
@@ -128,7 +128,7 @@ class _Use:
 
 
 @cache
-def _uses(reader: str) -> tuple[_Use, ...]:
+def uses_of(reader: str) -> tuple[Use, ...]:
     module_name, _, attribute = reader.partition(":")
     target = importlib.import_module(module_name)
     for name in filter(None, attribute.split(".")):
@@ -143,7 +143,7 @@ def _uses(reader: str) -> tuple[_Use, ...]:
     uses = []
     for node in ast.walk(tree):
         for name, receiver, kind, value, line in _uses_in(node):
-            uses.append(_Use(name, receiver, kind, value, f"{shown}, line {first + line - 1}"))
+            uses.append(Use(name, receiver, kind, value, f"{shown}, line {first + line - 1}"))
     return tuple(uses)
 
 
@@ -152,7 +152,7 @@ def _uses_in(node: ast.AST):
         yield from _parameters(node)
     elif (isinstance(node, ast.Call) and _name_of(node.func) in ("get", "get_setting")
           and node.args and isinstance(node.args[0], ast.Constant)):
-        default = _literal(node.args[1]) if len(node.args) > 1 else None
+        default = literal(node.args[1]) if len(node.args) > 1 else None
         yield node.args[0].value, _receiver(node.func), "default", default, node.lineno
     elif (isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant)
           and isinstance(node.slice.value, str) and isinstance(node.ctx, ast.Load)):
@@ -175,10 +175,10 @@ def _parameters(function: ast.FunctionDef):
         elif default is None:
             yield argument.arg, "", REQUIRED, None, argument.lineno
         else:
-            yield argument.arg, "", "default", _literal(default), argument.lineno
+            yield argument.arg, "", "default", literal(default), argument.lineno
 
 
-def _literal(node: ast.expr) -> Any:
+def literal(node: ast.expr) -> Any:
     try:
         return ast.literal_eval(node)
     except ValueError:

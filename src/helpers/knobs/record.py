@@ -55,10 +55,10 @@ def load(path: Path = RECORD) -> list[Knob]:
     """
     if not path.is_file():
         raise BookError(f"There is no {path.name}: run `python -m helpers.knobs`.")
-    return list(map(_knob, json.loads(path.read_text(encoding="utf-8"))["knobs"]))
+    return list(map(from_row, json.loads(path.read_text(encoding="utf-8"))["knobs"]))
 
 
-def _knob(row: dict[str, Any]) -> Knob:
+def from_row(row: dict[str, Any]) -> Knob:
     return Knob(**{name: tuple(value) if isinstance(value, list) else value
                    for name, value in row.items()})
 

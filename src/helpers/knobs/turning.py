@@ -24,10 +24,19 @@ from typing import Any
 
 from helpers.config import configs
 from helpers.errors import BookError, one_sentence
-from helpers.knobs.record import LIVE, NEVER_READ, NO_EFFECT, RAISES, RECORD, VERDICTS, Knob, _knob
-from helpers.pages.knob_table import PLACES_ELSEWHERE
+from helpers.knobs.record import (
+    LIVE,
+    NEVER_READ,
+    NO_EFFECT,
+    RAISES,
+    RECORD,
+    VERDICTS,
+    Knob,
+    from_row,
+)
 from helpers.paths import CACHE
 
+PLACES_ELSEWHERE = 3
 UNFINISHED = CACHE / "knobs" / "turned.jsonl"
 MEMORY_LIMIT = 12 * 2**30
 """Bytes of address space for a worker process: a value that wants more raises an error."""
@@ -227,7 +236,7 @@ def _keep(knob: Knob) -> None:
 def _turned() -> dict[str, Knob]:
     if not UNFINISHED.is_file():
         return {}
-    kept = map(_knob, map(json.loads, UNFINISHED.read_text(encoding="utf-8").splitlines()))
+    kept = map(from_row, map(json.loads, UNFINISHED.read_text(encoding="utf-8").splitlines()))
     return {knob.key: knob for knob in kept}
 
 

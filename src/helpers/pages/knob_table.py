@@ -23,7 +23,7 @@ from helpers.knobs.record import (
 from helpers.pages.filter_table import Choice, Column, Row, filter_table
 from helpers.pages.tables import breakable, plain_table
 
-PLACES_ELSEWHERE, PLACES_SHOWN = 3, 2
+PLACES_SHOWN = 2
 
 
 def section_table(*prefixes: str, caption: str = "") -> str:

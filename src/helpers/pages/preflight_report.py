@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from funasr_preflight.findings import Report, Severity
-from funasr_preflight.report import _h, _html_finding, summary
+from funasr_preflight.report import escaped, html_finding, summary
 
 PAGE_STYLE = """
 .preflight { color: var(--pst-color-text-base, #222); font-size: .9rem; margin: 1rem 0; }
@@ -22,8 +22,8 @@ PAGE_STYLE = """
 
 def for_page(report: Report, least: Severity = Severity.WARNING, folded: bool = False) -> str:
     """The findings of this severity or worse, as HTML inside a page of the book."""
-    findings = "".join(_html_finding(one, linked=True) for one in report.at_least(least))
-    head = f"<strong>{_h(report.config)}</strong>: {_h(summary(report))}"
+    findings = "".join(html_finding(one, linked=True) for one in report.at_least(least))
+    head = f"<strong>{escaped(report.config)}</strong>: {escaped(summary(report))}"
     body = f'<ol class="findings">{findings}</ol>'
     inside = (f"<details><summary>{head}</summary>{body}</details>" if folded
               else f"<p>{head}</p>{body}")
