@@ -12,7 +12,6 @@ change are in `SHORT_RUN`, for the caller to merge in openly.
 from __future__ import annotations
 
 import random
-import shutil
 import tempfile
 import time
 from collections.abc import Sequence
@@ -24,11 +23,10 @@ import torch
 from omegaconf import DictConfig
 from tqdm import tqdm
 
-from helpers import configs, corpus
+from helpers import configs, corpus, run_folders
 from helpers.errors import BookError
 from helpers.mini import Built
 from helpers.notebook import funasr_silenced
-from helpers.paths import CACHE
 
 SHORT_RUN: dict[str, Any] = {
     "dataset_conf.prompt_classes": None,
@@ -73,7 +71,7 @@ class Run:
         steps: every training step.
         validations: the validation at the end of each epoch.
         optimizer: FunASR's optimizer after the last step.
-        folder: where FunASR wrote its checkpoints.
+        folder: where FunASR wrote its checkpoints; it is removed with this object.
         seconds: wall-clock time of the whole run.
     """
 
@@ -104,11 +102,13 @@ def run(built: Built, train: Sequence[dict], valid: Sequence[dict], name: str, s
         built: from `helpers.mini.build`; its `kwargs` are the config of this run.
         train: manifest lines to train on.
         valid: manifest lines to validate on after each epoch.
-        name: name of the run's folder in the cache; an earlier run of that name is removed.
+        name: name of the run's folder in the cache; this process's earlier run of that name is
+            removed.
         seed: seed of everything random, set as FunASR sets it before it builds the model.
         progress: text of a progress bar; none is shown without it.
-        keep_folder: leave what an earlier run of that name wrote, so that FunASR resumes it if
-            `train_conf.resume` is true, as it is where a config does not set it.
+        keep_folder: leave what this process's earlier run of that name wrote (hold that run till
+            then, unless it was interrupted), so that FunASR resumes it if `train_conf.resume` is
+            true, as it is where a config does not set it.
 
     Raises:
         BookError: DeepSpeed is asked for, a set is empty or none of it passes the filters of
@@ -121,7 +121,7 @@ def run(built: Built, train: Sequence[dict], valid: Sequence[dict], name: str, s
     from funasr.train_utils.set_all_random_seed import set_all_random_seed
 
     started = time.perf_counter()
-    folder = CACHE / "finetune" / name if keep_folder else _empty_folder(name)
+    folder = run_folders.folder_for(name, keep_folder)
     kwargs = built.kwargs | {
         "train_data_set_list": str(corpus.write_manifest(_some(train, "train"),
                                                          folder / "train.jsonl")),
@@ -153,8 +153,10 @@ def run(built: Built, train: Sequence[dict], valid: Sequence[dict], name: str, s
             trainer.close()
     finally:
         built.model.eval()
-    return Run(built, trainer.steps, trainer.validations, optimizer, folder,
+    done = Run(built, trainer.steps, trainer.validations, optimizer, folder,
                time.perf_counter() - started)
+    run_folders.remove_with(done, folder)
+    return done
 
 
 def _train(trainer, dataloader, **state) -> None:
@@ -269,10 +271,3 @@ def _some(items: Sequence[dict], name: str) -> Sequence[dict]:
     if not items:
         raise BookError(f"The {name} set is empty: give at least one manifest line.")
     return items
-
-
-def _empty_folder(name: str) -> Path:
-    folder = CACHE / "finetune" / name
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    return folder
