@@ -11,6 +11,8 @@ from helpers import checklist, configs, launch, mini
 from helpers.finetune import with_overrides
 from helpers.telephone import telephone_set
 
+pytestmark = pytest.mark.slow
+
 MAIN, STAGE1 = configs.FINE_TUNING
 
 

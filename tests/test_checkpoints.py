@@ -10,6 +10,8 @@ from helpers.errors import BookError
 from helpers.finetune import SHORT_RUN, with_overrides
 from helpers.telephone import telephone_set
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def run():

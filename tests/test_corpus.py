@@ -12,6 +12,8 @@ from helpers.errors import BookError
 from helpers.paths import CORPUS, ROOT
 from helpers.sentences import sentences
 
+pytestmark = pytest.mark.slow
+
 SET_NAMES = [recipe.name for recipe in corpus.SETS]
 
 

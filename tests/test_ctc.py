@@ -25,6 +25,8 @@ from helpers.errors import BookError
 from helpers.finetune import SHORT_RUN, with_overrides
 from helpers.telephone import telephone_set
 
+pytestmark = pytest.mark.slow
+
 MAIN, STAGE1 = configs.FINE_TUNING
 
 

@@ -11,6 +11,8 @@ from helpers.errors import BookError
 from helpers.paths import RESULTS
 from helpers.telephone import telephone_set
 
+pytestmark = pytest.mark.slow
+
 REFERENCES = ["the code is one two", "yes", "my order is late again"]
 HYPOTHESES = ["the coat is one", "yes", "my order is very late again"]
 

@@ -14,6 +14,8 @@ sys.path.insert(0, str(ROOT / "tools"))
 
 import execute  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 HEAD = """---
 jupytext:
   text_representation:

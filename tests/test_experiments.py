@@ -15,6 +15,8 @@ from helpers.experiment_results import Results
 from helpers.experiments import ARMS, BANDS, BRANCHES, EXPERIMENTS, RECORDS
 from helpers.run_records import RunRecords
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def recorded() -> Results:

@@ -9,6 +9,8 @@ from helpers import anatomy, configs, finetune, mini
 from helpers.errors import BookError
 from helpers.telephone import telephone_set
 
+pytestmark = pytest.mark.slow
+
 MAIN, STAGE1 = configs.FINE_TUNING
 PACE = {"optim_conf.lr": 1e-3, "scheduler_conf.warmup_steps": 2, "train_conf.max_epoch": 2,
         "dataset_conf.batch_size_sample_max": 5}

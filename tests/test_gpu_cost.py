@@ -10,6 +10,8 @@ from helpers.errors import BookError
 from helpers.gpu_cost import Cost, Place
 from helpers.telephone import telephone_set
 
+pytestmark = pytest.mark.slow
+
 MAIN = "config_8k_telephone"
 HERE = Place("mini", "cpu", steps=2, warm_up=1)
 SMALL = {"dataset_conf.batch_size": 1200, "dataset_conf.batch_size_token_max": 1200}

@@ -9,6 +9,8 @@ from helpers import configs, knob_bench, knob_notes, knob_readers, knob_table, k
 from helpers.errors import BookError
 from helpers.knobs import LIVE, NEVER_READ, NO_EFFECT, OTHERWISE, RAISES, Knob
 
+pytestmark = pytest.mark.slow
+
 SAMPLE = ("frontend_conf.fs", "train_conf.log_interval", "scheduler_conf.warmup_steps",
           "dataset_conf.batch_size_token_max", "audio_adaptor_conf.use_low_frame_rate",
           "ctc_decoder_conf.freeze", "audio_adaptor", "ctc_conf.reduce", "specaug")

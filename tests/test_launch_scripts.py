@@ -14,6 +14,8 @@ from helpers import configs, finetune, launch, launch_scripts
 from helpers.errors import BookError
 from helpers.launch_scripts import Launch
 
+pytestmark = pytest.mark.slow
+
 NAMES = (*configs.CONFIG_NAMES, "recommended_8k")
 
 

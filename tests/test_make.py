@@ -19,6 +19,8 @@ import build  # noqa: E402
 import serve  # noqa: E402
 import system  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 
 def sentence(excinfo) -> str:
     text = str(excinfo.value)

@@ -11,6 +11,8 @@ from helpers.errors import BookError
 from helpers.notebook import setup
 from helpers.preflight import audit
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def loaded():

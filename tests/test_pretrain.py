@@ -10,6 +10,8 @@ import torch
 from helpers import corpus, mini, pretrain, pretraining_data
 from helpers.errors import BookError
 
+pytestmark = pytest.mark.slow
+
 STEPS = 2
 
 

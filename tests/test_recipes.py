@@ -13,6 +13,8 @@ from helpers.paths import ROOT
 from helpers.recipes import MAIN, RECIPES, RECOMMENDED, STAGE1, Phase, Recipe
 from helpers.telephone import telephone_set
 
+pytestmark = pytest.mark.slow
+
 BEST = ("recommended", RECIPES["recommended"].phases[-1].label)
 OTHERS = [(name, RECIPES[name].phases[-1].label) for name in ("stage1", "main", "stage1_then_main")]
 

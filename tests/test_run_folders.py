@@ -12,6 +12,8 @@ import pytest
 
 from helpers import run_folders
 
+pytestmark = pytest.mark.slow
+
 
 class Held:
     """Something that can be referred to weakly, as a run is."""

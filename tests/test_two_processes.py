@@ -16,6 +16,8 @@ from helpers import batches, two_processes
 from helpers.checkpoints import CHANCE_OFF
 from helpers.telephone import telephone_set
 
+pytestmark = pytest.mark.slow
+
 STAGE1 = "stage1_encoder_adapt"
 TOLERANCE = 1e-4
 ALIKE = CHANCE_OFF | {

@@ -1,6 +1,10 @@
 """The book's reason to exist: most of a config is unchecked. A release may change it."""
 
+import pytest
+
 from helpers import corpus, unknown_keys
+
+pytestmark = pytest.mark.slow
 
 
 def test_only_optimizer_and_scheduler_refuse_an_unknown_key():

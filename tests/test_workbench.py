@@ -17,6 +17,8 @@ from helpers.paths import CONFIGS
 from helpers.telephone import telephone_set
 from helpers.workbench import Workbench, from_environment
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def released_layout():

@@ -243,7 +243,7 @@ def train(arm: Arm, seed: int, progress: str | None = None) -> finetune.Run | No
         return None
     done = finetune.run(build(arm), training_list(arm, seed),
                         telephone_set("valid", VALID_SENTENCES), f"experiment_{arm.name}_{seed}",
-                        seed, progress)
+                        seed, progress, checkpoints=False)
     if len(done.steps) != arm.steps:
         raise BookError(f"{arm.name}: {len(done.steps)} steps were done and {arm.steps} were asked "
                         "for: widen the limits of dataset_conf.")

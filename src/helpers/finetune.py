@@ -95,7 +95,7 @@ def with_overrides(config: configs.ConfigLike, *overrides: dict[str, Any]) -> Di
 
 
 def run(built: Built, train: Sequence[dict], valid: Sequence[dict], name: str, seed: int = 0,
-        progress: str | None = None, keep_folder: bool = False) -> Run:
+        progress: str | None = None, keep_folder: bool = False, checkpoints: bool = True) -> Run:
     """Fine-tune a model in place, as its config says, with FunASR's own trainer.
 
     Args:
@@ -109,6 +109,8 @@ def run(built: Built, train: Sequence[dict], valid: Sequence[dict], name: str, s
         keep_folder: leave what this process's earlier run of that name wrote (hold that run till
             then, unless it was interrupted), so that FunASR resumes it if `train_conf.resume` is
             true, as it is where a config does not set it.
+        checkpoints: False leaves out the writing of files, some 300 MB an epoch of the mini, for
+            a caller that wants the trained model alone. Nothing else of the run changes.
 
     Raises:
         BookError: DeepSpeed is asked for, a set is empty or none of it passes the filters of
@@ -138,7 +140,7 @@ def run(built: Built, train: Sequence[dict], valid: Sequence[dict], name: str, s
         with funasr_silenced(), bar:
             set_all_random_seed(seed)
             freeze_listed(built.model, kwargs.get("freeze_param"))
-            trainer = _recording_trainer(bar)(
+            trainer = _recording_trainer(bar, checkpoints)(
                 device=kwargs["device"], excludes=kwargs.get("excludes"), output_dir=str(folder),
                 **trainer_conf)
             model = trainer.warp_model(built.model, **kwargs)
@@ -149,7 +151,8 @@ def run(built: Built, train: Sequence[dict], valid: Sequence[dict], name: str, s
                                       scaler=None)
             _train(trainer, dataloader, model=model, optim=optimizer, scheduler=scheduler,
                    scaler=None)
-            average_checkpoints(trainer.output_dir, trainer.avg_nbest_model)
+            if checkpoints:
+                average_checkpoints(trainer.output_dir, trainer.avg_nbest_model)
             trainer.close()
     finally:
         built.model.eval()
@@ -235,7 +238,7 @@ def learning_rates(config: DictConfig, steps: int) -> list[float]:
     return rates
 
 
-def _recording_trainer(bar: tqdm):
+def _recording_trainer(bar: tqdm, checkpoints: bool):
     """FunASR's `Trainer`, noting what it is about to log."""
     from funasr.train_utils.trainer_ds import Trainer
 
@@ -252,6 +255,10 @@ def _recording_trainer(bar: tqdm):
                     loss_dict["stats"]["acc"].item(), loss_dict["lr"]))
                 bar.update()
             super().log(loss_dict, tag, **kwargs)
+
+        def save_checkpoint(self, *args, **kwargs):
+            if checkpoints:
+                super().save_checkpoint(*args, **kwargs)
 
     return RecordingTrainer
 
