@@ -50,6 +50,9 @@ test: site ## Check everything: code, notebooks, the built site in a real browse
 	  BOOK_BROWSER="$$browser" TQDM_DISABLE=1 \
 	  $(VENV)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(NBVAL) notebooks tests
 
+conditions: environment ## Test in a clone as on another machine (CONDITION=arithmetic TESTS=notebooks)
+	@$(VENV)/python tools/conditions.py $(or $(CONDITION),--help) $(TESTS)
+
 execute: environment ## Run changed notebooks and store their outputs (ALL=1: every notebook)
 	@$(VENV)/python tools/execute.py $(if $(ALL),--all) $(NAMES)
 

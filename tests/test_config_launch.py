@@ -84,24 +84,21 @@ def test_merge_over_says_what_funasr_merges():
 @pytest.mark.slow
 def test_train_ds_itself_stops_at_the_same_key(tmp_path):
     expected = launch.launch("stage1_encoder_adapt", FROM_INSIDE[:1], inside_model_directory=True)
-    said = tmp_path / "said.txt"
-    with pytest.raises(BookError, match="exit code 1"):
-        warm_processes.run(_train_ds, str(said), launch.pretrained_directory(), [
+    with pytest.raises(BookError) as refused:
+        warm_processes.run(_train_ds, launch.pretrained_directory(), [
             "--config-path", str(configs.CONFIGS), "--config-name", "stage1_encoder_adapt",
             FROM_INSIDE[0], f"hydra.run.dir={tmp_path}", "hydra.output_subdir=null"])
-    stderr = said.read_text()
     assert expected.error == "ConfigKeyError"
     assert expected.sentence == "`audio_adaptor_conf.encoder_dim` is not in struct"
-    assert "ConfigKeyError: Key 'encoder_dim' is not in struct" in stderr
-    assert "full_key: audio_adaptor_conf.encoder_dim" in stderr
+    assert "ConfigKeyError: Key 'encoder_dim' is not in struct" in str(refused.value)
+    assert "full_key: audio_adaptor_conf.encoder_dim" in str(refused.value)
 
 
-def _train_ds(_, said, folder, arguments):
-    """`python -m funasr.bin.train_ds` in that folder, and what it says to a file."""
+def _train_ds(_, folder, arguments):
+    """`python -m funasr.bin.train_ds` in that folder."""
     os.chdir(folder)
     sys.argv = ["funasr.bin.train_ds", *arguments]
-    with open(said, "w") as sys.stderr:
-        runpy.run_module("funasr.bin.train_ds", run_name="__main__", alter_sys=True)
+    runpy.run_module("funasr.bin.train_ds", run_name="__main__", alter_sys=True)
 
 
 @pytest.mark.parametrize("name", configs.CONFIG_NAMES)

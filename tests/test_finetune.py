@@ -83,6 +83,14 @@ def test_two_runs_with_one_seed_agree(tuned, items):
     assert [s.loss for s in second.steps] == pytest.approx([s.loss for s in first.steps], rel=1e-4)
 
 
+def test_a_run_without_checkpoints_learns_the_same_and_writes_none(tuned, items):
+    _, first = tuned
+    bare = finetune.run(build(), items, items[:4], "test_bare", checkpoints=False)
+    assert [s.loss for s in bare.steps] == pytest.approx([s.loss for s in first.steps], rel=1e-4)
+    assert len(bare.validations) == len(first.validations)
+    assert not list(bare.folder.glob("model*")) and list(first.folder.glob("model*"))
+
+
 def test_nothing_is_printed(items, capfd):
     """FunASR prints paths and every parameter's name; a page must show neither."""
     finetune.run(build({"train_conf.max_epoch": 1}), items[:5], items[:2], "test_quiet")
