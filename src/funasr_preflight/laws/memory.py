@@ -63,25 +63,34 @@ def activation_bytes(samples: int, frames: float, tokens: float, each: Sequence[
 
 @dataclass(frozen=True)
 class CheckpointSize:
-    """Bytes in one checkpoint file: the model's tensors, and AdamW's state."""
+    """Bytes in one checkpoint file.
+
+    Attributes:
+        weights: the model's tensors; one with two names lies there once.
+        optimizer: AdamW's state.
+        tied: what an average of checkpoints has beside `weights`: it keeps both names apart.
+    """
 
     weights: int
     optimizer: int
+    tied: int = 0
 
     @property
     def total(self) -> int:
         return self.weights + self.optimizer
 
 
-def checkpoint_size(saved: int, learning: int, learning_tensors: int = 0) -> CheckpointSize:
+def checkpoint_size(saved: int, learning: int, learning_tensors: int = 0,
+                    tied: int = 0) -> CheckpointSize:
     """Size of a checkpoint, without what the file format adds.
 
     Args:
         saved: bytes of the tensors that are not left out by name.
         learning: bytes of the parameters that get a gradient, saved or not.
         learning_tensors: how many those are.
+        tied: bytes of saved tensors that have a second saved name.
     """
-    return CheckpointSize(saved, ADAM_MOMENTS * learning + STEP_COUNTER * learning_tensors)
+    return CheckpointSize(saved, ADAM_MOMENTS * learning + STEP_COUNTER * learning_tensors, tied)
 
 
 @dataclass(frozen=True)
@@ -121,7 +130,7 @@ def files_left(epochs: int, batches_an_epoch: int, save_interval: int, validate_
     return FilesLeft(made, ranked, epochs * (saved - scored), max(0, min(avg_nbest, ranked)))
 
 
-def averaging_memory(saved: int, learning: int, averaged: int) -> int:
+def averaging_memory(size: CheckpointSize, averaged: int) -> int:
     """Bytes that averaging holds at most: the weights of each file and of their mean, and the
     AdamW state of the file that is being read."""
-    return (averaged + 1) * saved + ADAM_MOMENTS * learning
+    return (averaged + 1) * size.weights + size.tied + size.optimizer

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 COMPONENTS = ("audio_encoder", "audio_adaptor", "llm", "ctc_decoder", "ctc")
+EMBEDDING, OUTPUT_LAYER = "llm.model.embed_tokens.weight", "llm.lm_head.weight"
+"""One tensor of Qwen3-0.6B under two names: a checkpoint holds it once, an average twice."""
 
 Names = str | Sequence[str] | None
 """What a key that holds names may be: comma-separated, a list, or nothing."""

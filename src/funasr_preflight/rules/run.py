@@ -80,9 +80,12 @@ def encoder_frozen(context: Context) -> Iterator[Finding]:
 @rule("trains-freeze-param", say("Names in `freeze_param` that nothing has"), "encoder_freezing")
 def freeze_param(context: Context) -> Iterator[Finding]:
     for name in estimates.freeze_names_nothing(context):
+        blank = name != name.strip()
         yield problem(Severity.WARNING,
                       say("`freeze_param` names {name}, and no parameter is called that or lies "
-                          "below it.", name=name),
+                          "below it.", name=repr(name) if blank else name),
+                      say("FunASR keeps the blank after a comma: write the names without one.")
+                      if blank else
                       say("Name a module such as ctc or audio_encoder.tp_encoders."),
                       "freeze_param")
 

@@ -19,6 +19,8 @@ from funasr_preflight.laws import geometry, memory, schedule
 from funasr_preflight.laws.memory import CheckpointSize, FilesLeft, TrainingMemory
 from funasr_preflight.laws.names import (
     COMPONENTS,
+    EMBEDDING,
+    OUTPUT_LAYER,
     frozen_by_name,
     left_out,
     lies_below,
@@ -42,7 +44,7 @@ class Part:
     Attributes:
         name: one of `laws.names.COMPONENTS`.
         parameters: all values; `flagged` may learn, `learning` get a gradient as well.
-        saved: values that a checkpoint holds.
+        saved: values that a checkpoint holds; `tied` of them under two names.
         bytes_each: of one value.
     """
 
@@ -51,6 +53,7 @@ class Part:
     flagged: int
     learning: int
     saved: int
+    tied: int
     bytes_each: int
 
 
@@ -68,13 +71,16 @@ def _part(context: Context, component: str) -> Part:
     flagged = sum(size for name, size in sizes.items()
                   if thawed and not frozen_by_name(name, context.get("freeze_param")))
     saved = sum(size for name, size in sizes.items() if not left_out(name, excludes))
+    second = 0 if left_out(OUTPUT_LAYER, excludes) else sizes.get(EMBEDDING, 0)
+    tied = 0 if left_out(EMBEDDING, excludes) else second
+    saved += second - tied
     total = sum(sizes.values())
     if component == "llm" and context.get("llm_conf.use_lora") is True:
         lora = lora_parameters(context)
         total, flagged = total + lora, flagged + lora
         saved += 0 if left_out("llm.", excludes) else lora
     learning = 0 if context.audit.without_gradient(component) else flagged
-    return Part(component, total, flagged, learning, saved, bytes_of(context, component))
+    return Part(component, total, flagged, learning, saved, tied, bytes_of(context, component))
 
 
 def frozen(context: Context, component: str) -> bool:
@@ -244,7 +250,7 @@ def mean_rate(context: Context, total: int) -> float | None:
 
 
 def _bytes(context: Context, values: str) -> int:
-    """Bytes of all parts' values of a kind: `parameters`, `learning` or `saved`."""
+    """Bytes of all parts' values of a kind, an attribute of `Part`."""
     return sum(getattr(part, values) * part.bytes_each for part in parts(context))
 
 
@@ -292,13 +298,14 @@ class Disk:
 
     @property
     def total(self) -> int:
-        averaged = self.checkpoint.weights if self.files.averaged else 0
+        averaged = self.checkpoint.weights + self.checkpoint.tied if self.files.averaged else 0
         return self.checkpoint.total * self.files.whole + averaged
 
 
 def disk(context: Context) -> Disk:
     """What the trainer leaves of a run that goes to its end."""
-    saved, learning = _bytes(context, "saved"), _bytes(context, "learning")
+    size = memory.checkpoint_size(_bytes(context, "saved"), _bytes(context, "learning"),
+                                  tied=_bytes(context, "tied"))
     passes, batches = _passes_and_batches(context) if context.train else (0, 0)
     keep = context.get("train_conf.keep_nbest_models")
     files = memory.files_left(
@@ -308,8 +315,7 @@ def disk(context: Context) -> Disk:
         keep if isinstance(keep, int) and not isinstance(keep, bool) else 500,
         whole(context.get("train_conf.avg_nbest_model"), 10))
     llm = next(part for part in parts(context) if part.name == "llm")
-    return Disk(memory.checkpoint_size(saved, learning), files,
-                memory.averaging_memory(saved, learning, files.averaged),
+    return Disk(size, files, memory.averaging_memory(size, files.averaged),
                 llm.saved < llm.parameters)
 
 

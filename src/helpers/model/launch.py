@@ -27,7 +27,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from funasr_preflight.laws.names import component_of
+from funasr_preflight.laws.names import OUTPUT_LAYER, component_of
 from helpers.config import configs
 from helpers.errors import BookError
 from helpers.model import mini
@@ -38,8 +38,6 @@ MODEL_DIRECTORY = "MODEL_DIR"
 MERGED = (f"++model={MODEL_DIRECTORY}", "~model_conf", "~tokenizer_conf.init_param_path")
 """The overrides that make FunASR lay a config over the pretrained model's own."""
 WITH_CHECKPOINT = f"++init_param={MODEL_DIRECTORY}/model.pt"
-TIED = "llm.lm_head.weight"
-"""In Qwen3-0.6B this is the input embedding under a second name."""
 _LAYERS = {
     "encoder blocks": "audio_encoder.encoders",
     "encoder tp blocks": "audio_encoder.tp_encoders",
@@ -83,7 +81,7 @@ class Tensors:
         """Number of (loaded) values in these tensors; the LLM's tied matrix counts once."""
         names = (self.loaded or ()) if loaded else self.shapes
         return sum(torch.Size(self.shapes[name]).numel() for name in names
-                   if name != TIED and (component_of(name) == component or not component))
+                   if name != OUTPUT_LAYER and (component_of(name) == component or not component))
 
 
 @dataclass(frozen=True)

@@ -156,12 +156,12 @@ def checkpoint_size(model: torch.nn.Module, learning: Collection[str],
         learning: names of the parameters that receive a gradient.
         excludes: `train_conf.effective_save_name_excludes`.
     """
-    saved = {id(tensor): _bytes(tensor)  # a tied tensor has two names and lies there once
-             for name, tensor in model.state_dict(keep_vars=True).items()
-             if not left_out(name, excludes)}
+    named = [tensor for name, tensor in model.state_dict(keep_vars=True).items()
+             if not left_out(name, excludes)]
+    saved = sum({id(tensor): _bytes(tensor) for tensor in named}.values())
     return memory.checkpoint_size(
-        sum(saved.values()), sum(_bytes(model.get_parameter(name)) for name in learning),
-        len(learning))
+        saved, sum(_bytes(model.get_parameter(name)) for name in learning), len(learning),
+        sum(map(_bytes, named)) - saved)
 
 
 def _bytes(tensor: torch.Tensor) -> int:
