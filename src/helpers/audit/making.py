@@ -11,7 +11,8 @@ import re
 import sys
 from typing import Any
 
-from funasr_preflight.audit import COMMAND, COMPONENTS, FILE, load
+from funasr_preflight.audit import COMMAND, FILE, load
+from funasr_preflight.laws.names import COMPONENTS
 from helpers.errors import one_sentence
 
 REGISTERS = {"model": "model_classes", "audio_encoder": "encoder_classes",

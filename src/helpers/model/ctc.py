@@ -16,13 +16,11 @@ import torch
 from funasr.models.fun_asr_nano.model import FunASRNano
 from funasr.models.fun_asr_nano.tools.utils import forced_align
 
+from funasr_preflight.laws.geometry import ENCODER_FRAME_SECONDS
 from helpers.errors import BookError
 from helpers.model.mini import Built
 from helpers.model.stand_in import stand_in
 from helpers.speech import manifests
-
-FRAME_SECONDS = 0.06
-"""Length of an encoder frame, the unit of FunASR's timestamps."""
 
 
 class FunASRNanoWithCTC(FunASRNano):
@@ -119,7 +117,7 @@ def align(built: Built, item: dict, seed: int = 0) -> Alignment:
     found = forced_align(log_probabilities, torch.tensor(answer), built.model.blank_id)
     if not found:
         raise BookError(f"{item['key']} has more tokens than frames: it cannot be aligned.")
-    return Alignment(np.array([one["start_time"] for one in found]) * FRAME_SECONDS,
+    return Alignment(np.array([one["start_time"] for one in found]) * ENCODER_FRAME_SECONDS,
                      np.array([one["score"] for one in found]), loss)
 
 
@@ -151,7 +149,8 @@ def drift(alignments: Sequence[Alignment], reference: Sequence[Alignment]) -> Dr
                         "both models on one list of items.")
     pairs = list(zip(alignments, reference, strict=True))
     distances = np.concatenate([np.abs(one.starts - other.starts) for one, other in pairs])
-    return Drift(1000 * float(distances.mean()), float((distances > 1.5 * FRAME_SECONDS).mean()),
+    moved = distances > 1.5 * ENCODER_FRAME_SECONDS
+    return Drift(1000 * float(distances.mean()), float(moved.mean()),
                  float(np.concatenate([one.scores for one, _ in pairs]).mean()),
                  float(np.mean([one.loss for one, _ in pairs])))
 
