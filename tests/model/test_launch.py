@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from helpers.config import configs
-from helpers.config.code_defaults import IGNORED, NO_READER, REQUIRED, code_default
+from helpers.config.funasr_source import IGNORED, NO_READER, REQUIRED, code_default
 from helpers.config.values import yaml_text
 from helpers.errors import BookError
 from helpers.model import launch, mini
@@ -127,7 +127,7 @@ def test_code_default(key, text):
     assert code_default(key).text == text
 
 
-def test_code_defaults_of_the_encoder_are_those_of_the_class_itself():
+def test_funasr_source_of_the_encoder_are_those_of_the_class_itself():
     import inspect
 
     from funasr.models.sense_voice.model import SenseVoiceEncoderSmall

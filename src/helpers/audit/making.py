@@ -12,6 +12,7 @@ import sys
 from typing import Any
 
 from funasr_preflight.audit import COMMAND, COMPONENTS, FILE, load
+from helpers.config.funasr_source import READERS, SourceLine, default_of, lines_for, lines_of
 from helpers.errors import one_sentence
 
 REGISTERS = {"model": "model_classes", "audio_encoder": "encoder_classes",
@@ -21,6 +22,15 @@ REGISTERS = {"model": "model_classes", "audio_encoder": "encoder_classes",
              "dataset_conf.batch_sampler": "batch_sampler_classes",
              "dataset_conf.dataloader": "dataloader_classes", "tokenizer": "tokenizer_classes"}
 """Keys whose value is a name in one of FunASR's registers, and that register."""
+
+_PROGRAM, _TRAINER = "funasr.bin.train_ds", "funasr.train_utils.trainer_ds"
+RUN_READERS = {
+    "": (*(reader for reader in READERS[""] if reader != f"{_TRAINER}:Trainer"),
+         f"{_TRAINER}:Trainer.warp_model", f"{_TRAINER}:Trainer.warp_optim_scheduler",
+         READERS["train_conf"][-1]),
+    "train_conf": (f"{_TRAINER}:Trainer.__init__", READERS["train_conf"][-1])}
+"""Who gets the top level and who `train_conf`: the trainer is made from the one, its methods are
+called with the other."""
 
 
 def make() -> dict[str, Any]:
@@ -60,66 +70,23 @@ def make() -> dict[str, Any]:
 
 
 def _sections() -> dict[str, dict[str, Any]]:
-    from helpers.config.code_defaults import READERS, receivers, uses_of
-
-    found: dict[str, dict[str, Any]] = {}
-    in_train_conf = _asked_of_train_conf()
-    for section, readers in (READERS | _run_readers()).items():
-        uses = [use for reader in readers for use in uses_of(reader)
-                if use.receiver in receivers(reader, section) and not use.name.isupper()
-                and not (section == "" and use.name in in_train_conf and use.receiver == "")]
-        if section == "train_conf":
-            uses += in_train_conf.values()
-        found[section] = {name: _reading([use for use in uses if use.name == name])
-                          for name in sorted({use.name for use in uses})}
-    return found
+    sections: dict[str, dict[str, Any]] = {}
+    for section, readers in (READERS | RUN_READERS).items():
+        lines = lines_for(section, readers)
+        if section == "train_conf":  # what both files ask of `kwargs.get("train_conf")` at once
+            lines += [line for module in (_PROGRAM, _TRAINER) for line in lines_of(module)
+                      if line.receiver == section]
+        sections[section] = {name: _reading([line for line in lines if line.name == name])
+                             for name in sorted({line.name for line in lines})
+                             if not name.isupper()}
+    return sections
 
 
-def _run_readers() -> dict[str, tuple[str, ...]]:
-    """Who gets the top level and who `train_conf`: the trainer is made from the one, and its
-    methods are called with the other."""
-    from helpers.config.code_defaults import READERS
-
-    trainer, program = "funasr.train_utils.trainer_ds:Trainer", "funasr.bin.train_ds"
-    shared = f"{program}:_resolve_distributed_config"
-    return {"": (*(reader for reader in READERS[""] if reader != trainer),
-                 f"{trainer}.warp_model", f"{trainer}.warp_optim_scheduler", shared),
-            "train_conf": (f"{trainer}.__init__", shared)}
-
-
-def _asked_of_train_conf() -> dict[str, Any]:
-    """What the program and the trainer ask of `kwargs.get("train_conf", ...)` in one breath."""
-    from funasr.bin import train_ds
-    from funasr.train_utils import trainer_ds
-
-    from helpers.config.code_defaults import Use, literal
-
-    found = {}
-    for module in (train_ds, trainer_ds):
-        shown = f"{module.__name__.replace('.', '/')}.py"
-        for node in ast.walk(ast.parse(inspect.getsource(module))):
-            if _is_get(node) and _is_get(node.func.value) and (
-                    node.func.value.args[0].value == "train_conf"):
-                default = literal(node.args[1]) if len(node.args) > 1 else None
-                name = node.args[0].value
-                found[name] = Use(name, "train_conf", "default", default,
-                                   f"{shown}, line {node.lineno}")
-    return found
-
-
-def _is_get(node: ast.AST) -> bool:
-    return (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
-            and node.func.attr == "get" and bool(node.args)
-            and isinstance(node.args[0], ast.Constant))
-
-
-def _reading(uses: list) -> dict[str, Any]:
-    """Kind, defaults and first place of the uses of one key."""
-    kind = next(kind for kind in ("default", "required", "never used")
-                if any(use.kind == kind for use in uses))
-    same = [use for use in uses if use.kind == kind]
-    return {"kind": kind, "place": same[0].place,
-            "values": [_plain(use.value) for use in same] if kind == "default" else []}
+def _reading(lines: list[SourceLine]) -> dict[str, Any]:
+    """Kind, defaults and first place of the lines that read one key."""
+    default = default_of(lines[0].name, lines)
+    return {"kind": default.kind, "place": default.place,
+            "values": [_plain(value) for value in default.values]}
 
 
 def _plain(value: Any) -> Any:

@@ -16,7 +16,7 @@ from omegaconf.errors import GrammarParseError, OmegaConfBaseException
 
 from helpers.config import document
 from helpers.config.document import section_of
-from helpers.errors import BookError
+from helpers.errors import BookError, first_sentence
 from helpers.paths import CONFIGS
 
 __all__ = [
@@ -226,7 +226,7 @@ def as_config(config: ConfigLike) -> DictConfig:
     try:
         return OmegaConf.create(dict(config))
     except (OmegaConfBaseException, TypeError, ValueError) as error:
-        raise BookError(f"This is not a config: {_first_line(error)}.") from None
+        raise BookError(f"This is not a config: {first_sentence(error)}.") from None
 
 
 def _parse(text: str, name: str) -> DictConfig:
@@ -246,7 +246,7 @@ def _parse(text: str, name: str) -> DictConfig:
     except RecursionError:
         raise BookError(f"{name} is nested too deeply to be a config.") from None
     except OmegaConfBaseException as error:
-        raise BookError(f"{name} cannot be a config: {_first_line(error)}.") from None
+        raise BookError(f"{name} cannot be a config: {first_sentence(error)}.") from None
 
 
 def _yaml_sentence(error: yaml.YAMLError, text: str, name: str) -> str:
@@ -273,7 +273,7 @@ def _unresolved(config: DictConfig) -> str:
             if value == "???":
                 return f"`{key}` is `???`, a value still to be given: set it."
             reason = ("it leads back to itself" if isinstance(error, RecursionError)
-                      else _first_line(error))
+                      else first_sentence(error))
             return f"`{key}: {value}` cannot be resolved ({reason}): point it at a key that is set."
     return "An interpolation of this config cannot be resolved."
 
@@ -308,7 +308,3 @@ def _suggestions(name: str) -> str:
     if near:
         return f"; did you mean {' or '.join(f'`{one}`' for one in near)}?"
     return f"; the book's configs are {', '.join(f'`{one}`' for one in CONFIG_NAMES)}."
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")

@@ -21,6 +21,7 @@ import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -28,6 +29,8 @@ from unittest import mock
 
 import torch
 
+from helpers.config.funasr_source import package_folder, raised_in_funasr, short_file
+from helpers.errors import typed_sentence
 from helpers.evaluation import decoding
 from helpers.model import mini
 from helpers.paths import CACHE
@@ -199,16 +202,9 @@ def digest(*things: Any) -> str:
 
 
 def described(error: BaseException) -> str:
-    """Type, first line without paths, and the last place inside FunASR."""
-    text = (str(error).strip().splitlines() or [""])[0].strip("'\"")
-    text = re.sub(r"(/[\w.\-]+){2,}", lambda found: Path(found[0]).name, text)[:160].rstrip(".")
-    place, at = "", error.__traceback__
-    while at is not None:
-        file = at.tb_frame.f_code.co_filename
-        if "/funasr/" in file:
-            place = f" (funasr/{file.rpartition('/funasr/')[2]}, line {at.tb_lineno})"
-        at = at.tb_next
-    return f"{type(error).__name__}: {text}{place}"
+    """What an error says, and the last source line inside FunASR that it came through."""
+    _, place = raised_in_funasr(error)
+    return f"{typed_sentence(error)} ({place})" if place else typed_sentence(error)
 
 
 def _feed(made: Any, thing: Any) -> None:
@@ -316,9 +312,8 @@ def _outputs(built: mini.Built, item: dict, parts: dict[str, str]) -> None:
         else:
             decoded, decoded_lengths = model.ctc_decoder(hidden.clone(), hidden_lengths)
             parts["CTC output"] = digest(model.ctc.log_softmax(decoded), decoded_lengths)
-    with mock.patch.object(decoding, "LONGEST_ANSWER_TOKENS", ANSWER_TOKENS):
-        heard = [decoding.decode(built, [item], branch)[0]
-                 for branch in (["llm", "both"] if model.ctc_decoder is not None else ["llm"])]
+    heard = [decoding.decode(built, [item], branch, longest_answer=ANSWER_TOKENS)[0]
+             for branch in (["llm", "both"] if model.ctc_decoder is not None else ["llm"])]
     parts["decoding"] = digest([(one.llm, one.ctc) for one in heard])
 
 
@@ -337,11 +332,8 @@ def _train(built: mini.Built, items: tuple[list[dict], list[dict]], parts: dict[
                                             "frontend": built.frontend}, built.config)
         finetune.run(first, *items, name)
     lines: list[str] = []
-    folder = CACHE / "finetune" / name
-    keep = (mock.patch.object(finetune, "_empty_folder", lambda _: folder) if resume
-            else contextlib.nullcontext())
-    with keep, mock.patch.object(finetune, "funasr_silenced", lambda: _log_caught(lines)):
-        run = finetune.run(built, *items, name)
+    run = finetune.run(built, *items, name, keep_folder=resume,
+                       silenced=lambda: _log_caught(lines))
     saved = torch.load(run.folder / "model.pt", map_location="cpu", weights_only=False)
     parts["gradients"] = digest(with_gradient)
     parts["learning rate"] = digest([step.learning_rate for step in run.steps])
@@ -424,13 +416,11 @@ def _traced(seen: set[tuple[str, int]] | None) -> Iterator[None]:
         threading.settrace(None)
 
 
+@cache
 def traced_file(file: str) -> bool:
-    return "/site-packages/funasr/" in file or "/site-packages/torch/optim/" in file
-
-
-def short_file(file: str) -> str:
-    """A library file's path from its package on: `funasr/...` or `torch/...`."""
-    return file.replace("\\", "/").rpartition("/site-packages/")[2]
+    """Whether a file belongs to FunASR or to PyTorch's optimizers."""
+    return any(Path(file).is_relative_to(folder)
+               for folder in (package_folder("funasr"), package_folder("torch") / "optim"))
 
 
 def _global_state() -> tuple:

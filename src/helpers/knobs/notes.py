@@ -7,9 +7,9 @@ stays.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from helpers.config.funasr_source import ignored_by
 from helpers.knobs.record import LIVE, NEVER_READ, NO_EFFECT, OTHERWISE, RAISES, Knob
 
 
@@ -122,9 +122,6 @@ def reviewed(knob: Knob) -> Knob:
 
 def _explained(knob: Knob) -> Knob:
     """A sentence for a key that nothing reads: the function that takes it and drops it."""
-    explain: Callable[[str], str] | None = None
-    if knob.verdict == NEVER_READ and not knob.note:
-        from helpers.knobs.readers import ignored_by as explain
-    owner = explain(knob.key) if explain else ""
+    owner = ignored_by(knob.key) if knob.verdict == NEVER_READ and not knob.note else ""
     text = f"A parameter of {owner} that the function never mentions again." if owner else knob.note
     return replace(knob, note=text)

@@ -22,7 +22,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from helpers.config import configs
+from helpers.config import configs, funasr_source
 from helpers.errors import BookError, one_sentence
 from helpers.knobs.record import (
     LIVE,
@@ -92,12 +92,12 @@ def _by_hand(key: str) -> str:
 
 
 def _judged(key: str, attempts: Sequence[tuple]) -> Knob:
-    from helpers.knobs import notes, readers
+    from helpers.knobs import notes
 
     tried = tuple(dict.fromkeys(text for text, *_ in attempts))
     asked = tuple(dict.fromkeys(baseline.name for _, baseline, *_ in attempts))
     executed = frozenset().union(*(_baseline(name)[1].executed for name in asked))
-    here = tuple(place.text for place in readers.on_this_path(key, executed))
+    here = tuple(place.text for place in funasr_source.on_this_path(key, executed))
     decisive = [one for one in attempts if one[2] and not one[3]]
     raised = [one for one in attempts if one[3]]
     verdict, moved = NO_EFFECT if here else NEVER_READ, ()
@@ -106,7 +106,7 @@ def _judged(key: str, attempts: Sequence[tuple]) -> Knob:
         _, baseline, moved, _ = (decisive or raised)[0]
         verdict, asked = (LIVE if decisive else RAISES), (baseline.name,)
     other = () if here else tuple(
-        place.text for place in readers.elsewhere(key, executed)[:PLACES_ELSEWHERE])
+        place.text for place in funasr_source.elsewhere(key, executed)[:PLACES_ELSEWHERE])
     return notes.reviewed(
         Knob(key, tried, verdict, tuple(moved), "; ".join(asked), here, note, other))
 

@@ -23,6 +23,7 @@ from torchaudio.compliance import kaldi
 
 from helpers.config import configs
 from helpers.errors import BookError
+from helpers.model.funasr_private import watched_framing
 from helpers.speech import manifests
 
 PREEMPHASIS = 0.97
@@ -96,11 +97,11 @@ def bank_of(front: WavFrontend) -> Bank:
     """The filters that a frontend really uses, recorded while it computes one second of zeros."""
     second = torch.zeros(1, front.fs)
     with (mock.patch.object(kaldi, "get_mel_banks", wraps=kaldi.get_mel_banks) as banks,
-          mock.patch.object(kaldi, "_get_strided", wraps=kaldi._get_strided) as strided,
+          watched_framing() as framing,
           torch.random.fork_rng(devices=[])):
         front(second, torch.tensor([front.fs]))
     bins, fft, fs, low, high = banks.call_args.args[:5]
-    _, window, shift, _ = strided.call_args.args
+    _, window, shift, _ = framing.call_args.args
     weights, centres = kaldi.get_mel_banks(*banks.call_args.args)
     high = high if high > 0 else high + fs / 2
     edges = torch.linspace(kaldi.mel_scale_scalar(low), kaldi.mel_scale_scalar(high), bins + 2)
