@@ -28,6 +28,7 @@ from typing import Any
 from unittest import mock
 
 import torch
+from omegaconf import OmegaConf
 
 from helpers.config.funasr_source import package_folder, raised_in_funasr, short_file
 from helpers.errors import typed_sentence
@@ -88,33 +89,19 @@ def base_config(name: str) -> dict[str, Any]:
 
 def changed(config: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
     """A copy of a nested dictionary with dotted keys set, sections made where there are none."""
-    copied = copy.deepcopy(dict(config))
+    copied = OmegaConf.create(dict(config))
     for key, value in values.items():
-        place = copied
-        *sections, name = key.split(".")
-        for section in sections:
-            place = place.setdefault(section, {})
-        place[name] = value
-    return copied
+        OmegaConf.update(copied, key, value, merge=False, force_add=True)
+    return OmegaConf.to_container(copied)
 
 
 def without(config: Mapping[str, Any], keys: Iterable[str]) -> dict[str, Any]:
     """A copy of a nested dictionary in which these dotted keys are not set."""
-    copied = copy.deepcopy(dict(config))
+    copied = OmegaConf.create(dict(config))
     for key in keys:
         section, _, name = key.rpartition(".")
-        place = value_of(copied, section) if section else copied
-        if isinstance(place, dict):
-            place.pop(name, None)
-    return copied
-
-
-def value_of(config: Mapping[str, Any], key: str) -> Any:
-    """The value of a dotted key; None where a section or the key is absent."""
-    place: Any = config
-    for name in key.split("."):
-        place = place.get(name) if isinstance(place, Mapping) else None
-    return place
+        (OmegaConf.select(copied, section) or {}).pop(name, None)
+    return OmegaConf.to_container(copied)
 
 
 def utterances(unreadable: bool = False) -> tuple[list[dict], list[dict]]:
@@ -276,7 +263,6 @@ def _data(built: mini.Built, items: tuple[list[dict], list[dict]], parts: dict[s
 def _launch(built: mini.Built, parts: dict[str, str]) -> None:
     """FunASR's training program from its first line to the trainer, with the model at hand."""
     from funasr.bin import train_ds
-    from omegaconf import OmegaConf
 
     class _Reached(Exception):
         pass
@@ -326,10 +312,8 @@ def _train(built: mini.Built, items: tuple[list[dict], list[dict]], parts: dict[
             parameter.register_post_accumulate_grad_hook(
                 lambda _, name=parameter_name: with_gradient.add(name))
     if resume:
-        first = mini.Built(copy.deepcopy(built.model), changed(
-            built.kwargs | {"tokenizer": None, "frontend": None},
-            {"train_conf.max_epoch": 1}) | {"tokenizer": built.tokenizer,
-                                            "frontend": built.frontend}, built.config)
+        one_epoch = built.kwargs | {"train_conf": dict(built.kwargs["train_conf"], max_epoch=1)}
+        first = mini.Built(copy.deepcopy(built.model), one_epoch, built.config)
         finetune.run(first, *items, name)
     lines: list[str] = []
     run = finetune.run(built, *items, name, keep_folder=resume,

@@ -82,7 +82,7 @@ def _by_hand(key: str) -> str:
     from helpers.knobs import bench, values
 
     config = _baseline(values.MAIN.name)[0]
-    new = values.other_values(key, bench.value_of(config, key))[0]
+    new = values.other_values(key, configs.flatten(config).get(key))[0]
     try:
         moved = bench.masks_by_hand(config) != bench.masks_by_hand(
             bench.changed(config, {key: new}))
@@ -123,9 +123,7 @@ def _baseline(name: str):
 
 
 def _value(baseline, key: str) -> Any:
-    from helpers.knobs import bench
-
-    return bench.value_of(_baseline(baseline.name)[0], key)
+    return configs.flatten(_baseline(baseline.name)[0]).get(key)
 
 
 def _compared(baseline, key: str, new: Any) -> tuple[tuple[str, ...], str]:

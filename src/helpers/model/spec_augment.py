@@ -77,15 +77,6 @@ def draws(module: nn.Module, frames: int, count: int, seed: int = 0,
         return np.concatenate([draw(module, frames, dims=dims) for _ in range(count)])
 
 
-def longest_runs(masked: np.ndarray) -> np.ndarray:
-    """Length of the longest run of True in each row of a (rows, places) array."""
-    best = run = np.zeros(len(masked), dtype=int)
-    for column in masked.T:
-        run = np.where(column, run + 1, 0)
-        best = np.maximum(best, run)
-    return best
-
-
 def unstack(stacked: np.ndarray) -> np.ndarray:
     """10 ms frames of stacked values, taken from the middle copies: shape (6 * frames, 80).
 
@@ -104,19 +95,6 @@ def hidden(masked: np.ndarray) -> np.ndarray:
     gone = copies[:, 1:].copy()
     gone[:-1, -1] &= copies[1:, 0]
     return gone.reshape(-1, BINS)
-
-
-def copies_hit(masked: np.ndarray) -> list[tuple[int, int] | None]:
-    """First and last masked bin in each of the seven copies of an LFR frame, None where none is.
-
-    Args:
-        masked: the frequency mask of one frame, shape (560,).
-    """
-    found = []
-    for copy in masked.reshape(COPIES, BINS):
-        places = np.flatnonzero(copy)
-        found.append((int(places[0]), int(places[-1])) if len(places) else None)
-    return found
 
 
 def time_shares(module: SpecAugLFR, seconds: float, count: int = 400, seed: int = 0) -> np.ndarray:

@@ -21,7 +21,7 @@ from helpers.model.mini import COMPONENTS, Built
 from helpers.training import finetune
 
 ADAM_MOMENTS = 2
-MEBIBYTE, GIBIBYTE = 2**20, 2**30
+GIBIBYTE = 2**30
 
 
 @dataclass(frozen=True)
