@@ -18,19 +18,19 @@ def saved_bytes(model, batch: dict[str, Any]) -> int:
     import torch
 
     own = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
-    found: dict[int, int] = {}
+    saved: dict[int, int] = {}
 
     def pack(tensor):
         storage = tensor.untyped_storage()
         if storage.data_ptr() not in own:
-            found[storage.data_ptr()] = storage.nbytes()
+            saved[storage.data_ptr()] = storage.nbytes()
         return tensor
 
     model.train()
     try:
         with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
             loss = model(**batch)[0]
-        total = sum(found.values())  # counted while `loss` keeps every one of them alive
+        total = sum(saved.values())  # counted while `loss` keeps every one of them alive
         del loss
         return total
     finally:
@@ -66,9 +66,10 @@ def fit(built, batches: Sequence[Sequence[dict]]) -> dict[str, Any]:
 
     rows, counts = np.array(rows), np.array(counts, dtype=float)
     scale = rows.max(0)  # columns of very different size
-    found = nnls(rows / scale, counts)[0] / scale
-    off = np.abs(rows @ found / counts - 1).max()
-    return {"bytes": [round(float(one), 1) for one in found], "largest_error": round(float(off), 3)}
+    bytes_each = nnls(rows / scale, counts)[0] / scale
+    off = np.abs(rows @ bytes_each / counts - 1).max()
+    return {"bytes": [round(float(number), 1) for number in bytes_each],
+            "largest_error": round(float(off), 3)}
 
 
 def at_full_size() -> dict[str, Any]:

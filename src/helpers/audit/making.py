@@ -58,7 +58,7 @@ def make() -> dict[str, Any]:
         "funasr": importlib.metadata.version("funasr"),
         "keys": keys,
         "sections": _sections(),
-        "refuses": sorted(section for section, said in refused.items() if said),
+        "refuses": sorted(section for section, refusal in refused.items() if refusal),
         "registers": _registers(),
         "accepts": _accepted(),
         "deprecated": _deprecated(),
@@ -96,8 +96,8 @@ def _plain(value: Any) -> Any:
 def _registers() -> dict[str, list[str]]:
     from funasr.register import tables
 
-    found = {key: sorted(getattr(tables, register)) for key, register in REGISTERS.items()}
-    return found | {key: sorted(classes) for key, classes in _classes().items()}
+    registered = {key: sorted(getattr(tables, register)) for key, register in REGISTERS.items()}
+    return registered | {key: sorted(classes) for key, classes in _classes().items()}
 
 
 def _classes() -> dict[str, dict[str, type]]:
@@ -110,46 +110,46 @@ def _classes() -> dict[str, dict[str, type]]:
 def _accepted() -> dict[str, dict[str, dict[str, bool]]]:
     """What each optimizer and scheduler takes beside the first, and whether it has a default."""
     return {key: {name: {parameter.name: parameter.default is not parameter.empty
-                         for parameter in [*inspect.signature(one).parameters.values()][1:]}
-                  for name, one in sorted(classes.items())}
+                         for parameter in [*inspect.signature(class_).parameters.values()][1:]}
+                  for name, class_ in sorted(classes.items())}
             for key, classes in _classes().items()}
 
 
 def _deprecated() -> dict[str, dict[str, str]]:
     """Classes whose own file says, in a sentence to the user, that they are deprecated."""
-    found: dict[str, dict[str, str]] = {}
+    deprecated: dict[str, dict[str, str]] = {}
     for key, classes in _classes().items():
-        for name, one in sorted(classes.items()):
-            if not one.__module__.startswith("funasr."):
+        for name, class_ in sorted(classes.items()):
+            if not class_.__module__.startswith("funasr."):
                 continue
-            texts = "".join(node.value for node in ast.walk(ast.parse(inspect.getsource(one)))
+            texts = "".join(node.value for node in ast.walk(ast.parse(inspect.getsource(class_)))
                             if isinstance(node, ast.Constant) and isinstance(node.value, str))
-            said = re.search(rf"{one.__name__} is deprecated[^.]*\.", texts)
-            if said:
-                found.setdefault(key, {})[name] = said[0]
-    return found
+            sentence = re.search(rf"{class_.__name__} is deprecated[^.]*\.", texts)
+            if sentence:
+                deprecated.setdefault(key, {})[name] = sentence[0]
+    return deprecated
 
 
 def _parameters(model) -> dict[str, dict[str, int]]:
     from helpers.training.anatomy import component_of
 
-    found: dict[str, dict[str, int]] = {component: {} for component in COMPONENTS}
+    sizes: dict[str, dict[str, int]] = {component: {} for component in COMPONENTS}
     for name, parameter in model.named_parameters():
         component = component_of(name)
-        found[component][name.removeprefix(component)] = parameter.numel()
-    return found
+        sizes[component][name.removeprefix(component)] = parameter.numel()
+    return sizes
 
 
 def _linear_layers(llm) -> dict[str, list[int]]:
     from torch import nn
 
-    found: dict[str, list[int]] = {}
+    layers: dict[str, list[int]] = {}
     for name, module in llm.named_modules():
         if isinstance(module, nn.Linear):
             short = name.rpartition(".")[2]
-            entry = found.setdefault(short, [module.in_features, module.out_features, 0])
+            entry = layers.setdefault(short, [module.in_features, module.out_features, 0])
             entry[2] += 1
-    return found
+    return layers
 
 
 def _without_gradient(items) -> list[str]:
@@ -175,16 +175,16 @@ def main(arguments: list[str] | None = None) -> int:
     from helpers.session import setup
 
     setup()
-    found = json.loads(json.dumps(make()))
+    made = json.loads(json.dumps(make()))
     if options.check:
         stored = {key: value for key, value in load().content.items() if key != "provenance"}
-        changed = [key for key in found if found[key] != stored.get(key)]
+        changed = [key for key in made if made[key] != stored.get(key)]
         print(f"Changed: {', '.join(changed)}." if changed else "The audit is up to date.")
         return int(bool(changed))
-    made = {**found, "activations": activations.at_full_size(),
+    content = {**made, "activations": activations.at_full_size(),
             "provenance": provenance(COMMAND, seed=0)}
     partial = FILE.with_suffix(".partial")
-    partial.write_text(json.dumps(made, indent=0, ensure_ascii=False) + "\n", encoding="utf-8")
+    partial.write_text(json.dumps(content, indent=0, ensure_ascii=False) + "\n", encoding="utf-8")
     partial.replace(FILE)
     return 0
 

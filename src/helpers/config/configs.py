@@ -206,15 +206,15 @@ def values_set() -> dict[str, dict[str, Any]]:
             for row in compare()}
 
 
-def same_value(one: Any, other: Any) -> bool:
+def same_value(value: Any, other: Any) -> bool:
     """Whether two YAML values are equal; `1` and `true` are not, `5` and `5.0` are."""
-    if isinstance(one, bool) != isinstance(other, bool):
+    if isinstance(value, bool) != isinstance(other, bool):
         return False
-    if isinstance(one, float) and isinstance(other, float) and math.isnan(one):
+    if isinstance(value, float) and isinstance(other, float) and math.isnan(value):
         return math.isnan(other)
-    if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(same_value, one, other))
-    return one == other
+    if isinstance(value, list) and isinstance(other, list):
+        return len(value) == len(other) and all(map(same_value, value, other))
+    return value == other
 
 
 def as_config(config: ConfigLike) -> DictConfig:
@@ -235,8 +235,8 @@ def _parse(text: str, name: str) -> DictConfig:
         if root is None or not root.value or root.tag.endswith(":null"):
             raise BookError(f"{name} is empty: a config needs at least one `key: value` line.")
         if not isinstance(root, yaml.MappingNode):
-            kind = "a list" if isinstance(root, yaml.SequenceNode) else "a single value"
-            raise BookError(f"{name} holds {kind}: a config is a mapping of `key: value` lines.")
+            content = "a list" if isinstance(root, yaml.SequenceNode) else "a single value"
+            raise BookError(f"{name} holds {content}: a config is a mapping of `key: value` lines.")
         return OmegaConf.load(io.StringIO(text))
     except yaml.YAMLError as error:
         raise BookError(_yaml_sentence(error, text, name)) from None
@@ -252,13 +252,13 @@ def _parse(text: str, name: str) -> DictConfig:
 def _yaml_sentence(error: yaml.YAMLError, text: str, name: str) -> str:
     mark = getattr(error, "problem_mark", None)
     if mark is not None:
-        place = f"line {mark.line + 1}, column {mark.column + 1}"
+        position = f"line {mark.line + 1}, column {mark.column + 1}"
     elif isinstance(getattr(error, "position", None), int):
-        place = f"line {text.count(chr(10), 0, error.position) + 1}"
+        position = f"line {text.count(chr(10), 0, error.position) + 1}"
     else:
-        place = "an unknown line"
+        position = "an unknown line"
     problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "broken YAML"
-    return f"{name}, {place}: {problem}; correct the YAML there."
+    return f"{name}, {position}: {problem}; correct the YAML there."
 
 
 def _unresolved(config: DictConfig) -> str:
@@ -306,5 +306,5 @@ def _name_of(config: ConfigLike) -> str:
 def _suggestions(name: str) -> str:
     near = difflib.get_close_matches(Path(name).name.lower(), CONFIG_NAMES, n=2, cutoff=0.45)
     if near:
-        return f"; did you mean {' or '.join(f'`{one}`' for one in near)}?"
-    return f"; the book's configs are {', '.join(f'`{one}`' for one in CONFIG_NAMES)}."
+        return f"; did you mean {' or '.join(f'`{config}`' for config in near)}?"
+    return f"; the book's configs are {', '.join(f'`{config}`' for config in CONFIG_NAMES)}."

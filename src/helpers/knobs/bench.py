@@ -174,41 +174,42 @@ def masks_by_hand(config: Mapping[str, Any]) -> str:
     return digest(masked)
 
 
-def differences(one: Observation, other: Observation) -> tuple[str, ...]:
+def differences(observation: Observation, other: Observation) -> tuple[str, ...]:
     """The parts that differ, of those that both reached."""
-    return tuple(name for name in PARTS if name in one.parts and name in other.parts
-                 and one.parts[name] != other.parts[name])
+    return tuple(name for name in PARTS if name in observation.parts and name in other.parts
+                 and observation.parts[name] != other.parts[name])
 
 
-def digest(*things: Any) -> str:
+def digest(*values: Any) -> str:
     """A digest of tensors, numbers, texts and containers of them; floats and dtypes exactly."""
-    made = hashlib.sha1(usedforsecurity=False)
-    for thing in things:
-        _feed(made, thing)
-    return made.hexdigest()[:16]
+    hashed = hashlib.sha1(usedforsecurity=False)
+    for value in values:
+        _feed(hashed, value)
+    return hashed.hexdigest()[:16]
 
 
 def described(error: BaseException) -> str:
     """What an error says, and the last source line inside FunASR that it came through."""
-    _, place = raised_in_funasr(error)
-    return f"{typed_sentence(error)} ({place})" if place else typed_sentence(error)
+    _, source_line = raised_in_funasr(error)
+    return f"{typed_sentence(error)} ({source_line})" if source_line else typed_sentence(error)
 
 
-def _feed(made: Any, thing: Any) -> None:
-    if isinstance(thing, torch.Tensor):
-        tensor = thing.detach().contiguous().cpu()
-        made.update(f"{tuple(tensor.shape)}{tensor.dtype}".encode())
-        made.update(tensor.flatten().view(torch.uint8).numpy().tobytes() if tensor.numel() else b"")
-    elif isinstance(thing, Mapping):
-        for key in thing:
-            _feed(made, str(key))
-            _feed(made, thing[key])
-    elif isinstance(thing, (list, tuple, set, frozenset)):
-        for item in sorted(thing) if isinstance(thing, (set, frozenset)) else thing:
-            _feed(made, item)
-        made.update(b"]")
+def _feed(hashed: Any, value: Any) -> None:
+    if isinstance(value, torch.Tensor):
+        tensor = value.detach().contiguous().cpu()
+        hashed.update(f"{tuple(tensor.shape)}{tensor.dtype}".encode())
+        if tensor.numel():
+            hashed.update(tensor.flatten().view(torch.uint8).numpy().tobytes())
+    elif isinstance(value, Mapping):
+        for key in value:
+            _feed(hashed, str(key))
+            _feed(hashed, value[key])
+    elif isinstance(value, (list, tuple, set, frozenset)):
+        for item in sorted(value) if isinstance(value, (set, frozenset)) else value:
+            _feed(hashed, item)
+        hashed.update(b"]")
     else:
-        made.update(repr(thing).encode() + b"\0")
+        hashed.update(repr(value).encode() + b"\0")
 
 
 def _build(config: Mapping[str, Any], parts: dict[str, str]) -> mini.Built:
@@ -298,9 +299,9 @@ def _outputs(built: mini.Built, item: dict, parts: dict[str, str]) -> None:
         else:
             decoded, decoded_lengths = model.ctc_decoder(hidden.clone(), hidden_lengths)
             parts["CTC output"] = digest(model.ctc.log_softmax(decoded), decoded_lengths)
-    heard = [decoding.decode(built, [item], branch, longest_answer=ANSWER_TOKENS)[0]
+    hypotheses = [decoding.decode(built, [item], branch, longest_answer=ANSWER_TOKENS)[0]
              for branch in (["llm", "both"] if model.ctc_decoder is not None else ["llm"])]
-    parts["decoding"] = digest([(one.llm, one.ctc) for one in heard])
+    parts["decoding"] = digest([(heard.llm, heard.ctc) for heard in hypotheses])
 
 
 def _train(built: mini.Built, items: tuple[list[dict], list[dict]], parts: dict[str, str],

@@ -337,12 +337,12 @@ def _hub_switched_off() -> Iterator[None]:
 
 
 def _failed(started: Attempt, error: Exception, directory: str) -> Attempt:
-    frame, place = raised_in_funasr(error)
+    frame, source_line = raised_in_funasr(error)
     sentence = _sentence(error, directory)
     if frame and isinstance(error, OSError) and "init_param_path" in frame.f_locals:
         sentence = f"transformers finds no model `{frame.f_locals['init_param_path']}`"
     return Attempt(started.config, started.overrides, built=False, merged=started.merged,
-                   error=type(error).__name__, sentence=sentence, place=place)
+                   error=type(error).__name__, sentence=sentence, place=source_line)
 
 
 def _sentence(error: Exception, directory: str) -> str:
