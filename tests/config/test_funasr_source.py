@@ -78,9 +78,23 @@ def test_another_copy_of_the_library_can_be_read(tmp_path: Path, monkeypatch) ->
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: importlib.machinery.ModuleSpec(
         name, None, origin=str(tmp_path / name / "__init__.py")))
     try:
-        found = code_default("scheduler_conf.warmup_steps")
+        default = code_default("scheduler_conf.warmup_steps")
     finally:
         for cached in (funasr_source.package_folder, funasr_source.lines_of):
             cached.cache_clear()
-    assert found.values == (7,) and found.place == "funasr/schedulers/warmup_lr.py, line 2"
+    assert default.values == (7,) and default.place == "funasr/schedulers/warmup_lr.py, line 2"
     shutil.rmtree(tmp_path)
+
+
+@pytest.mark.parametrize("key, text", [
+    ("audio_encoder_conf.num_blocks", "6"), ("audio_encoder_conf.tp_blocks", "0"),
+    ("audio_encoder_conf.linear_units", "2048"), ("audio_encoder_conf.input_layer", IGNORED),
+    ("audio_encoder_conf.freeze", "true"), ("audio_adaptor_conf.freeze", "false"),
+    ("ctc_decoder_conf.n_layer", "2"), ("ctc_decoder_conf.llm_dim", "4096"),
+    ("llm_conf.init_param_path", "null"), ("llm_conf.llm_dtype", "fp32"),
+    ("dataset_conf.ctc_tokenizer", REQUIRED), ("dataset_conf.max_source_length", "3000 or 8000"),
+    ("dataset_conf.batch_size_token_max", "2500"), ("train_conf.save_init_model", NO_READER),
+    ("specaug", NO_READER), ("nothing.like_it", NO_READER),
+])
+def test_code_default(key, text):
+    assert code_default(key).text == text

@@ -14,6 +14,6 @@ def test_so_many_frames_are_a_minute(stacked: bool, seconds: float) -> None:
     samples = torch.zeros(1, 60 * front.fs)
     _, lengths = front(samples, torch.tensor([samples.shape[1]]))
     assert int(lengths) == pytest.approx(60 / seconds, abs=2)
-    said = (ctc.FRAME_SECONDS, spec_augment.LFR_SECONDS) if stacked else (
+    stated = (ctc.FRAME_SECONDS, spec_augment.LFR_SECONDS) if stacked else (
         spec_augment.FRAME_SECONDS,)
-    assert said == pytest.approx((seconds,) * len(said))
+    assert stated == pytest.approx((seconds,) * len(stated))

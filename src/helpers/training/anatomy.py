@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import torch
 
-from helpers.errors import BookError
+from helpers.errors import BookError, first_sentence
 from helpers.model.mini import COMPONENTS, Built
 from helpers.training import finetune
 
@@ -271,7 +271,7 @@ def _steps_under_ddp(built: Built, items: Sequence[dict], steps: int) -> tuple[i
             loss, _, _ = parallel(**finetune.batch(built, items))
             loss.backward()
         except RuntimeError as error:
-            return done, str(error).partition(".")[0]
+            return done, first_sentence(error)
         parallel.zero_grad(set_to_none=True)
     return steps, ""
 
