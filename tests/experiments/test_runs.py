@@ -16,6 +16,8 @@ from helpers.experiments.records import RunRecords
 from helpers.experiments.results import Results, contradictions
 from helpers.training import anatomy, finetune
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def recorded() -> Results:

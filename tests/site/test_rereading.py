@@ -8,6 +8,8 @@ from sphinx.application import Sphinx
 
 from helpers.site import rereading
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def book(tmp_path: Path) -> Path:

@@ -12,11 +12,12 @@ from unittest import mock
 
 import pytest
 
-from helpers.errors import BookError
 from helpers.speech.turns import telephone_manifest
 from helpers.telephone.channel import telephone_set
 from helpers.training import batches, data_parallel
 from helpers.training.checkpoints import CHANCE_OFF
+
+pytestmark = pytest.mark.slow
 
 STAGE1 = "stage1_encoder_adapt"
 TOLERANCE = 1e-4
@@ -91,14 +92,3 @@ def test_a_list_longer_than_the_sorting_buffer_makes_other_batches_for_two() -> 
     same = dealt(short, 1)
     assert dealt(short, 2)[:len(same)] == same
     assert dealt(long, 2) != dealt(long, 1)
-
-
-def _fails_in_one(folder, task, rank):
-    if rank == 1:
-        raise ValueError("this rank has no data")
-    return rank
-
-
-def test_a_process_that_fails_is_named_with_its_error(tmp_path) -> None:
-    with pytest.raises(BookError, match="Process 1 failed: ValueError: this rank has no data"):
-        data_parallel._in_two(_fails_in_one, tmp_path, {})

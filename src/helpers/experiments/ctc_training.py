@@ -58,7 +58,8 @@ def run(recipe: str, seed: int, pace: Mapping[str, Any] = PACE) -> finetune.Run:
                                                    pace, keys or {}))
     short = [item for item in telephone_set("adapt") if item["speech_length"] <= LONGEST_FRAMES]
     return finetune.run(built, short[:UTTERANCES], telephone_set("valid", 8),
-                        f"ctc_{recipe}_{seed}".replace(" ", "_").replace(",", ""), seed)
+                        f"ctc_{recipe}_{seed}".replace(" ", "_").replace(",", ""), seed,
+                        checkpoints=False)
 
 
 def measure(built: mini.Built, reference: Sequence[ctc.Alignment]) -> dict[str, Any]:

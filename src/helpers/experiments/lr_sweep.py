@@ -103,7 +103,7 @@ def run(trial: Trial, seed: int = 0, progress: str | None = None) -> finetune.Ru
                                       "train_conf.save_checkpoint_interval": 10**6})
     return finetune.run(mini.build(config), training_items(trial.utterances),
                         telephone_set("valid", VALID_SENTENCES), f"lr_{trial.group}_{trial.label}",
-                        seed, progress)
+                        seed, progress, checkpoints=False)
 
 
 def record_one(trial: Trial, seed: int) -> dict[str, Any]:

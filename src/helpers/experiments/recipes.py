@@ -214,7 +214,7 @@ def run(recipe: Recipe, seed: int, tests: Mapping[str, Sequence[dict]],
         if phase.steps:
             train = training_list(_config(phase), seed, phase.replay)
             done = finetune.run(built, train, valid, f"recipe_{recipe.name}_{seed}_{number}",
-                                seed, progress)
+                                seed, progress, checkpoints=False)
             loss = done.validations[-1].loss
             if len(done.steps) != phase.steps:
                 raise BookError(f"{recipe.name}, phase {number + 1}: {len(done.steps)} steps were "

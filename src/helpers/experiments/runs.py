@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import random
-import shutil
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -100,7 +99,7 @@ def train(arm: Arm, seed: int, progress: str | None = None) -> finetune.Run | No
         return None
     done = finetune.run(build(arm), training_list(arm, seed),
                         telephone_set("valid", VALID_SENTENCES), f"experiment_{arm.name}_{seed}",
-                        seed, progress)
+                        seed, progress, checkpoints=False)
     if len(done.steps) != arm.steps:
         raise BookError(f"{arm.name}: {len(done.steps)} steps were done and {arm.steps} were asked "
                         "for: widen the limits of dataset_conf.")
@@ -129,8 +128,6 @@ def run(arm: Arm, seed: int, limit: int = TEST_SENTENCES, branches: Sequence[str
                 if parameter.requires_grad]
     heard = sum(item["speech_length"] for item in training_list(arm, seed)) if done else 0
     errors = hear(built, {band: test_sets(limit)[band] for band in bands}, branches)
-    if done:
-        shutil.rmtree(done.folder)  # a hundred runs of checkpoints fill a disk
     return {
         "arm": arm.name, "seed": seed, "steps": arm.steps, "may_learn": sum(learning),
         "training_minutes": round(heard / FRAMES_A_MINUTE, 2),

@@ -194,7 +194,7 @@ def adapted(fs: int, utterances: int = TRAIN_UTTERANCES, seed: int = 0,
                                                {"frontend_conf.fs": fs}, keys))
     short = [item for item in telephone_set("adapt") if item["speech_length"] <= LONGEST_FRAMES]
     return finetune.run(built, short[:utterances], telephone_set("valid", VALID_UTTERANCES),
-                        f"sample_rate_{fs}_{seed}", seed)
+                        f"sample_rate_{fs}_{seed}", seed, checkpoints=False)
 
 
 def recorded() -> tuple[dict[str, Any], dict[tuple[str, str, str], np.ndarray], np.ndarray]:

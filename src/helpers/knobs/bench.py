@@ -312,12 +312,9 @@ def _train(built: mini.Built, items: tuple[list[dict], list[dict]], parts: dict[
         if parameter.requires_grad:
             parameter.register_post_accumulate_grad_hook(
                 lambda _, name=parameter_name: with_gradient.add(name))
-    if resume:
-        one_epoch = built.kwargs | {"train_conf": dict(built.kwargs["train_conf"], max_epoch=1)}
-        first = mini.Built(copy.deepcopy(built.model), one_epoch, built.config)
-        finetune.run(first, *items, name)
+    earlier = finetune.run(_one_epoch(built), *items, name) if resume else None
     lines: list[str] = []
-    run = finetune.run(built, *items, name, keep_folder=resume,
+    run = finetune.run(built, *items, name, keep_folder=earlier is not None,
                        silenced=lambda: _log_caught(lines))
     saved = torch.load(run.folder / "model.pt", map_location="cpu", weights_only=False)
     parts["gradients"] = digest(with_gradient)
@@ -330,6 +327,13 @@ def _train(built: mini.Built, items: tuple[list[dict], list[dict]], parts: dict[
     parts["files"] = digest(sorted(path.name for path in run.folder.iterdir()
                                    if path.name.startswith("model")))
     parts["checkpoint"] = digest(list(saved["state_dict"]), list(saved))
+
+
+def _one_epoch(built: mini.Built) -> mini.Built:
+    """A copy that trains one epoch, with the same tokenizer and frontend."""
+    train_conf = dict(built.kwargs["train_conf"], max_epoch=1)
+    return mini.Built(copy.deepcopy(built.model), built.kwargs | {"train_conf": train_conf},
+                      built.config)
 
 
 def _folder(name: str) -> Path:

@@ -7,18 +7,17 @@ against those of one process with the same global batch.
 
 from __future__ import annotations
 
-import contextlib
 import datetime
 import hashlib
 import json
-import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from helpers.errors import BookError, first_sentence
+from helpers.errors import first_sentence
+from helpers.training import warm_processes
 
 WORLD_SIZE = 2
 SECONDS_TO_WAIT = 240
@@ -58,55 +57,17 @@ def run(cases: Mapping[str, Mapping[str, Any]], config: str, items: Sequence[dic
         BookError: a process did not report in time.
     """
     with tempfile.TemporaryDirectory() as folder:
-        by_rank = _in_two(_train_cases, Path(folder), {
+        told = _in_two(Path(folder), {
             "cases": [[label, dict(case)] for label, case in cases.items()], "config": config,
             "items": list(items), "steps": steps})
-    return {label: [Outcome(**outcomes[label]) for outcomes in by_rank] for label in cases}
+    return {label: [Outcome(**one[label]) for one in told] for label in cases}
 
 
-def _in_two(work: Callable[[Path, dict[str, Any], int], Any], folder: Path,
-            task: dict[str, Any]) -> list[Any]:
-    """Do a task in two processes; what each of them returned.
-
-    Raises:
-        BookError: a process failed or did not report in time.
-    """
-    from torch import multiprocessing
-
-    processes = multiprocessing.spawn(_one_process, (work, folder, task), WORLD_SIZE, join=False)
-    try:
-        if not any(processes.join(SECONDS_TO_WAIT) for _ in range(WORLD_SIZE)):
-            raise BookError(f"The two processes did not finish in {SECONDS_TO_WAIT} s: is the "
-                            "machine very busy?")
-    except (multiprocessing.ProcessExitedException,
-            multiprocessing.ProcessRaisedException) as error:
-        raise BookError(f"Process {error.error_index} failed: "
-                        f"{str(error).strip().splitlines()[-1]}.") from None
-    finally:
-        for process in processes.processes:
-            process.kill()
+def _in_two(folder: Path, task: dict[str, Any]) -> list[Any]:
+    """Do a task in two processes; what each told in its file."""
+    (folder / "task.json").write_text(json.dumps(task))
+    warm_processes.run(main, folder, count=WORLD_SIZE, seconds=SECONDS_TO_WAIT)
     return [json.loads((folder / f"rank{rank}.json").read_text()) for rank in range(WORLD_SIZE)]
-
-
-def _one_process(rank: int, work: Callable[[Path, dict[str, Any], int], Any], folder: Path,
-                 task: dict[str, Any]) -> None:
-    from helpers import session
-
-    session.setup()
-    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
-        done = work(folder, task, rank)
-    (folder / f"rank{rank}.json").write_text(json.dumps(done))
-
-
-@contextlib.contextmanager
-def _process_group(meeting: Path, rank: int) -> Iterator[None]:
-    from torch import distributed
-
-    distributed.init_process_group(
-        "gloo", init_method=f"file://{meeting}", rank=rank, world_size=WORLD_SIZE,
-        timeout=datetime.timedelta(seconds=SECONDS_TO_WAIT / 2))
-    yield
-    distributed.destroy_process_group()
 
 
 @dataclass(frozen=True)
@@ -164,14 +125,14 @@ def one_pass(config: str, items: Sequence[dict], overrides: Mapping[str, Any],
             "joined": joined}
     with tempfile.TemporaryDirectory() as folder:
         if processes == 1:
-            counted = _pass(Path(folder), task, 0, 1)
+            told = _pass(Path(folder), task, 0, 1)
             size = 1 if joined else WORLD_SIZE
-            losses, tokens = ([counted[key][start:start + size]
-                               for start in range(0, len(counted[key]), size)]
+            losses, tokens = ([told[key][start:start + size]
+                               for start in range(0, len(told[key]), size)]
                               for key in ("losses", "tokens"))
         else:
-            by_rank = _in_two(_pass_together, Path(folder), task)
-            losses, tokens = ([list(step) for step in zip(*(counted[key] for counted in by_rank),
+            ranks = _in_two(Path(folder), task)
+            losses, tokens = ([list(step) for step in zip(*(one[key] for one in ranks),
                                                           strict=True)]
                               for key in ("losses", "tokens"))
         started, weights = torch.load(Path(folder) / "weights.pt", weights_only=True)
@@ -255,20 +216,28 @@ def _learning(model) -> dict[str, Any]:
             if parameter.requires_grad}
 
 
-def _train_cases(folder: Path, task: dict[str, Any], rank: int) -> dict[str, dict[str, Any]]:
+def _work(folder: Path, rank: int) -> None:
+    from torch import distributed
+
+    from helpers import session
     from helpers.model import mini
     from helpers.training.finetune import SHORT_RUN, freeze_listed, with_overrides
 
+    session.setup()
+    task = json.loads((folder / "task.json").read_text())
     outcomes = {}
     for number, (label, case) in enumerate(task["cases"]):
         overrides = dict(case)
         config = overrides.pop("config", task["config"])
         built = mini.build(with_overrides(config, SHORT_RUN, overrides))
         freeze_listed(built.model, built.kwargs.get("freeze_param"))
-        with _process_group(folder / f"meeting{number}", rank):
-            done, error = _train(built, task["items"][rank::WORLD_SIZE], task["steps"])
+        distributed.init_process_group(
+            "gloo", init_method=f"file://{folder}/meeting{number}", rank=rank,
+            world_size=WORLD_SIZE, timeout=datetime.timedelta(seconds=SECONDS_TO_WAIT / 2))
+        done, error = _train(built, task["items"][rank::WORLD_SIZE], task["steps"])
+        distributed.destroy_process_group()
         outcomes[label] = asdict(Outcome(rank, done, error, _digest(built.model)))
-    return outcomes
+    (folder / f"rank{rank}.json").write_text(json.dumps(outcomes))
 
 
 def _train(built, items: Sequence[dict], steps: int) -> tuple[int, str]:
@@ -300,6 +269,24 @@ def _digest(model) -> str:
     return digest.hexdigest()[:12]
 
 
-def _pass_together(folder: Path, task: dict[str, Any], rank: int) -> dict[str, list]:
-    with _process_group(folder / "meeting", rank):
-        return _pass(folder, task, rank, WORLD_SIZE)
+def _work_on_pass(folder: Path, task: dict[str, Any], rank: int) -> None:
+    from torch import distributed
+
+    from helpers import session
+
+    session.setup()
+    distributed.init_process_group(
+        "gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=WORLD_SIZE,
+        timeout=datetime.timedelta(seconds=SECONDS_TO_WAIT / 2))
+    told = _pass(folder, task, rank, WORLD_SIZE)
+    distributed.destroy_process_group()
+    (folder / f"rank{rank}.json").write_text(json.dumps(told))
+
+
+def main(rank: int, folder: Path) -> None:
+    """What a started process does: its part of the task in the folder."""
+    task = json.loads((folder / "task.json").read_text())
+    if "cases" in task:
+        _work(folder, rank)
+    else:
+        _work_on_pass(folder, task, rank)
