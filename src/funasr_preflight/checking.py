@@ -194,7 +194,7 @@ def _series(context: Context) -> list[Series]:
     if found is None:
         return []
     return [Series("rate", say("The learning rate that the run sees"), say("step"),
-                   say("learning rate"), tuple(map(float, numbers)), tuple(map(float, found)))]
+                   tuple(map(float, numbers)), tuple(map(float, found)))]
 
 
 def _gib(count: int) -> str:

@@ -9,8 +9,7 @@ import sys
 import pytest
 
 from helpers.config import configs
-from helpers.config.code_defaults import IGNORED, NO_READER, REQUIRED, code_default
-from helpers.config.values import yaml_text
+from helpers.config.funasr_source import code_default
 from helpers.errors import BookError
 from helpers.model import launch, mini
 from helpers.training import warm_processes
@@ -117,42 +116,6 @@ def test_hydra_overrides_reach_the_config_and_bad_ones_give_a_sentence():
             launch.compose("config_8k_telephone", [wrong])
     with pytest.raises(BookError, match="did you mean"):
         launch.compose("config_8k")
-
-
-@pytest.mark.parametrize("key, text", [
-    ("audio_encoder_conf.num_blocks", "6"), ("audio_encoder_conf.tp_blocks", "0"),
-    ("audio_encoder_conf.linear_units", "2048"), ("audio_encoder_conf.input_layer", IGNORED),
-    ("audio_encoder_conf.freeze", "true"), ("audio_adaptor_conf.freeze", "false"),
-    ("ctc_decoder_conf.n_layer", "2"), ("ctc_decoder_conf.llm_dim", "4096"),
-    ("llm_conf.init_param_path", "null"), ("llm_conf.llm_dtype", "fp32"),
-    ("dataset_conf.ctc_tokenizer", REQUIRED), ("dataset_conf.max_source_length", "3000 or 8000"),
-    ("dataset_conf.batch_size_token_max", "2500"), ("train_conf.save_init_model", NO_READER),
-    ("specaug", NO_READER), ("nothing.like_it", NO_READER),
-])
-def test_code_default(key, text):
-    assert code_default(key).text == text
-
-
-def test_code_defaults_of_the_encoder_are_those_of_the_class_itself():
-    import inspect
-
-    from funasr.models.sense_voice.model import SenseVoiceEncoderSmall
-
-    parameters = inspect.signature(SenseVoiceEncoderSmall.__init__).parameters
-    for key in configs.flatten("pretrained"):
-        parent, _, name = key.rpartition(".")
-        found = code_default(key)
-        if parent == "audio_encoder_conf" and name in parameters and found.kind == "default":
-            assert found.values[0] == parameters[name].default
-
-
-@pytest.mark.parametrize("value, text", [
-    (None, "null"), (True, "true"), (5e-6, "5e-6"), (1e-4, "1e-4"), (1.5e-5, "1.5e-5"),
-    (0.001, "0.001"), (float("inf"), "inf"), (0.9, "0.9"), (1.0, "1.0"), (-1, "-1"), ("", '""'),
-    ([0, 15], "[0, 15]"), (["q", 0.999], "[q, 0.999]"),
-])
-def test_yaml_text(value, text):
-    assert yaml_text(value) == text
 
 
 def test_place_of_names_a_line_and_notices_a_changed_library():

@@ -86,8 +86,8 @@ def test_a_changed_frontend_that_changes_nothing_is_the_frontend(recording) -> N
 
 def test_the_seed_decides_the_features(recording) -> None:
     front = mel.frontend()
-    one, again, other = (mel.frames(recording, front, seed) for seed in (0, 0, 1))
-    assert np.array_equal(one, again) and not np.array_equal(one, other)
+    features, again, other = (mel.frames(recording, front, seed) for seed in (0, 0, 1))
+    assert np.array_equal(features, again) and not np.array_equal(features, other)
 
 
 def test_measuring_leaves_the_random_state_alone(recording) -> None:
@@ -100,8 +100,8 @@ def test_measuring_leaves_the_random_state_alone(recording) -> None:
 
 def test_correlation_of_a_constant_is_not_a_number() -> None:
     ramp = np.arange(6.0).reshape(3, 2)
-    found = mel.correlation(ramp, np.stack([ramp[:, 0] * -2, np.ones(3)], axis=1))
-    assert found[0] == pytest.approx(-1) and np.isnan(found[1])
+    correlations = mel.correlation(ramp, np.stack([ramp[:, 0] * -2, np.ones(3)], axis=1))
+    assert correlations[0] == pytest.approx(-1) and np.isnan(correlations[1])
     with pytest.raises(BookError, match="shapes"):
         mel.correlation(ramp, ramp[:2])
 

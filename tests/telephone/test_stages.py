@@ -78,8 +78,8 @@ def test_comfort_noise_fills_pauses_and_leaves_speech() -> None:
 def test_level_is_set_and_overdriven_speech_clips(speech) -> None:
     quiet = line_noise.set_level(speech, -26)
     assert 20 * np.log10(line_noise.active_level(quiet, RATE)) == pytest.approx(-26, abs=0.1)
-    assert recordings.clipped_share(quiet) == 0
-    assert recordings.clipped_share(line_noise.set_level(speech, -1)) > 0.01
+    assert np.abs(quiet).max() < 0.999
+    assert np.mean(np.abs(line_noise.set_level(speech, -1)) >= 0.999) > 0.01
 
 
 def test_losses_have_the_rate_and_the_bursts_asked_for() -> None:

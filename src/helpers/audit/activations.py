@@ -49,9 +49,10 @@ def fit(built, batches: Sequence[Sequence[dict]]) -> dict[str, Any]:
         counts.append(saved_bytes(built.model, batch))
     rows, counts = np.array(rows), np.array(counts, dtype=float)
     scale = rows.max(0)  # columns of very different size
-    found = nnls(rows / scale, counts)[0] / scale
-    off = np.abs(rows @ found / counts - 1).max()
-    return {"bytes": [round(float(one), 1) for one in found], "largest_error": round(float(off), 3)}
+    bytes_each = nnls(rows / scale, counts)[0] / scale
+    off = np.abs(rows @ bytes_each / counts - 1).max()
+    return {"bytes": [round(float(number), 1) for number in bytes_each],
+            "largest_error": round(float(off), 3)}
 
 
 def at_full_size() -> dict[str, Any]:

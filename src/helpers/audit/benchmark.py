@@ -163,10 +163,10 @@ def summary(runs: list[Measured], lines: int, many_lines: int) -> dict:
         return [run for run in runs if (run.reader, run.lines) == (reader, count)]
 
     own = of("funasr_index", lines)
-    found = {}
+    by_reader = {}
     for reader in READERS:
         several = of(reader, lines)
-        found[reader] = {
+        by_reader[reader] = {
             "seconds": statistics.median(run.seconds for run in several),
             "cpu_seconds": statistics.median(run.cpu_seconds for run in several),
             "peak_mb": max(run.peak_mb for run in several),
@@ -176,11 +176,11 @@ def summary(runs: list[Measured], lines: int, many_lines: int) -> dict:
                 theirs.cpu_seconds / ours.cpu_seconds
                 for theirs, ours in zip(own, several, strict=True))}
         for run in of(reader, many_lines) if many_lines != lines else ():
-            found[reader] |= {
+            by_reader[reader] |= {
                 "many_seconds": run.seconds, "many_peak_mb": run.peak_mb,
-                "microseconds_a_line": 1e6 * found[reader]["cpu_seconds"] / lines,
+                "microseconds_a_line": 1e6 * by_reader[reader]["cpu_seconds"] / lines,
                 "many_microseconds_a_line": 1e6 * run.cpu_seconds / many_lines}
-    return found
+    return by_reader
 
 
 def _peak_mb() -> float:
@@ -217,9 +217,9 @@ def main(arguments: list[str] | None = None) -> int:
     partial = options.out.with_suffix(".partial")
     partial.write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
     partial.replace(options.out)
-    for reader, found in made["summary"].items():
-        print(f"{reader}: {found['seconds']:.2f} s, {found['peak_mb']:.0f} MB, "
-              f"{found['times_faster']:.1f} times as fast as FunASR's index")
+    for reader, medians in made["summary"].items():
+        print(f"{reader}: {medians['seconds']:.2f} s, {medians['peak_mb']:.0f} MB, "
+              f"{medians['times_faster']:.1f} times as fast as FunASR's index")
     return 0
 
 

@@ -159,5 +159,5 @@ def _by_config(*values: Any) -> dict[str, Any]:
     return dict(zip(FINE_TUNING, values, strict=True))
 
 
-def _same(one: Any, other: Any) -> bool:
-    return isinstance(one, bool) == isinstance(other, bool) and one == other
+def _same(value: Any, other: Any) -> bool:
+    return isinstance(value, bool) == isinstance(other, bool) and value == other

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from tqdm import tqdm
 
 from helpers.errors import BookError
 from helpers.evaluation.error_rates import ErrorRate, error_rate
+from helpers.model.funasr_private import decode_batch
 from helpers.model.mini import Built
 from helpers.speech import manifests
 
@@ -33,7 +35,8 @@ class Hypothesis:
 
 
 def decode(built: Built, items: Sequence[dict], branch: str = "llm",
-           progress: str | None = None, seed: int = 0) -> list[Hypothesis]:
+           progress: str | None = None, seed: int = 0,
+           longest_answer: int = LONGEST_ANSWER_TOKENS) -> list[Hypothesis]:
     """Transcribe manifest items greedily.
 
     Args:
@@ -44,11 +47,13 @@ def decode(built: Built, items: Sequence[dict], branch: str = "llm",
         progress: text of a progress bar; none is shown without it.
         seed: seed of the frontend's dither, which would otherwise change a word now and then.
             The caller's random state is given back.
+        longest_answer: tokens after which the LLM is stopped.
 
     Raises:
         BookError: an unknown branch, or a CTC branch that the model does not have.
     """
-    decoders = {"llm": _decode_llm, "ctc": _decode_ctc, "both": _decode_both}
+    decoders = {"llm": partial(_decode_llm, longest_answer=longest_answer), "ctc": _decode_ctc,
+                "both": partial(_decode_both, longest_answer=longest_answer)}
     if branch not in decoders:
         raise BookError(f"There is no branch `{branch}`: choose llm, ctc or both.")
     if branch != "llm" and built.model.ctc_decoder is None:
@@ -107,11 +112,11 @@ def _inference_state(model: torch.nn.Module) -> Iterator[None]:
             module.training = modes[name]
 
 
-def _inference_arguments(built: Built) -> dict:
+def _inference_arguments(built: Built, longest_answer: int = LONGEST_ANSWER_TOKENS) -> dict:
     """The config keys that FunASR hands to `inference`, as `AutoModel.generate` does."""
     hidden = ("tokenizer", "frontend", "model", "token_list")
     arguments = {k: v for k, v in built.kwargs.items() if k not in hidden}
-    arguments["max_length"] = LONGEST_ANSWER_TOKENS
+    arguments["max_length"] = longest_answer
     arguments["device"] = str(next(built.model.parameters()).device)
     return arguments
 
@@ -121,20 +126,20 @@ def _chat(built: Built, items: Sequence[dict]) -> list:
     return [built.model.generate_chatml(prompt, manifests.audio_path(item)) for item in items]
 
 
-def _decode_llm(built: Built, items: Sequence[dict]) -> list[Hypothesis]:
-    results, _ = built.model._inference_llm_batch(
-        _chat(built, items), None, [item["key"] for item in items], built.tokenizer,
-        built.frontend, **_inference_arguments(built))
+def _decode_llm(built: Built, items: Sequence[dict], longest_answer: int) -> list[Hypothesis]:
+    results = decode_batch(
+        built.model, _chat(built, items), None, [item["key"] for item in items], built.tokenizer,
+        built.frontend, **_inference_arguments(built, longest_answer))
     return [_hypothesis(item, llm=result["text"])
             for item, result in zip(items, results, strict=True)]
 
 
-def _decode_both(built: Built, items: Sequence[dict]) -> list[Hypothesis]:
+def _decode_both(built: Built, items: Sequence[dict], longest_answer: int) -> list[Hypothesis]:
     found = []
     for item in items:
         results, _ = built.model.inference(
             [manifests.audio_path(item)], key=[item["key"]], tokenizer=built.tokenizer,
-            frontend=built.frontend, **_inference_arguments(built))
+            frontend=built.frontend, **_inference_arguments(built, longest_answer))
         found.append(_hypothesis(item, results[0]["text"], results[0].get("ctc_text")))
     return found
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from helpers.errors import BookError
 from helpers.evaluation.error_rates import RESAMPLES, Rate
-from helpers.experiments.arms import ARMS, BRANCHES, EXPERIMENTS, RECORDS, Arm, Experiment
+from helpers.experiments.arms import ARMS, BRANCHES, EXPERIMENTS, RECORDS, Experiment
 from helpers.speech import corpus, manifests
 
 
@@ -150,11 +150,6 @@ def minutes_of(results: Results, arm: str) -> float:
     """Minutes of speech that an arm trains on, averaged over seeds."""
     return float(np.mean([results.rows[arm, seed]["training_minutes"]
                           for seed in results.seeds(arm)]))
-
-
-def arms_of(name: str) -> list[Arm]:
-    """The arms of an experiment."""
-    return [ARMS[arm] for arm in EXPERIMENTS[name].arms]
 
 
 def print_tables() -> None:

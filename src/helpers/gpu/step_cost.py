@@ -32,7 +32,7 @@ import torch
 
 from funasr_preflight.laws.memory import GIBIBYTE
 from helpers.config import configs
-from helpers.errors import BookError, one_sentence
+from helpers.errors import BookError, one_sentence, typed_sentence
 from helpers.experiments.provenance import provenance
 from helpers.experiments.records import RunRecords
 from helpers.gpu import workbench
@@ -171,7 +171,7 @@ def measure(config: str, items: Sequence[dict], place: Place, change: str = AS_I
     except BookError:
         raise
     except Exception as error:  # noqa: BLE001  whatever ends a run is the finding
-        return Cost(**about, error=_sentence(error))
+        return Cost(**about, error=typed_sentence(error).partition(": [")[0])
     finally:
         gc.collect()
         if place.device.startswith("cuda"):
@@ -378,11 +378,6 @@ def _settings_given_back() -> Iterator[None]:
         yield
     finally:
         torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.deterministic = tf32, cudnn
-
-
-def _sentence(error: Exception) -> str:
-    text = (str(error).strip().splitlines() or [""])[0].partition(". ")[0].partition(": [")[0]
-    return f"{type(error).__name__}: {text}"[:200]
 
 
 def recorded() -> list[Cost]:

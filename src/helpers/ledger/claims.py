@@ -76,7 +76,7 @@ def load(folder: Path = FOLDER) -> dict[str, Claim]:
     Raises:
         BookError: an entry lacks a field, has one too many, or repeats an id.
     """
-    found: dict[str, Claim] = {}
+    claims: dict[str, Claim] = {}
     for path in sorted(folder.glob("*.yml")):
         try:
             entries = yaml.safe_load(path.read_text(encoding="utf-8")) or []
@@ -84,10 +84,10 @@ def load(folder: Path = FOLDER) -> dict[str, Claim]:
             raise BookError(f"{path.name} is not valid YAML: {error}.") from None
         for entry in entries:
             claim = _claim(entry, path)
-            if claim.id in found:
+            if claim.id in claims:
                 raise BookError(f"{path.name}: the id {claim.id} is used twice.")
-            found[claim.id] = claim
-    return found
+            claims[claim.id] = claim
+    return claims
 
 
 def counts(claims: Iterable[Claim]) -> dict[str, int]:
@@ -114,14 +114,15 @@ def stated_values(*keys: str) -> dict[str, bool]:
                "in the document's own repository": (document.public_values(), configs.FINE_TUNING)}
     parts = {}
     for key in keys:
-        stated = next((found for found in document.statements() if found.key == key), None)
+        stated = next((statement for statement in document.statements()
+                       if statement.key == key), None)
         if stated is None:
             raise BookError(f"The document states no values for {key}.")
         for source, (values, among) in sources.items():
             wrong = document.disagreements({key: values.get(key, {})}, among)
             listed = ", ".join(_yaml(stated.values[name]) for name in among
                                if stated.values[name] != document.NOT_SAID)
-            parts[f"{key} {source}: {listed}"] = key not in {found.key for found in wrong}
+            parts[f"{key} {source}: {listed}"] = key not in {statement.key for statement in wrong}
     return parts
 
 
@@ -146,9 +147,9 @@ def settle(claim_id: str, parts: Mapping[str, bool]) -> None:
         BookError: no such claim.
     """
     claim = _named(claim_id)
-    found = verdict_of(parts)
-    if claim.verdict != found:
-        raise AssertionError(f"{claim_id}: the experiment says {VERDICTS[found]!r}, "
+    verdict = verdict_of(parts)
+    if claim.verdict != verdict:
+        raise AssertionError(f"{claim_id}: the experiment says {VERDICTS[verdict]!r}, "
                              f"book/claims/{claim.chapter}.yml says {claim.verdict!r}.")
     _show(claim, parts)
 
@@ -212,13 +213,13 @@ def _glued(chapter: str) -> dict[str, Any]:
     if not path.exists():
         return {}
     notebook = json.loads(path.read_text(encoding="utf-8"))
-    found = {}
+    values = {}
     for cell in notebook["cells"]:
         for output in cell.get("outputs", []):
             name = output.get("metadata", {}).get("scrapbook", {}).get("name")
             if name:
-                found[name] = _value(output["data"])
-    return found
+                values[name] = _value(output["data"])
+    return values
 
 
 def _value(data: Mapping[str, Any]) -> Any:

@@ -12,9 +12,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import inspect
-import re
 import tempfile
-import traceback
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -29,7 +27,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 from funasr_preflight.laws.names import OUTPUT_LAYER, component_of
 from helpers.config import configs
-from helpers.errors import BookError
+from helpers.config.funasr_source import raised_in_funasr
+from helpers.errors import BookError, first_sentence
 from helpers.model import mini
 from helpers.session import funasr_silenced
 
@@ -144,8 +143,8 @@ def compose(config: str | Path, overrides: Sequence[str] = ()) -> DictConfig:
         with initialize_config_dir(config_dir=str(path.parent), version_base=None):
             return hydra_compose(path.stem, overrides=list(overrides))
     except (HydraException, OmegaConfBaseException) as error:
-        cause = str(error).splitlines()[0].rstrip(".")
-        raise BookError(f"Hydra refuses {' '.join(overrides)} for {path.name}: {cause}.") from None
+        raise BookError(f"Hydra refuses {' '.join(overrides)} for {path.name}: "
+                        f"{first_sentence(error)}.") from None
 
 
 def launch(config: str | Path, overrides: Sequence[str] = (),
@@ -336,29 +335,22 @@ def _hub_switched_off() -> Iterator[None]:
 
 
 def _failed(started: Attempt, error: Exception, directory: str) -> Attempt:
-    frames = [frame for frame in traceback.walk_tb(error.__traceback__)
-              if "/funasr/" in frame[0].f_code.co_filename.replace("\\", "/")]
-    place, sentence = "", _sentence(error, directory)
-    if frames:
-        frame, line = frames[-1]
-        file = frame.f_code.co_filename.replace("\\", "/").rpartition("/funasr/")[2]
-        place = f"funasr/{file}, line {line}"
-        if isinstance(error, OSError) and "init_param_path" in frame.f_locals:
-            wanted = frame.f_locals["init_param_path"]
-            sentence = f"transformers finds no model `{wanted}`"
+    frame, source_line = raised_in_funasr(error)
+    sentence = _sentence(error, directory)
+    if frame and isinstance(error, OSError) and "init_param_path" in frame.f_locals:
+        sentence = f"transformers finds no model `{frame.f_locals['init_param_path']}`"
     return Attempt(started.config, started.overrides, built=False, merged=started.merged,
-                   error=type(error).__name__, sentence=sentence, place=place)
+                   error=type(error).__name__, sentence=sentence, place=source_line)
 
 
 def _sentence(error: Exception, directory: str) -> str:
     if isinstance(error, FileNotFoundError) and error.filename:
         return f"there is no file {Path(error.filename).name}"
-    text = (str(error).strip("'\"").splitlines() or [""])[0].replace(directory, MODEL_DIRECTORY)
-    text = re.sub(r"(/[\w.\-]+){2,}", lambda match: Path(match[0]).name, text)
+    text = first_sentence(error, {directory: MODEL_DIRECTORY})
     key = getattr(error, "full_key", None)
     if key and "not in struct" in text:
         return f"`{key}` is not in struct"
-    return f"`{key}`: {text}" if key else text.rstrip(".")
+    return f"`{key}`: {text}" if key else text
 
 
 def save_merged(config: str | Path, path: Path) -> Path:

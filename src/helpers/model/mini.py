@@ -123,8 +123,8 @@ def build(config: str | Path | DictConfig = "pretrained", size: Size = "mini",
     built_config = {key: value for key, value in kwargs.items() if key != "init_param"}
     if weights:
         kwargs["init_param"] = str(weights)
-    place = torch.device("meta") if device == "meta" else contextlib.nullcontext()
-    with place:
+    on_device = torch.device("meta") if device == "meta" else contextlib.nullcontext()
+    with on_device:
         model, kwargs = AutoModel.build_model(**kwargs)
     return Built(model, kwargs, built_config, load_report(model, weights) if weights else None)
 

@@ -121,7 +121,7 @@ class JointLoss(torch.nn.Module):
     def __init__(self, built: mini.Built, recipe: Recipe):
         super().__init__()
         self.model, self.recipe = built.model, recipe
-        text_vocabulary = len(built.model.ctc_tokenizer.encoding._mergeable_ranks)
+        text_vocabulary = len(built.model.ctc_tokenizer.encoding.token_byte_values())
         self.squeeze = SqueezeHead(built.model.audio_adaptor.llm_dim, text_vocabulary + 1)
         self._seen: dict[str, torch.Tensor] = {}
         for name in ("audio_encoder", "audio_adaptor"):

@@ -19,7 +19,7 @@ import torch
 from funasr_preflight.laws import memory
 from funasr_preflight.laws.memory import CheckpointSize, TrainingMemory
 from funasr_preflight.laws.names import COMPONENTS, Names, component_of, left_out
-from helpers.errors import BookError
+from helpers.errors import BookError, first_sentence
 from helpers.model.mini import Built
 from helpers.training import finetune
 
@@ -265,7 +265,7 @@ def _steps_under_ddp(built: Built, items: Sequence[dict], steps: int) -> tuple[i
             loss, _, _ = parallel(**finetune.batch(built, items))
             loss.backward()
         except RuntimeError as error:
-            return done, str(error).partition(".")[0]
+            return done, first_sentence(error)
         parallel.zero_grad(set_to_none=True)
     return steps, ""
 

@@ -24,6 +24,7 @@ from funasr_preflight.laws.names import COMPONENTS
 from helpers.config import configs
 from helpers.errors import BookError
 from helpers.model import launch, mini
+from helpers.model.funasr_private import distributed
 from helpers.model.mini import Built
 from helpers.session import funasr_silenced
 from helpers.training import anatomy, finetune
@@ -337,7 +338,7 @@ def start_of_program(config: configs.ConfigLike) -> str:
     from omegaconf import OmegaConf
 
     plain = OmegaConf.to_container(configs.as_config(config), resolve=False)
-    if not train_ds._resolve_distributed_config(plain, 1)[2]:
+    if not distributed(plain, processes=1).deepspeed:
         raise BookError("This config does not ask for DeepSpeed: set train_conf.use_deepspeed.")
     try:
         with funasr_silenced():
@@ -371,12 +372,11 @@ def deepspeed_with_null_config(built: Built) -> str:
 
 def way_to_run(name: str, processes: int) -> str:
     """How FunASR's training program would run a config: plain PyTorch, DDP, FSDP or DeepSpeed."""
-    from funasr.bin.train_ds import _resolve_distributed_config
     from omegaconf import OmegaConf
 
     plain = OmegaConf.to_container(configs.load(name), resolve=False)
-    ddp, fsdp, deepspeed, _, _ = _resolve_distributed_config(plain, processes)
-    return ("DeepSpeed" if deepspeed else "FSDP" if fsdp else "DDP" if ddp
+    way = distributed(plain, processes)
+    return ("DeepSpeed" if way.deepspeed else "FSDP" if way.fsdp else "DDP" if way.ddp
             else "plain PyTorch")
 
 

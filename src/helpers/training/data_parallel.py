@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from helpers.errors import first_sentence
 from helpers.training import warm_processes
 
 WORLD_SIZE = 2
@@ -253,7 +254,7 @@ def _train(built, items: Sequence[dict], steps: int) -> tuple[int, str]:
             loss, _, _ = parallel(**finetune.batch(built, items))
             loss.backward()
         except RuntimeError as error:
-            return done, str(error).partition(".")[0]
+            return done, first_sentence(error)
         optimizer.step()
         optimizer.zero_grad()
     return steps, ""

@@ -14,7 +14,8 @@ from __future__ import annotations
 import random
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -27,6 +28,7 @@ from tqdm import tqdm
 from funasr_preflight.laws.names import frozen_by_name
 from helpers.config import configs
 from helpers.errors import BookError
+from helpers.model.funasr_private import distributed
 from helpers.model.mini import Built
 from helpers.session import funasr_silenced
 from helpers.speech import manifests
@@ -99,7 +101,8 @@ def with_overrides(config: configs.ConfigLike, *overrides: dict[str, Any]) -> Di
 
 
 def run(built: Built, train: Sequence[dict], valid: Sequence[dict], name: str, seed: int = 0,
-        progress: str | None = None, keep_folder: bool = False, checkpoints: bool = True) -> Run:
+        progress: str | None = None, keep_folder: bool = False, checkpoints: bool = True,
+        silenced: Callable[[], AbstractContextManager] = funasr_silenced) -> Run:
     """Fine-tune a model in place, as its config says, with FunASR's own trainer.
 
     Args:
@@ -115,13 +118,13 @@ def run(built: Built, train: Sequence[dict], valid: Sequence[dict], name: str, s
             true, as it is where a config does not set it.
         checkpoints: False leaves out the writing of files, some 300 MB an epoch of the mini, for
             a caller that wants the trained model alone. Nothing else of the run changes.
+        silenced: what keeps FunASR's log lines off the page while it trains.
 
     Raises:
         BookError: DeepSpeed is asked for, a set is empty or none of it passes the filters of
             `dataset_conf`.
         RuntimeError: PyTorch's own, at the first step, if no parameter can receive a gradient.
     """
-    from funasr.bin.train_ds import _resolve_distributed_config
     from funasr.register import tables
     from funasr.train_utils.average_nbest_models import average_checkpoints
     from funasr.train_utils.set_all_random_seed import set_all_random_seed
@@ -135,18 +138,18 @@ def run(built: Built, train: Sequence[dict], valid: Sequence[dict], name: str, s
                                                          folder / "valid.jsonl")),
         "output_dir": str(folder)}
     kwargs.pop("model", None)
-    _, _, use_deepspeed, _, trainer_conf = _resolve_distributed_config(kwargs, world_size=1)
-    if use_deepspeed:
+    launched = distributed(kwargs, processes=1)
+    if launched.deepspeed:
         raise BookError("train_conf.use_deepspeed is true, and this driver is for one process "
                         "without DeepSpeed: set it to false.")
     bar = tqdm(desc=progress, disable=None if progress else True)
     try:
-        with funasr_silenced(), bar:
+        with silenced(), bar:
             set_all_random_seed(seed)
             freeze_listed(built.model, kwargs.get("freeze_param"))
             trainer = _recording_trainer(bar, checkpoints)(
                 device=kwargs["device"], excludes=kwargs.get("excludes"), output_dir=str(folder),
-                **trainer_conf)
+                **launched.trainer_conf)
             model = trainer.warp_model(built.model, **kwargs)
             model, optimizer, scheduler = trainer.warp_optim_scheduler(model, **kwargs)
             dataloader = tables.dataloader_classes.get(

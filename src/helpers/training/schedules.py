@@ -23,7 +23,8 @@ from omegaconf import DictConfig, OmegaConf
 from funasr_preflight.laws import schedule
 from funasr_preflight.laws.geometry import FEATURE_FRAMES_A_SECOND, TEXT_TOKENS_A_SECOND
 from helpers.config import configs
-from helpers.errors import BookError
+from helpers.errors import BookError, first_sentence
+from helpers.model.funasr_private import distributed
 from helpers.model.mini import Built
 from helpers.session import funasr_silenced
 from helpers.speech.turns import turn_seconds
@@ -164,12 +165,11 @@ def trainer_for(built: Built, folder: str | Path, keys: Mapping[str, Any] | None
         folder: where checkpoints are looked for.
         keys: whole top-level sections of the config to replace, such as `optim_conf`.
     """
-    from funasr.bin.train_ds import _resolve_distributed_config
     from funasr.train_utils.trainer_ds import Trainer
 
     kwargs = built.kwargs | {"output_dir": str(folder)} | dict(keys or {})
     kwargs.pop("model", None)
-    trainer_conf = _resolve_distributed_config(kwargs, world_size=1)[-1]
+    trainer_conf = distributed(kwargs, processes=1).trainer_conf
     with funasr_silenced():
         trainer = Trainer(device=kwargs["device"], excludes=kwargs.get("excludes"),
                           output_dir=str(folder), **trainer_conf)
@@ -194,7 +194,7 @@ def optimizers_that_build(built: Built) -> dict[str, str]:
         try:
             optimizer_for(built, optim=name)
         except (TypeError, ValueError, ImportError) as error:
-            found[name] = str(error).splitlines()[0].rpartition("__init__() ")[2]
+            found[name] = first_sentence(error).rpartition("__init__() ")[2]
         else:
             found[name] = "builds"
     return found

@@ -40,7 +40,8 @@ def run(work: Callable[..., None], *arguments: Any, count: int = 1, seconds: flo
                 raise BookError(f"{count} processes did not finish in {seconds:g} s: is the "
                                 "machine very busy?")
     except ProcessException as error:
-        raise BookError(f"A process failed: {str(error).strip()[-300:]}") from None
+        raise BookError(f"Process {error.error_index} failed: "
+                        f"{str(error).strip().splitlines()[-1][-300:]}") from None
     finally:
         for process in context.processes:
             process.kill()
