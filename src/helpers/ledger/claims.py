@@ -7,13 +7,9 @@ verdict follows from them. If the ledger says otherwise, the cell fails.
 
 from __future__ import annotations
 
-import ast
-import json
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -22,10 +18,10 @@ import yaml
 
 from helpers.config import configs, document
 from helpers.errors import BookError
+from helpers.ledger import chapters
 from helpers.paths import ROOT
 
 FOLDER = ROOT / "book" / "claims"
-NOTEBOOKS = ROOT / "notebooks"
 VERDICTS = {"holds": "holds", "partly": "holds in part", "fails": "does not hold",
             "untestable": "not testable here"}
 """The ledger's words for a verdict, and the reader's."""
@@ -61,9 +57,9 @@ class Claim:
         return f"{self.chapter}.html#claim-{self.id}"
 
     def reason(self) -> str:
-        """The sentence why, with the values that the chapter's stored cells made."""
+        """The sentence why, with the values that the chapter's cells made."""
         try:
-            return self.why.format_map(_glued(self.chapter))
+            return self.why.format_map(chapters.load()[self.chapter].values)
         except KeyError as missing:
             raise BookError(f"book/claims/{self.chapter}.yml, {self.id}: no cell of "
                             f"notebooks/{self.chapter}.ipynb makes the value {missing}: name one "
@@ -204,28 +200,3 @@ def _yaml(value: Any) -> str:
 
     return shown(value)
 
-
-@lru_cache(maxsize=32)
-def _glued(chapter: str) -> dict[str, Any]:
-    """What the stored cells of a chapter made known, by name."""
-    path = NOTEBOOKS / f"{chapter}.ipynb"
-    if not path.exists():
-        return {}
-    notebook = json.loads(path.read_text(encoding="utf-8"))
-    found = {}
-    for cell in notebook["cells"]:
-        for output in cell.get("outputs", []):
-            name = output.get("metadata", {}).get("scrapbook", {}).get("name")
-            if name:
-                found[name] = _value(output["data"])
-    return found
-
-
-def _value(data: Mapping[str, Any]) -> Any:
-    text = next(data[mime] for mime in data if mime.endswith("text/plain"))
-    text = "".join(text) if isinstance(text, list) else text
-    text = re.sub(r"^np\.\w+\((.*)\)$", r"\1", text)
-    try:
-        return ast.literal_eval(text)
-    except (SyntaxError, ValueError):
-        return text

@@ -6,7 +6,6 @@ one, from the claim ledger and from the knob test; commands come from the chapte
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -16,9 +15,8 @@ from helpers.config import configs, departures
 from helpers.config.values import shown
 from helpers.errors import BookError
 from helpers.knobs import record
-from helpers.ledger import claims
+from helpers.ledger import chapters, claims
 from helpers.ledger.claims import Claim
-from helpers.paths import ROOT
 
 MAIN = "config_8k_telephone"
 LEFT_OUT = "left out"
@@ -146,11 +144,9 @@ def command(chapter: str, start: str, option: str) -> str:
     Raises:
         BookError: the chapter shows no such command.
     """
-    text = (ROOT / "notebooks" / f"{chapter}.md").read_text(encoding="utf-8")
-    for box in re.findall(r"```(?:bash|sh)\n(.*?)```", text, re.DOTALL):
-        for line in box.replace("\\\n", " ").splitlines():
-            if line.startswith(start) and option in line:
-                return " ".join(line.split())
+    for line in chapters.load()[chapter].commands:
+        if line.startswith(start) and option in line:
+            return line
     raise BookError(f"notebooks/{chapter}.md shows no command `{start}... {option}`: the cheat "
                     "sheet takes it from there.")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -11,11 +10,11 @@ from html import escape
 from helpers.config import configs
 from helpers.config.values import SHORT_NAMES, shown
 from helpers.knobs import record
+from helpers.ledger import chapters
 from helpers.ledger.claims import VERDICTS, Claim, load
 from helpers.pages import rule_index
 from helpers.pages.filter_table import Choice, Column, Row, filter_table, links
 from helpers.pages.tables import breakable
-from helpers.paths import ROOT
 
 COMPARISON, KNOBS, LEDGER = "configs_side_by_side", "which_knobs", "claim_ledger"
 PREFLIGHT = "preflight"
@@ -97,25 +96,13 @@ def _row(entry: Entry) -> Row:
 
 def _chapters_with(key: str) -> list[str]:
     """Notebooks that show the key's row of the knob test, then those that name it in full."""
-    own = [name for name, keys in _keys_shown().items() if key in keys]
-    return own + [name for name, text in _texts().items() if "." in key and key in text]
+    shown = [name for name, keys in _keys_shown().items() if key in keys]
+    return shown + [name for name, chapter in chapters.load().items()
+                    if name not in (LEDGER, "key_index") and key in chapter.keys]
 
 
 @cache
 def _keys_shown() -> dict[str, frozenset[str]]:
-    """Notebook to the keys that it shows by `knobs.section_table(...)`."""
-    found = {}
-    for name, text in _texts().items():
-        calls = re.findall(r"section_table\(([^)]*)\)", text)
-        prefixes = [one for call in calls for one in re.findall(r'"([\w.]+)"', call)]
-        if prefixes:
-            found[name] = frozenset(knob.key for knob in record.rows(*prefixes))
-    return found
-
-
-@cache
-def _texts() -> dict[str, str]:
-    """Chapter to its source, in the order of the contents; the index and the ledger are none."""
-    contents = re.findall(r"notebooks/(\w+)", (ROOT / "_toc.yml").read_text(encoding="utf-8"))
-    return {name: (ROOT / "notebooks" / f"{name}.md").read_text(encoding="utf-8")
-            for name in contents if name not in (LEDGER, "key_index")}
+    """Notebook to the keys whose rows of the knob test it shows."""
+    return {name: frozenset(knob.key for knob in record.rows(*chapter.tables))
+            for name, chapter in chapters.load().items() if chapter.tables}

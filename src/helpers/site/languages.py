@@ -109,7 +109,7 @@ class Ledger(SphinxDirective):
 def depend_on_the_ledger(directive: SphinxDirective) -> None:
     """Have the page read again when a claim, its translation or a quoted value changes."""
     root = Path(directive.env.srcdir)
-    for pattern in ("book/claims/**/*.yml", "book/zh/*.yml", f"{ENGLISH_FOLDER}/*.ipynb"):
+    for pattern in ("book/claims/**/*.yml", "book/zh/*.yml", "book/chapters.json"):
         for path in root.glob(pattern):
             directive.env.note_dependency(path.relative_to(root).as_posix())
 
