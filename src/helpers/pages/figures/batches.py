@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from helpers.pages import palette
-from helpers.speech.turns import (
-    seconds_of,
-)
+from helpers.pages import menus
+from helpers.speech.turns import seconds_of
 from helpers.training.batches import Reach, reach
 
 SLIDER = (128, 256, 512, 768, 1024, 1536, 2048, 3500, 6000)
@@ -72,26 +69,14 @@ def kept_at(name: str, items: Sequence[dict], limits: Sequence[int] = SLIDER) ->
 
 def limit_slider(states: Mapping[int, tuple], chosen: int = 1024):
     """A slider of `max_token_length` over panels made beforehand."""
-    import ipywidgets as widgets
-
-    limits = list(states)
-    slider = widgets.SelectionSlider(options=[(str(limit), limit) for limit in limits],
-                                     value=chosen, description="max_token_length",
-                                     style={"description_width": "initial"})
-    stack = widgets.Stack([widgets.HTML(_panel(limit, *state)) for limit, state in states.items()],
-                          selected_index=limits.index(chosen))
-    widgets.jslink((slider, "index"), (stack, "selected_index"))
-    return widgets.VBox([slider, stack])
+    limits = menus.Control("max_token_length", {str(limit): limit for limit in states}, str(chosen))
+    return menus.explorer([limits], lambda limit: _panel(limit, *states[limit]))
 
 
 def _panel(limit: int, lines: float, hours: float, longest: float) -> str:
-    said = (f"max_token_length {limit}: {lines:.1%} of the utterances and {hours:.1%} of the hours "
-            f"are served, the longest of {longest:.1f} s")
-    with plt.rc_context({"svg.fonttype": "none"}):
-        figure, axes = plt.subplots(figsize=(6.4, 1.5))
-        axes.barh(("hours", "utterances"), (100 * hours, 100 * lines), color=("C1", "C0"))
-        axes.set(xlim=(0, 100), xlabel="served (%)")
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
-        plt.close(figure)
-    return f"<p>{said}.</p>{palette.svg_picture(buffer.getvalue().decode(), said)}"
+    figure, axes = plt.subplots(figsize=(6.4, 1.5))
+    axes.barh(("hours", "utterances"), (100 * hours, 100 * lines), color=("C1", "C0"))
+    axes.set(xlim=(0, 100), xlabel="served (%)")
+    return menus.panel(figure, f"max_token_length {limit}: {lines:.1%} of the utterances and "
+                               f"{hours:.1%} of the hours are served, the longest of "
+                               f"{longest:.1f} s.")

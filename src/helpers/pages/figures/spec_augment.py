@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from helpers.model.mel import DECIBELS
 from helpers.model.spec_augment import BINS, FRAME_SECONDS, LFR_SECONDS, draw, hidden, unstack
-from helpers.pages import palette
+from helpers.pages import menus, palette
 
 MASK_COLOUR = "C1"
 
@@ -75,20 +75,11 @@ def explorer(mat: np.ndarray, widths: Sequence[int], numbers: Sequence[int], see
         numbers: numbers of masks to offer.
         seed: the same for every picture.
     """
-    import ipywidgets as widgets
-
-    wide = widgets.SelectionSlider(description="Width", options=[
-        (f"{width} ({width * LFR_SECONDS:.2f} s)", width) for width in widths])
-    many = widgets.SelectionSlider(description="Masks", options=list(numbers))
-    inner = []
-    for number in numbers:
-        stack = widgets.Stack([widgets.HTML(_panel(mat, width, number, seed)) for width in widths],
-                              selected_index=0)
-        widgets.jslink((wide, "index"), (stack, "selected_index"))
-        inner.append(stack)
-    outer = widgets.Stack(inner, selected_index=0)
-    widgets.jslink((many, "index"), (outer, "selected_index"))
-    return widgets.VBox([wide, many, outer])
+    return menus.explorer([
+        menus.Control("Width", {f"{width} ({width * LFR_SECONDS:.2f} s)": width
+                                for width in widths}),
+        menus.Control("Masks", {str(number): number for number in numbers})],
+        lambda width, number: _panel(mat, width, number, seed))
 
 
 def _panel(mat: np.ndarray, width: int, number: int, seed: int) -> str:
