@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from html import escape
 from typing import Any
 
 from helpers.config import document
@@ -14,9 +13,9 @@ from helpers.config.values import SHORT_NAMES, shown
 from helpers.pages.filter_table import Choice, Column, Group, Row, english, filter_table
 from helpers.pages.tables import breakable
 
-_MARKS = {"same": ("ft-0", "\u25cf"), "modified": ("ft-1", "\u25cf"), "new": ("ft-2", "\u25cf"),
-          "omitted": ("ft-quiet", "\u25cb")}
-"""Status to the class of its colour, and its sign."""
+_LOOKS = {"same": "ft-0 ft-dot", "modified": "ft-1 ft-dot", "new": "ft-2 ft-dot",
+          "omitted": "ft-quiet ft-ring"}
+"""Status to the classes of its colour and sign."""
 
 
 def filterable_table(rows: Sequence[KeyRow], table_id: str = "config-table") -> str:
@@ -109,8 +108,7 @@ def _value_cell(value: Any) -> str:
 
 def _chip(row: KeyRow, name: str) -> str:
     status = row.statuses[name]
-    colour, sign = _MARKS.get(status, ("ft-quiet", ""))
-    sign = f'<span aria-hidden="true">{sign}\u00a0</span>' if sign else ""
     critical = ' <span class="ft-alarm">critical</span>' if name in row.critical else ""
-    return (f'<span class="ft-chip">{SHORT_NAMES[name]} <b class="{colour}">{sign}'
-            f"{escape(status or 'not set in either')}</b>{critical}</span>")
+    look = _LOOKS.get(status, "ft-quiet")
+    return (f'<span class="ft-chip">{SHORT_NAMES[name]} <b class="{look}">'
+            f"{status or 'not set in either'}</b>{critical}</span>")

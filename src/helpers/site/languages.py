@@ -24,13 +24,15 @@ from docutils.parsers.rst import directives
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
+from helpers.site.finished_pages import PAGE_FINISHED
+
 ENGLISH_FOLDER = "notebooks"
 LANGUAGES = {"zh": ("zh-CN", "简体中文")}
 """Folder under book/ to the language's tag and its own name."""
 
 SWITCH = "Language / 语言"
-IN_ENGLISH = ("bd-skip-link", "bd-header", "bd-sidebar-primary", "bd-header-article",
-              "prev-next-footer", "bd-footer-content", "bd-footer")
+IN_ENGLISH = (".bd-skip-link, .bd-header, .bd-sidebar-primary, .bd-header-article, "
+              ".prev-next-footer, .bd-footer-content, .bd-footer")
 """Parts of the theme that stay English on a translated page."""
 
 _CHINESE = re.compile("[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef“”]")
@@ -189,26 +191,20 @@ def add_switch(
     app.add_css_file("languages.css")
 
 
-def mark_english(app: Sphinx, exception: Exception | None) -> None:
-    """After a build: the theme's own parts of a translated page say that they are English."""
-    if exception is not None or app.builder.format != "html":
-        return
-    for page in app.env.found_docs:
-        path = Path(app.outdir) / f"{page}.html"
-        if language_of(page) == "en" or not path.is_file():
-            continue
-        text = path.read_text(encoding="utf-8")
-        for part in IN_ENGLISH:
-            text = re.sub(rf'(<\w+) (?=(?:id="[^"]*" )?class="{part}[ "])', r'\1 lang="en" ', text)
-        path.write_text(text, encoding="utf-8")
+def mark_english(app: Sphinx, page: BeautifulSoup, path: Path) -> None:
+    """Say that the theme's own parts of a finished page in another language are English."""
+    if language_of(path.relative_to(app.outdir).with_suffix("").as_posix()) != "en":
+        for part in page.select(IN_ENGLISH):
+            part["lang"] = "en"
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Sphinx's entry point."""
+    app.setup_extension("helpers.site.finished_pages")
     app.add_directive("stored", Stored)
     app.add_directive("claim-counts", Counts)
     app.add_directive("claim-ledger", Ledger)
     app.connect("doctree-read", join_lines)
     app.connect("html-page-context", add_switch)
-    app.connect("build-finished", mark_english)
+    app.connect(PAGE_FINISHED, mark_english)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
