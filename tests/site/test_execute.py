@@ -81,7 +81,7 @@ def test_a_chapter_gives_its_values_keys_and_commands(chapter):
     with source.open("a", encoding="utf-8") as file:
         file.write("\n```bash\npreflight a.yaml \\\n  --fix\n```\n")
     assert not execute.execute(source).startswith("failed")
-    assert execute.said(source) == {"values": {"a": "two", "b": 0.5, "c": None},
+    assert execute.quotable(source) == {"values": {"a": "two", "b": 0.5, "c": None},
                                     "keys": ["train_conf.max_epoch"], "tables": [],
                                     "commands": ["preflight a.yaml --fix"]}
 

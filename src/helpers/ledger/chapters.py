@@ -46,5 +46,5 @@ def load() -> dict[str, Chapter]:
     if CLOSED in os.environ:
         raise BookError("This notebook shows what other chapters found: say so in its head with "
                         "`book: {quotes_chapters: true}`, so that it runs after them.")
-    return {name: Chapter(**said)
-            for name, said in json.loads(FILE.read_text(encoding="utf-8")).items()}
+    return {name: Chapter(**fields)
+            for name, fields in json.loads(FILE.read_text(encoding="utf-8")).items()}

@@ -72,7 +72,7 @@ def load(folder: Path = FOLDER) -> dict[str, Claim]:
     Raises:
         BookError: an entry lacks a field, has one too many, or repeats an id.
     """
-    found: dict[str, Claim] = {}
+    ledger: dict[str, Claim] = {}
     for path in sorted(folder.glob("*.yml")):
         try:
             entries = yaml.safe_load(path.read_text(encoding="utf-8")) or []
@@ -80,10 +80,10 @@ def load(folder: Path = FOLDER) -> dict[str, Claim]:
             raise BookError(f"{path.name} is not valid YAML: {error}.") from None
         for entry in entries:
             claim = _claim(entry, path)
-            if claim.id in found:
+            if claim.id in ledger:
                 raise BookError(f"{path.name}: the id {claim.id} is used twice.")
-            found[claim.id] = claim
-    return found
+            ledger[claim.id] = claim
+    return ledger
 
 
 def counts(claims: Iterable[Claim]) -> dict[str, int]:
@@ -110,14 +110,14 @@ def stated_values(*keys: str) -> dict[str, bool]:
                "in the document's own repository": (document.public_values(), configs.FINE_TUNING)}
     parts = {}
     for key in keys:
-        stated = next((found for found in document.statements() if found.key == key), None)
+        stated = {statement.key: statement for statement in document.statements()}.get(key)
         if stated is None:
             raise BookError(f"The document states no values for {key}.")
         for source, (values, among) in sources.items():
             wrong = document.disagreements({key: values.get(key, {})}, among)
             listed = ", ".join(_yaml(stated.values[name]) for name in among
                                if stated.values[name] != document.NOT_SAID)
-            parts[f"{key} {source}: {listed}"] = key not in {found.key for found in wrong}
+            parts[f"{key} {source}: {listed}"] = key not in {statement.key for statement in wrong}
     return parts
 
 
@@ -142,9 +142,9 @@ def settle(claim_id: str, parts: Mapping[str, bool]) -> None:
         BookError: no such claim.
     """
     claim = _named(claim_id)
-    found = verdict_of(parts)
-    if claim.verdict != found:
-        raise AssertionError(f"{claim_id}: the experiment says {VERDICTS[found]!r}, "
+    verdict = verdict_of(parts)
+    if claim.verdict != verdict:
+        raise AssertionError(f"{claim_id}: the experiment says {VERDICTS[verdict]!r}, "
                              f"book/claims/{claim.chapter}.yml says {claim.verdict!r}.")
     _show(claim, parts)
 

@@ -144,10 +144,10 @@ data-shown="{escape(labels.some)}">{escape(labels.every.format(all=everything))}
 <script>{script.replace("TABLE_ID", escape(table_id))}</script>"""
 
 
-def links(found: Sequence[str], without: str = "none") -> str:
+def links(entries: Sequence[str], without: str = "none") -> str:
     """HTML of a cell that holds several links, or the word for a cell without one."""
-    items = "".join(f"<li>{link}</li>" for link in found)
-    return f'<ul class="ft-links">{items}</ul>' if found else escape(without)
+    items = "".join(f"<li>{link}</li>" for link in entries)
+    return f'<ul class="ft-links">{items}</ul>' if entries else escape(without)
 
 
 def _controls(choices: Sequence[Choice], labels: Labels) -> str:

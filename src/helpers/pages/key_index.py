@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from html import escape
+from operator import attrgetter
 
 from helpers.config import configs
 from helpers.config.values import SHORT_NAMES, shown
@@ -45,27 +46,27 @@ def entries() -> list[Entry]:
     """Every key of the three configs, by name."""
     verdicts = {knob.key: knob.verdict for knob in record.load()}
     ledger = load().values()
-    found = []
-    for row in sorted(configs.compare(), key=lambda one: one.key):
+    index = []
+    for row in sorted(configs.compare(), key=attrgetter("key")):
         about = tuple(claim for claim in ledger if row.key in claim.keys)
-        chapters = dict.fromkeys([*_chapters_with(row.key), *(one.chapter for one in about)])
-        found.append(Entry(row.key, {name: shown(value) for name, value in row.values.items()},
+        chapters = dict.fromkeys([*_chapters_with(row.key), *(claim.chapter for claim in about)])
+        index.append(Entry(row.key, {name: shown(value) for name, value in row.values.items()},
                            verdicts[row.key], tuple(chapters) or (KNOBS,), about,
                            rule_index.rules_about(row.key)))
-    return found
+    return index
 
 
-def index_table(found: Sequence[Entry], table_id: str = "key-index") -> str:
+def index_table(index: Sequence[Entry], table_id: str = "key-index") -> str:
     """HTML of the index, for a page beside the notebooks' pages."""
     columns = (Column("Key", "27%"), Column("Turned", "14%", "Turned"),
                Column("Chapters", "18%", "Chapters"), Column("Claims", label="Claims"),
                Column("Pre-flight", "17%", "Pre-flight"))
     choices = (
-        Choice("verdict", "Turning it", "any", {one: one for one in record.VERDICTS}),
+        Choice("verdict", "Turning it", "any", {verdict: verdict for verdict in record.VERDICTS}),
         Choice("section", "Section", "all",
-               {one: one for one in dict.fromkeys(map(_section, found))}))
+               {name: name for name in dict.fromkeys(map(_section, index))}))
     return filter_table(table_id, "Every key of the three configs, with links.", columns,
-                        [_row(entry) for entry in found], choices, "keys")
+                        [_row(entry) for entry in index], choices, "keys")
 
 
 def _section(entry: Entry) -> str:
@@ -86,8 +87,8 @@ def _row(entry: Entry) -> Row:
         links([f'<a href="{name}.html">{escape(name.replace("_", " "))}</a>'
                for name in entry.chapters]),
         about or "none",
-        links([f'<a href="{PREFLIGHT}.html#rule-{one}">{breakable(one)}</a>'
-               for one in entry.rules]))
+        links([f'<a href="{PREFLIGHT}.html#rule-{rule}">{breakable(rule)}</a>'
+               for rule in entry.rules]))
     text = " ".join([entry.key, entry.verdict, values, *entry.chapters, *entry.rules,
                      *(claim.text for claim in entry.claims)])
     return Row(f"index-{entry.key}", cells, text,

@@ -113,7 +113,7 @@ def _counted(knobs: Sequence[Knob]) -> list:
 
 
 def _row(knob: Knob) -> Row:
-    tried = "".join(f"<small><code>{breakable(one)}</code></small>" for one in knob.tried)
+    tried = "".join(f"<small><code>{breakable(change)}</code></small>" for change in knob.tried)
     note = f"<small>{breakable(knob.note)}</small>" if knob.note else ""
     cells = (
         f"<code>{breakable(knob.key)}</code>{tried}",

@@ -33,8 +33,8 @@ class Control:
         """The control itself."""
         import ipywidgets as widgets
 
-        kind = widgets.SelectionSlider if self.slider else widgets.Dropdown
-        return kind(options=list(self.entries), value=self.chosen or next(iter(self.entries)),
+        make = widgets.SelectionSlider if self.slider else widgets.Dropdown
+        return make(options=list(self.entries), value=self.chosen or next(iter(self.entries)),
                     description=self.label, style={"description_width": "initial"})
 
 

@@ -22,7 +22,7 @@ TITLE = "Fine-tuning Fun-ASR-Nano\nfor the telephone"
 SUBTITLE = "Three real configs, FunASR's own classes, and what each key really does"
 
 
-def found() -> dict[str, int]:
+def verdict_counts() -> dict[str, int]:
     """What the card shows: claims and keys by verdict."""
     from helpers.knobs import record
     from helpers.ledger import claims
@@ -51,7 +51,7 @@ def draw(path: Path = CARD) -> Path:
         figure.legends[0].set_bbox_to_anchor((0.05, 0.02))
         figure.text(0.055, 0.92, TITLE, fontsize=40, fontweight="bold", va="top", linespacing=1.25)
         figure.text(0.055, 0.62, SUBTITLE, fontsize=20, va="top", color="#515c67")
-        figure.savefig(path, dpi=100, metadata={"Description": json.dumps(found())},
+        figure.savefig(path, dpi=100, metadata={"Description": json.dumps(verdict_counts())},
                        bbox_inches=None)
         plt.close(figure)
     return path

@@ -51,12 +51,12 @@ class Stored(SphinxDirective):
             raise self.error("Say with :has: which output is meant.")
         relative, path = self.env.relfn2path(self.arguments[0])
         self.env.note_dependency(relative)
-        found = [one for one in outputs(Path(path)) if self.options["has"] in one[1]]
-        if len(found) != 1:
-            raise self.error(f"{relative}: {len(found)} outputs have {self.options['has']!r}; "
+        matching = [output for output in outputs(Path(path)) if self.options["has"] in output[1]]
+        if len(matching) != 1:
+            raise self.error(f"{relative}: {len(matching)} outputs have {self.options['has']!r}; "
                              "name what only one has.")
-        kind, text = found[0]
-        if kind == "text":
+        form, text = matching[0]
+        if form == "text":
             return [nodes.literal_block(text.rstrip(), text.rstrip(), lang="en",
                                         language=self.options.get("lexer", "none"))]
         return [nodes.raw("", self._table(text, relative), format="html")]
@@ -118,14 +118,14 @@ def depend_on_the_ledger(directive: SphinxDirective) -> None:
 
 def outputs(notebook: Path) -> list[tuple[str, str]]:
     """Kind (`text` or `html`) and content of every output that a page can quote."""
-    found = []
+    quotable = []
     for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]:
-        for one in cell.get("outputs", []):
-            kind, content = (("text", one.get("text")) if one["output_type"] == "stream"
-                             else ("html", one.get("data", {}).get("text/html")))
+        for output in cell.get("outputs", []):
+            form, content = (("text", output.get("text")) if output["output_type"] == "stream"
+                             else ("html", output.get("data", {}).get("text/html")))
             if content:
-                found.append((kind, "".join(content)))
-    return found
+                quotable.append((form, "".join(content)))
+    return quotable
 
 
 def parts(options: dict[str, str], name: str) -> list[str]:
@@ -135,8 +135,9 @@ def parts(options: dict[str, str], name: str) -> list[str]:
 
 def language_of(page: str) -> str:
     """The language's folder of a translated page, "en" of any other."""
-    place = page.split("/")
-    return place[1] if len(place) == 3 and place[0] == "book" and place[1] in LANGUAGES else "en"
+    folders = page.split("/")
+    translated = len(folders) == 3 and folders[0] == "book" and folders[1] in LANGUAGES
+    return folders[1] if translated else "en"
 
 
 def versions(page: str, pages: set[str]) -> dict[str, str]:
@@ -144,7 +145,8 @@ def versions(page: str, pages: set[str]) -> dict[str, str]:
     name = posixpath.basename(page)
     if language_of(page) == "en" and posixpath.dirname(page) != ENGLISH_FOLDER:
         return {}
-    every = {"en": f"{ENGLISH_FOLDER}/{name}", **{one: f"book/{one}/{name}" for one in LANGUAGES}}
+    every = {"en": f"{ENGLISH_FOLDER}/{name}",
+             **{language: f"book/{language}/{name}" for language in LANGUAGES}}
     there = {language: other for language, other in every.items() if other in pages}
     return there if len(there) > 1 else {}
 
@@ -157,9 +159,9 @@ def join_lines(app: Sphinx, doctree: nodes.document) -> None:
         if text.astext() != "\n":
             continue
         around = text.parent.children
-        place = next(number for number, node in enumerate(around) if node is text)
-        before = around[place - 1].astext()[-1:] if place else ""
-        after = around[place + 1].astext()[:1] if place + 1 < len(around) else ""
+        position = next(number for number, node in enumerate(around) if node is text)
+        before = around[position - 1].astext()[-1:] if position else ""
+        after = around[position + 1].astext()[:1] if position + 1 < len(around) else ""
         if _CHINESE.match(before) and _CHINESE.match(after):
             text.parent.remove(text)
 
@@ -176,8 +178,8 @@ def add_switch(
         return
     names = {"en": ("en", "English"), **LANGUAGES}
     links, alternates = [], []
-    for one, other in there.items():
-        tag, name = names[one]
+    for version, other in there.items():
+        tag, name = names[version]
         address = escape(app.builder.get_relative_uri(page, other) or posixpath.basename(other)
                          + ".html")
         alternates.append(f'<link rel="alternate" hreflang="{tag}" href="{address}">')

@@ -44,21 +44,21 @@ class LinkFirstUse(SphinxPostTransform):
                     text.parent.replace(text, list(self._linked(text.astext(), terms, page)))
 
     def _terms(self) -> Iterator[tuple[str, str]]:
-        for (kind, name), (page, anchor) in self.env.get_domain("std").objects.items():
-            if kind == "term" and page == GLOSSARY:
+        for (role, name), (page, anchor) in self.env.get_domain("std").objects.items():
+            if role == "term" and page == GLOSSARY:
                 yield anchor, name
 
     def _linked(self, text: str, terms: dict[str, str], page: str) -> Iterator[nodes.Node]:
         """The text with links; what is linked is taken out of `terms`."""
         done = 0
         any_term = "|".join(map(re.escape, terms))
-        for found in re.finditer(rf"(?<![\w-])(?:{any_term})(?![\w-])", text, re.IGNORECASE):
-            anchor = terms.pop(found[0].lower(), None)
+        for use in re.finditer(rf"(?<![\w-])(?:{any_term})(?![\w-])", text, re.IGNORECASE):
+            anchor = terms.pop(use[0].lower(), None)
             if anchor is not None:
-                yield nodes.Text(text[done:found.start()])
+                yield nodes.Text(text[done:use.start()])
                 target = self.app.builder.get_relative_uri(page, GLOSSARY)
-                yield nodes.reference("", found[0], internal=True, refuri=f"{target}#{anchor}")
-                done = found.end()
+                yield nodes.reference("", use[0], internal=True, refuri=f"{target}#{anchor}")
+                done = use.end()
         yield nodes.Text(text[done:])
 
 

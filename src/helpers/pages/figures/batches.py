@@ -24,8 +24,8 @@ def kept_figure(items: Sequence[dict], reached: Mapping[str, Reach]) -> Figure:
     hours = np.histogram(seconds, EDGES, weights=seconds / 3600)[0]
     figure, panels = plt.subplots(1, len(reached), figsize=(8.6, 3.4), sharey=True)
     places = np.arange(len(EDGES) - 1)
-    for axes, (label, found) in zip(panels, reached.items(), strict=True):
-        kept = found.kept["collator"]
+    for axes, (label, served_by) in zip(panels, reached.items(), strict=True):
+        kept = served_by.kept["collator"]
         served = np.histogram(seconds[kept], EDGES, weights=seconds[kept] / 3600)[0]
         axes.bar(places, served, 0.8, label="served")
         axes.bar(places, hours - served, 0.8, bottom=served, color="C1", hatch="///",
@@ -41,10 +41,10 @@ def batches_figure(items: Sequence[dict], reached: Mapping[str, Reach], first: i
     """Longest utterance of the first batches, in order; and samples in a batch by its longest."""
     seconds = seconds_of(items)
     figure, (order, size) = plt.subplots(1, 2, figsize=(8.6, 3.5), width_ratios=(1.4, 1))
-    for number, (label, found) in enumerate(reached.items()):
-        longest = [seconds[batch].max() for batch in found.batches]
+    for number, (label, served_by) in enumerate(reached.items()):
+        longest = [seconds[batch].max() for batch in served_by.batches]
         order.plot(longest[:first], label=label, color=f"C{number}", linestyle=("-", "--")[number])
-        size.plot(longest, [len(batch) for batch in found.batches], ("o", "^")[number],
+        size.plot(longest, [len(batch) for batch in served_by.batches], ("o", "^")[number],
                   markersize=3, color=f"C{number}", label=label)
     order.set(yscale="log", xlabel="batch", ylabel="longest utterance (s)", title="Order",
               yticks=(1, 3, 10, 30), yticklabels=("1", "3", "10", "30"))
@@ -60,11 +60,11 @@ def batches_figure(items: Sequence[dict], reached: Mapping[str, Reach], first: i
 def kept_at(name: str, items: Sequence[dict], limits: Sequence[int] = SLIDER) -> dict[int, tuple]:
     """For each `max_token_length`: share of lines, share of hours, longest kept in seconds."""
     seconds = seconds_of(items)
-    found = {}
+    states = {}
     for limit in limits:
         kept = reach(name, items, {"max_token_length": limit}, collate=False).kept["sampler"]
-        found[limit] = (kept.mean(), seconds[kept].sum() / seconds.sum(), seconds[kept].max())
-    return found
+        states[limit] = (kept.mean(), seconds[kept].sum() / seconds.sum(), seconds[kept].max())
+    return states
 
 
 def limit_slider(states: Mapping[int, tuple], chosen: int = 1024):

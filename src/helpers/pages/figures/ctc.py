@@ -26,10 +26,10 @@ def alignment_figure(rows: Mapping[str, Alignment], words: Sequence[str]) -> Fig
         axes.scatter(row, [height] * len(row), marker="|", s=220, linewidths=2.6, zorder=2)
         axes.text(0, height, label.replace(", ", ",\n"), va="center", fontsize=10,
                   transform=axes.get_yaxis_transform())
-    place = -np.inf
+    word_place = -np.inf
     for start, word in zip(starts[0], words, strict=True):
-        place = max(start, place + 0.055 * np.ptp(starts))
-        axes.annotate(word.strip(), (start, -0.14), (place, -0.75), rotation=55, fontsize=10,
+        word_place = max(start, word_place + 0.055 * np.ptp(starts))
+        axes.annotate(word.strip(), (start, -0.14), (word_place, -0.75), rotation=55, fontsize=10,
                       ha="left", va="bottom",
                       arrowprops={"arrowstyle": "-", "color": "0.55", "linewidth": 0.6})
     axes.set(yticks=[], xlabel="start of the token, s", ylim=(len(rows) - 0.6, -1.7),

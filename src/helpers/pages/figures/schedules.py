@@ -25,12 +25,12 @@ def curves_figure(names: Sequence[str], ratios_to: str, last: int = 100_000) -> 
     figure, (rates, ratios) = plt.subplots(1, 2, figsize=(8.6, 3.6), width_ratios=(1.35, 1))
     base = rates_at(ratios_to, updates)
     for number, name in enumerate(names):
-        found = rates_at(name, updates)
+        by_update = rates_at(name, updates)
         style = {"label": SHORT_NAMES.get(name, name), "color": f"C{number}",
                  "linestyle": STYLES[number]}
-        rates.plot(updates, found, **style)
+        rates.plot(updates, by_update, **style)
         if name != ratios_to:
-            ratios.plot(updates, found / base, **style)
+            ratios.plot(updates, by_update / base, **style)
     rates.set(xscale="log", yscale="log", xlabel="update", ylabel="learning rate", title="Rate")
     ratios.set(xscale="log", xlabel="update", title=f"Times that of {ratios_to}", ylim=(0, 55))
     rates.legend()
@@ -59,9 +59,9 @@ def sweep_figure(rates: Mapping[float, tuple[Sequence[float], ErrorRate]],
     for rate, (values, _) in rates.items():
         losses.plot([rate] * len(values), values, "o", color="C0", alpha=0.7)
     losses.plot(places, [np.mean(values) for values, _ in rates.values()], color="C0")
-    middle = np.array([100 * found.rate for _, found in rates.values()])
-    low = np.array([100 * found.low for _, found in rates.values()])
-    high = np.array([100 * found.high for _, found in rates.values()])
+    middle = np.array([100 * error_rate.rate for _, error_rate in rates.values()])
+    low = np.array([100 * error_rate.low for _, error_rate in rates.values()])
+    high = np.array([100 * error_rate.high for _, error_rate in rates.values()])
     errors.errorbar(places, middle, (middle - low, high - middle), marker="s", capsize=3,
                     color="C1")
     losses.set(xscale="log", xlabel="peak learning rate", title="Validation loss")

@@ -56,9 +56,9 @@ def share_curves(shares: Mapping[str, Mapping[float, np.ndarray]]) -> Figure:
 def duration_curves(durations: Mapping[str, np.ndarray]) -> Figure:
     """Share of gaps longer than a duration, for masks and for lost packets."""
     figure, axes = plt.subplots(figsize=(7.2, 3.6))
-    places = np.linspace(0, max(found.max() for found in durations.values()) + 0.1, 600)
-    for number, (label, found) in enumerate(durations.items()):
-        axes.plot(places, [100 * (found > place).mean() for place in places], label=label,
+    places = np.linspace(0, max(lengths.max() for lengths in durations.values()) + 0.1, 600)
+    for number, (label, lengths) in enumerate(durations.items()):
+        axes.plot(places, [100 * (lengths > place).mean() for place in places], label=label,
                   linestyle=("-", "--", "-.", ":")[number % 4], color=f"C{number}")
     axes.set(xlabel="duration (s)", ylabel="share that lasts longer (%)", ylim=(0, 101),
              xlim=(0, places[-1]))
@@ -86,11 +86,11 @@ def _panel(mat: np.ndarray, width: int, number: int, seed: int) -> str:
     module = SpecAugLFR(apply_time_warp=False, apply_freq_mask=False, num_time_mask=number,
                         time_mask_width_range=(width, width + 1))
     masked = draw(module, len(mat), seed=seed)[0]
-    said = (f"{number} time mask{'s' if number > 1 else ''} of {width * LFR_SECONDS:.2f} s: "
+    sentence = (f"{number} time mask{'s' if number > 1 else ''} of {width * LFR_SECONDS:.2f} s: "
             f"{masked[:, 0].mean():.0%} of this clip of {len(mat) * LFR_SECONDS:.1f} s is hidden")
     light, dark = (_small_spectrogram(mat, masked, style)
                    for style in (palette.LIGHT_STYLE, palette.DARK_STYLE))
-    return f"<p>{said}.</p>{palette.picture(light, dark, 'webp', f'Spectrogram. {said}.')}"
+    return f"<p>{sentence}.</p>{palette.picture(light, dark, 'webp', f'Spectrogram. {sentence}.')}"
 
 
 def _small_spectrogram(mat: np.ndarray, masked: np.ndarray, style: Path) -> bytes:

