@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from html import escape
 
+from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from helpers.config import document
@@ -88,8 +89,6 @@ def found_bars(claims: Iterable[Claim], knob_verdicts: Sequence[str]) -> Figure:
     Args:
         knob_verdicts: the knob test's verdict on each key.
     """
-    from matplotlib import pyplot as plt
-
     claimed = counts(claims)
     turned = Counter(knob_verdicts)
     parts = (("holds", "does what it says", turned[LIVE]),
@@ -119,8 +118,6 @@ def found_bars(claims: Iterable[Claim], knob_verdicts: Sequence[str]) -> Figure:
 
 def verdict_bars(claims: Iterable[Claim]) -> Figure:
     """Claims of each section of the document by verdict, as stacked bars."""
-    from matplotlib import pyplot as plt
-
     claims = list(claims)
     order = section_order()
     figure, axes = plt.subplots(figsize=(7, 5), layout="constrained")

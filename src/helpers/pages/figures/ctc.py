@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from helpers.model.ctc import Alignment
@@ -17,8 +18,6 @@ def alignment_figure(rows: Mapping[str, Alignment], words: Sequence[str]) -> Fig
         rows: label to the alignment, top row first; all of the same text.
         words: its tokens, written above the top row.
     """
-    from matplotlib import pyplot as plt
-
     figure, axes = plt.subplots(figsize=(6.4, 0.75 * len(rows) + 1.4), layout="constrained")
     starts = np.array([alignment.starts for alignment in rows.values()])
     axes.plot(starts, range(len(rows)), color="0.55", linewidth=0.9, zorder=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from helpers.training.speech_tokens import LFR_FRAME_SECONDS, Flow
@@ -10,8 +11,6 @@ from helpers.training.speech_tokens import LFR_FRAME_SECONDS, Flow
 
 def flow_figure(flow: Flow) -> Figure:
     """The gradient's size over the utterance, at the adaptor's output and at its input."""
-    from matplotlib import pyplot as plt
-
     figure, axes = plt.subplots(2, 1, figsize=(7, 4.2), sharex=True, layout="constrained")
     seconds = np.arange(flow.frames) * LFR_FRAME_SECONDS
     for axis, norms, title in ((axes[0], flow.into_llm, "at the adaptor's output"),

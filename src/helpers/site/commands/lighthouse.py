@@ -3,15 +3,12 @@
 `.venv/bin/python -m helpers.site.commands.lighthouse PAGE ...`, such as `notebooks/introduction`;
 without a name, three pages that stand for the rest. Lighthouse's own profile: a mid-range phone on
 slow 4G, by simulation. npm installs the exact version into `.cache/`; the first run needs a
-registry. Served
-from this machine with gzip, as by a usual static host. Writes results/lighthouse.json.
+registry. Served from this machine with gzip, as by a usual static host. Writes
+results/lighthouse.json.
 """
 
 from __future__ import annotations
 
-import contextlib
-import functools
-import http.server
 import importlib.util
 import json
 import os
@@ -19,8 +16,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -77,16 +72,6 @@ def node() -> list[str]:
     sys.exit("Node was not found: run `make environment` first.")
 
 
-@contextlib.contextmanager
-def served(site: Path) -> Iterator[str]:
-    """The site at an address of this machine, for the time of the block."""
-    handler = functools.partial(serve.QuietHandler, directory=str(site))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_address[1]}"
-    server.shutdown()
-
-
 def run(address: str) -> dict[str, Any]:
     """Lighthouse's report on one address.
 
@@ -128,7 +113,7 @@ def main(names: list[str]) -> None:
             sys.exit(f"{name} is no page of the built book: give names such as {TYPICAL[0]}, "
                      "after `make book`.")
     pages = {}
-    with served(site) as base:
+    with serve.served(site) as base:
         for name in names:
             pages[name] = scored = summary(run(f"{base}/{name}.html"))
             low = "" if min(scored["scores"].values()) >= AIM else f"  below {AIM}: " + ", ".join(
