@@ -22,11 +22,11 @@ def finish(app: Sphinx, exception: Exception | None) -> None:
     for name in (*app.env.found_docs, "search", "genindex"):
         path = Path(app.outdir) / f"{name}.html"
         if path.is_file():
-            written = path.read_text(encoding="utf-8")
-            page = BeautifulSoup(written, "html.parser")
+            page = BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+            as_written = str(page)
             app.emit(PAGE_FINISHED, page, path)
-            if (finished := str(page)) != written:
-                path.write_text(finished, encoding="utf-8")
+            if str(page) != as_written:
+                path.write_text(str(page), encoding="utf-8")
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -56,10 +56,10 @@ def lighten(app: Sphinx, page: BeautifulSoup, path: Path) -> None:
             icon.replace_with(BeautifulSoup(drawn, "html.parser"))
     for script in page.select("script[src*='_static/']:not([type], [async], [defer])"):
         if not searches:
-            script["defer"] = None
+            script["defer"] = ""
     for script in page.select("script[src*='_static/widgets/embed.js']"):
         static = script["src"].partition("widgets/")[0]
-        script.attrs = {"defer": None, "src": f"{static}late_widgets.js",
+        script.attrs = {"defer": "", "src": f"{static}late_widgets.js",
                         "data-manager": script["src"]}
         take_state(page, script, path.relative_to(app.outdir).with_suffix("").as_posix(),
                    Path(app.outdir) / "_static")
