@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -146,3 +147,23 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
 
 def test_few_modules_stand_outside_a_package() -> None:
     assert len(list((SOURCE / "helpers").glob("[!_]*.py"))) <= 6
+
+
+def opened_notebooks(path: Path) -> Iterator[str]:
+    """Libraries that read notebooks, and paths that lead to one."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
+            yield from (f"{path.relative_to(ROOT)}:{node.lineno} opens {part.value}"
+                        for part in ast.walk(node) if isinstance(part, ast.Constant)
+                        and re.search(r"^notebooks\b|\.ipynb$", str(part.value)))
+    yield from (f"{path.relative_to(ROOT)}:{line} imports {module}"
+                for line, module, _ in imports(path)
+                if module.split(".")[0] in {"jupytext", "nbformat", "nbclient"})
+
+
+def test_only_the_site_which_publishes_them_opens_notebooks() -> None:
+    """Pages show what `make execute` wrote down, else their order of running is kept by hand."""
+    opened = {name_of(path): list(opened_notebooks(path)) for path in MODULES}
+    assert opened["helpers.site.commands.execute"]
+    assert [fault for module, faults in opened.items() if layer(module) != "site"
+            for fault in faults] == []

@@ -71,21 +71,21 @@ def load(language: str) -> dict[str, Entry]:
 def faults(language: str) -> list[str]:
     """What is wrong with a language's claims, one sentence each; none where all is well."""
     english, translated = claims.load(), load(language)
-    sentences = [f"{name} is not translated" for name in english if name not in translated]
+    complaints = [f"{name} is not translated" for name in english if name not in translated]
     for name, entry in translated.items():
         if name not in english:
-            sentences.append(f"{name} translates a claim that the ledger does not have")
+            complaints.append(f"{name} translates a claim that the ledger does not have")
             continue
         original = english[name]
         if entry.chapter != original.chapter:
-            sentences.append(f"{name} stands in {entry.chapter}.yml, the claim in "
+            complaints.append(f"{name} stands in {entry.chapter}.yml, the claim in "
                          f"{original.chapter}.yml")
         if entry.english != of_claim(original):
-            sentences.append(f"{name} is stale: its English has changed since it was translated")
+            complaints.append(f"{name} is stale: its English has changed since it was translated")
         if fields(entry.why) != fields(original.why):
-            sentences.append(f"{name} shows the values {fields(entry.why)}, the English "
+            complaints.append(f"{name} shows the values {fields(entry.why)}, the English "
                          f"{fields(original.why)}")
-    return sentences
+    return complaints
 
 
 def fields(template: str) -> list[tuple[str, str]]:

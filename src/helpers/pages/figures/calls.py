@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import soundfile
+from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from scipy import signal
 
@@ -29,8 +30,6 @@ def mean_spectrum(stage: str, utterances: int) -> tuple[np.ndarray, np.ndarray]:
 
 def spectra(stages: Sequence[str], utterances: int = 24) -> Figure:
     """Long-term spectra of some stages, one line each."""
-    from matplotlib import pyplot as plt
-
     figure, axes = plt.subplots(figsize=(7, 3.6), layout="constrained")
     for stage, style in zip(stages, ("-", "--", "-.", ":"), strict=False):
         frequencies, power = mean_spectrum(stage, utterances)
@@ -56,8 +55,6 @@ def stage_menu(rates: Mapping[str, Mapping[str, ErrorRate]], utterances: int = 1
 
 def _stage_panel(stage: str, wide: tuple[np.ndarray, np.ndarray], row: Mapping[str, ErrorRate],
                  utterances: int) -> str:
-    from matplotlib import pyplot as plt
-
     figure, axes = plt.subplots(figsize=(6.6, 2.6), layout="constrained")
     axes.plot(wide[0][::4] / 1000, wide[1][::4], label="wideband", color="C6", linestyle="--")
     if stage != "wideband":
@@ -71,8 +68,6 @@ def _stage_panel(stage: str, wide: tuple[np.ndarray, np.ndarray], row: Mapping[s
 
 def cost_bars(rates: Mapping[str, Mapping[str, ErrorRate]]) -> Figure:
     """Word error rate of both branches at each stage, with 95 % intervals."""
-    from matplotlib import pyplot as plt
-
     figure, axes = plt.subplots(figsize=(7, 0.36 * len(rates) + 1.2), layout="constrained")
     for offset, marker, branch in ((-0.15, "o", "llm"), (0.15, "s", "ctc")):
         mean = np.array([100 * row[branch].rate for row in rates.values()])

@@ -121,9 +121,9 @@ def error_rate_dots(rates: Mapping[str, Mapping[str, ErrorRate]]) -> Figure:
     branches = list(next(iter(rates.values())))
     for index, branch in enumerate(branches):
         places = np.arange(len(rates)) + 0.22 * (index - (len(branches) - 1) / 2)
-        found = [row[branch] for row in rates.values()]
-        middle = 100 * np.array([rate.rate for rate in found])
-        low, high = (100 * np.array([getattr(rate, end) for rate in found])
+        of_branch = [row[branch] for row in rates.values()]
+        middle = 100 * np.array([rate.rate for rate in of_branch])
+        low, high = (100 * np.array([getattr(rate, end) for rate in of_branch])
                      for end in ("low", "high"))
         axes.errorbar(middle, places, xerr=(middle - low, high - middle), fmt=MARKERS[index],
                       capsize=3, label=f"{branch.upper()} branch", color=f"C{index}")
