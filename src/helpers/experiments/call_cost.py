@@ -1,24 +1,29 @@
-"""What each thing that a call does to speech costs the mini in words: `--record` measures it."""
+"""What each thing that a call does to speech costs the mini in words.
+
+`python -m helpers.experiments.call_cost --record` measures each stage that
+`results/call_cost.json` lacks and this machine can make.
+"""
 
 from __future__ import annotations
 
-import argparse
-import json
 import sys
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 
-from helpers.errors import BookError, one_sentence
+from helpers.errors import BookError
 from helpers.evaluation import decoding
-from helpers.evaluation.error_rates import ErrorRate
+from helpers.evaluation.decoding import BRANCHES
+from helpers.experiments import runs
+from helpers.experiments.records import Key, Recording, Row, RunRecords
+from helpers.experiments.results import Results
+from helpers.model import mini
 from helpers.paths import RESULTS
 from helpers.speech import corpus
 from helpers.telephone import speech_codecs
 from helpers.telephone.channel import Channel, call_set
 
-RECORD = RESULTS / "call_cost.json"
-COMMAND = "python -m helpers.experiments.call_cost --record"
+RECORDS = RunRecords(RESULTS / "call_cost.json",
+                     "python -m helpers.experiments.call_cost --record", ("stage", "seed"))
+MINI = "the mini"
 
 STAGES: dict[str, Channel | None] = {
     "wideband": None,
@@ -60,52 +65,31 @@ def possible() -> list[str]:
             or channel.codec in codecs]
 
 
-def cost(built, stages: Iterable[str], limit: int | None = None,
-         branches: Sequence[str] = ("llm", "ctc")) -> dict[str, dict[str, ErrorRate]]:
-    """Stage to branch to word error rate of a model on the test set."""
-    return {stage: {branch: decoding.score(decoding.decode(built, items_of(stage, limit), branch),
-                                           branch) for branch in branches} for stage in stages}
+def make(name: str, seed: int, lacking: Sequence[Key]) -> Iterator[Row]:
+    """Word errors of the pretrained mini at a stage, on the whole test set."""
+    if name in possible():
+        heard = decoding.hear(mini.build("pretrained"), {name: items_of(name)}, seed=seed)
+        yield {"stage": name, "seed": seed, "errors": runs.written(heard)[name]}
+    else:
+        print(f"{name}: this machine has no such codec", file=sys.stderr)
 
 
-def recorded(path: Path = RECORD) -> dict[str, dict[str, ErrorRate]]:
-    """The stored measurement.
-
-    Raises:
-        BookError: it is not there.
-    """
-    if not path.is_file():
-        raise BookError(f"There is no {path.name}: run `{COMMAND}`.")
-    rates = json.loads(path.read_text())["rates"]
-    return {stage: {branch: ErrorRate(**rate) for branch, rate in row.items()}
-            for stage, row in rates.items()}
+def results(rows: Sequence[Row] | None = None) -> Results:
+    """Rows, the recorded ones if none are given; the only arm is MINI, a band is a stage."""
+    return Results(((MINI, row["seed"], {row["stage"]: row["errors"]})
+                    for row in (RECORDS.read() if rows is None else rows)), RECORDS.command)
 
 
-@one_sentence
-def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m helpers.experiments.call_cost",
-                                     description=__doc__)
-    parser.add_argument("--limit", type=int, help="only the first N test utterances")
-    parser.add_argument("--record", action="store_true", help=f"also write results/{RECORD.name}")
-    options = parser.parse_args(arguments)
-    from tqdm.auto import tqdm
+def show() -> None:
+    """What is recorded, in the terminal."""
+    heard = results()
+    for stage in dict.fromkeys(stage for stage, _ in heard.heard(MINI)):
+        print(stage, *(f"{branch} {heard.rate(MINI, stage, branch)}" for branch in BRANCHES),
+              sep=": ")
 
-    from helpers.experiments.provenance import provenance
-    from helpers.model import mini
-    from helpers.session import setup
 
-    setup()
-    built = mini.build("pretrained")
-    rates = {}
-    for stage in tqdm(possible(), desc="stages", disable=not sys.stderr.isatty()):
-        rates |= cost(built, [stage], options.limit)
-        print(stage, *(f"{branch} {rate}" for branch, rate in rates[stage].items()), sep=": ")
-    if options.record:
-        plain = {stage: {branch: asdict(rate) for branch, rate in row.items()}
-                 for stage, row in rates.items()}
-        RECORD.write_text(json.dumps({"provenance": provenance(COMMAND, seed=0), "rates": plain},
-                                     indent=1) + "\n")
-    return 0
-
+RECORDING = Recording("helpers.experiments.call_cost", RECORDS,
+                      {(stage, 0): [(stage, 0)] for stage in STAGES}, make, show)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(RECORDING.main())
