@@ -24,6 +24,7 @@ from tqdm import tqdm
 
 from helpers.errors import BookError, one_sentence
 from helpers.experiments.provenance import provenance
+from helpers.experiments.records import write_record
 from helpers.paths import ROOT
 from helpers.session import setup
 
@@ -212,10 +213,7 @@ def main(arguments: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         made = benchmark(options.lines, options.many_lines, options.rounds, Path(folder))
     made["provenance"] = provenance(COMMAND, seed=SEED)
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    partial = options.out.with_suffix(".partial")
-    partial.write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
-    partial.replace(options.out)
+    write_record(options.out, made)
     for reader, found in made["summary"].items():
         print(f"{reader}: {found['seconds']:.2f} s, {found['peak_mb']:.0f} MB, "
               f"{found['times_faster']:.1f} times as fast as FunASR's index")

@@ -205,6 +205,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     from helpers.audit import activations
     from helpers.experiments.provenance import provenance
+    from helpers.experiments.records import write_record
     from helpers.session import setup
 
     setup()
@@ -216,9 +217,7 @@ def main(arguments: list[str] | None = None) -> int:
         return int(bool(changed))
     made = {**found, "activations": activations.at_full_size(),
             "provenance": provenance(COMMAND, seed=0)}
-    partial = FILE.with_suffix(".partial")
-    partial.write_text(json.dumps(made, indent=0, ensure_ascii=False) + "\n", encoding="utf-8")
-    partial.replace(FILE)
+    write_record(FILE, made, indent=0)
     return 0
 
 
