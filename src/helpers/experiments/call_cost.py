@@ -7,11 +7,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from helpers.errors import BookError
 from helpers.evaluation import decoding
 from helpers.evaluation.decoding import BRANCHES
+from helpers.evaluation.intervals import ErrorRate
 from helpers.experiments import runs
 from helpers.experiments.records import Key, Recording, Row, RunRecords
 from helpers.experiments.results import Results
@@ -74,18 +75,31 @@ def make(name: str, seed: int, lacking: Sequence[Key]) -> Iterator[Row]:
         print(f"{name}: this machine has no such codec", file=sys.stderr)
 
 
-def results(rows: Sequence[Row] | None = None) -> Results:
-    """Rows, the recorded ones if none are given; the only arm is MINI, a band is a stage."""
-    return Results(((MINI, row["seed"], {row["stage"]: row["errors"]})
-                    for row in (RECORDS.read() if rows is None else rows)), RECORDS.command)
+def recorded() -> Results:
+    """The recorded rows; the only arm is MINI, a band is a stage."""
+    return Results(((MINI, row["seed"], {row["stage"]: row["errors"]}) for row in RECORDS.read()),
+                   RECORDS.command)
+
+
+def heard_now(built: mini.Built, stages: Iterable[str], limit: int | None = None,
+              branches: Sequence[str] = BRANCHES) -> Results:
+    """The same for a model here and now."""
+    items = {stage: items_of(stage, limit) for stage in stages}
+    return Results([(MINI, 0, decoding.hear(built, items, branches))])
+
+
+def rates(heard: Results) -> dict[str, dict[str, ErrorRate]]:
+    """Stage to branch to word error rate."""
+    found: dict[str, dict[str, ErrorRate]] = {}
+    for stage, branch in heard.heard(MINI):
+        found.setdefault(stage, {})[branch] = heard.rate(MINI, stage, branch)
+    return found
 
 
 def show() -> None:
     """What is recorded, in the terminal."""
-    heard = results()
-    for stage in dict.fromkeys(stage for stage, _ in heard.heard(MINI)):
-        print(stage, *(f"{branch} {heard.rate(MINI, stage, branch)}" for branch in BRANCHES),
-              sep=": ")
+    for stage, row in rates(recorded()).items():
+        print(stage, *(f"{branch} {rate}" for branch, rate in row.items()), sep=": ")
 
 
 RECORDING = Recording("helpers.experiments.call_cost", RECORDS,
