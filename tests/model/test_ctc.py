@@ -13,7 +13,7 @@ from funasr.register import tables
 from helpers.config import configs
 from helpers.errors import BookError
 from helpers.evaluation import decoding
-from helpers.experiments import ctc_training
+from helpers.experiments import ctc_training, runs
 from helpers.model import ctc, mini
 from helpers.speech import corpus, manifests
 from helpers.telephone.channel import telephone_set
@@ -133,16 +133,14 @@ def test_a_process_that_fails_is_reported(items) -> None:
 
 def test_the_record_is_whole_and_its_commands_exist(tmp_path: Path) -> None:
     rows = ctc_training.RECORDS.read()
-    assert ctc_training.RECORDS.keys() == set(ctc_training.wanted())
+    assert ctc_training.RECORDS.keys() == set(ctc_training.RECORDING.runs)
     assert len({row["steps"] for row in rows}) == 1
-    for recipe in ctc_training.RECIPES:
-        chosen = ctc_training.rows_of(recipe, rows)
-        assert {row["seed"] for row in chosen} == set(ctc_training.SEEDS)
-        assert ctc_training.difference(chosen, chosen, "telephone", "ctc") == (0, 0, 0)
+    assert all(heard[branch]["words"] == runs.words(ctc_training.TEST_SENTENCES)
+               for row in rows for heard in row["audio"].values() for branch in ("llm", "ctc"))
     with pytest.raises(BookError, match="helpers.experiments.ctc_training --record"):
         replace(ctc_training.RECORDS, path=tmp_path / "none.json").read()
     (tmp_path / "broken.json").write_text(json.dumps({"row": []}))
     with pytest.raises(BookError, match="not a record"):
         replace(ctc_training.RECORDS, path=tmp_path / "broken.json").read()
-    with pytest.raises(BookError, match="no recipe"):
-        ctc_training.run("more CTC", 0)
+    with pytest.raises(BookError, match="no run more CTC"):
+        ctc_training.RECORDING.wanted(["more CTC"])

@@ -25,6 +25,7 @@ from tqdm import tqdm
 from funasr_preflight.laws.geometry import FEATURE_FRAMES_A_SECOND
 from helpers.errors import BookError, one_sentence
 from helpers.experiments.provenance import provenance
+from helpers.experiments.records import write_record
 from helpers.paths import ROOT
 from helpers.session import setup
 from helpers.speech.manifests import chatml
@@ -213,10 +214,7 @@ def main(arguments: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         made = benchmark(options.lines, options.many_lines, options.rounds, Path(folder))
     made["provenance"] = provenance(COMMAND, seed=SEED)
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    partial = options.out.with_suffix(".partial")
-    partial.write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
-    partial.replace(options.out)
+    write_record(options.out, made)
     for reader, medians in made["summary"].items():
         print(f"{reader}: {medians['seconds']:.2f} s, {medians['peak_mb']:.0f} MB, "
               f"{medians['times_faster']:.1f} times as fast as FunASR's index")

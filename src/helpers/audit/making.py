@@ -173,6 +173,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     from helpers.audit import activations
     from helpers.experiments.provenance import provenance
+    from helpers.experiments.records import write_record
     from helpers.session import setup
 
     setup()
@@ -184,9 +185,7 @@ def main(arguments: list[str] | None = None) -> int:
         return int(bool(changed))
     content = {**made, "activations": activations.at_full_size(),
             "provenance": provenance(COMMAND, seed=0)}
-    partial = FILE.with_suffix(".partial")
-    partial.write_text(json.dumps(content, indent=0, ensure_ascii=False) + "\n", encoding="utf-8")
-    partial.replace(FILE)
+    write_record(FILE, content, indent=0)
     return 0
 
 

@@ -6,20 +6,23 @@ audio, LLM and CTC branch, unseen voices and sentences.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
+import numpy as np
 import torch
 from tqdm import tqdm
 
 from helpers.errors import BookError
-from helpers.evaluation.error_rates import ErrorRate, error_rate
+from helpers.evaluation.error_rates import error_counts, error_rate
+from helpers.evaluation.intervals import ErrorRate
 from helpers.model.funasr_private import decode_batch
 from helpers.model.mini import Built
 from helpers.speech import manifests
 
+BRANCHES = ("llm", "ctc")
 BATCH = 24
 LONGEST_ANSWER_TOKENS = 96
 
@@ -30,6 +33,7 @@ class Hypothesis:
 
     key: str
     reference: str
+    voice: str
     llm: str | None = None
     ctc: str | None = None
 
@@ -90,12 +94,34 @@ def inference(built: Built, items: Sequence[dict], seed: int = 0, **arguments) -
     return results
 
 
-def score(hypotheses: Sequence[Hypothesis], branch: str = "llm", **options) -> ErrorRate:
+def score(hypotheses: Sequence[Hypothesis], branch: str = "llm", unit: str = "word") -> ErrorRate:
     """`error_rate` of one branch of `decode`'s result."""
-    texts = [getattr(h, branch) for h in hypotheses]
+    return error_rate([one.reference for one in hypotheses], _texts(hypotheses, branch), unit,
+                      [one.voice for one in hypotheses])
+
+
+def hear(built: Built, bands: Mapping[str, Sequence[dict]], branches: Sequence[str] = BRANCHES,
+         seed: int = 0) -> dict[str, dict[str, np.ndarray]]:
+    """Word errors of each sentence: band to branch to integers of shape (sentences,).
+
+    Args:
+        bands: name of a version of the sentences to its manifest lines.
+        seed: as for `decode`.
+    """
+    found: dict[str, dict[str, np.ndarray]] = {}
+    for band, items in bands.items():
+        for branch in branches:
+            heard = decode(built, items, branch, seed=seed)
+            found.setdefault(band, {})[branch] = error_counts(
+                [one.reference for one in heard], _texts(heard, branch))[0]
+    return found
+
+
+def _texts(hypotheses: Sequence[Hypothesis], branch: str) -> list[str]:
+    texts = [getattr(one, branch) for one in hypotheses]
     if any(text is None for text in texts):
         raise BookError(f"Branch {branch} was not decoded: call decode(..., branch='{branch}').")
-    return error_rate([h.reference for h in hypotheses], texts, **options)
+    return texts
 
 
 @contextmanager
@@ -164,4 +190,5 @@ def _hypothesis(item: dict, llm: str | None = None, ctc: str | None = None) -> H
     def tidy(text: str | None) -> str | None:
         return None if text is None else " ".join(text.replace("<|nospeech|>", "").split())
 
-    return Hypothesis(item["key"], manifests.transcript(item), tidy(llm), tidy(ctc))
+    return Hypothesis(item["key"], manifests.transcript(item), item.get("voice", item["key"]),
+                      tidy(llm), tidy(ctc))

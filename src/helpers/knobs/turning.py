@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 
 from helpers.config import configs, funasr_source
 from helpers.errors import BookError, one_sentence
+from helpers.experiments.records import RunRecords, write_record
 from helpers.knobs.record import (
     LIVE,
     NEVER_READ,
@@ -37,7 +38,7 @@ from helpers.knobs.record import (
 from helpers.paths import CACHE
 
 PLACES_ELSEWHERE = 3
-UNFINISHED = CACHE / "knobs" / "turned.jsonl"
+UNFINISHED = RunRecords(CACHE / "knobs" / "turned.json", "python -m helpers.knobs", ("key",))
 MEMORY_LIMIT = 12 * 2**30
 """Bytes of address space for a worker process: a value that wants more raises an error."""
 
@@ -206,9 +207,7 @@ def record(knobs: Sequence[Knob], command: str, path: Path = RECORD) -> Path:
     stored = {"provenance": provenance(command, seed=0),
               "counts": {verdict: counts[verdict] for verdict in VERDICTS},
               "knobs": [asdict(knob) for knob in knobs]}
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(stored, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    return path
+    return write_record(path, stored)
 
 
 @one_sentence
@@ -225,33 +224,25 @@ def main(arguments: list[str] | None = None) -> int:
     asked = options.keys or keys()
     before = _turned() if options.goes_on else {}
     if not options.goes_on and not options.keys:
-        UNFINISHED.unlink(missing_ok=True)
+        UNFINISHED.path.unlink(missing_ok=True)
     with tqdm(total=len(asked), initial=len(before), desc="keys", disable=None) as bar:
         def done(knob: Knob) -> None:
             bar.update()
             if not options.keys:
-                _keep(knob)
+                UNFINISHED.add(asdict(knob))
 
         knobs = turn_all(asked, options.jobs, done, before)
     for knob in knobs if options.keys else ():
         print(json.dumps(asdict(knob), indent=1, ensure_ascii=False))
     if not options.keys:
         record(knobs, "python -m helpers.knobs")
-        UNFINISHED.unlink(missing_ok=True)
+        UNFINISHED.path.unlink(missing_ok=True)
     return 0
 
 
-def _keep(knob: Knob) -> None:
-    UNFINISHED.parent.mkdir(parents=True, exist_ok=True)
-    with UNFINISHED.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(asdict(knob)) + "\n")
-
-
 def _turned() -> dict[str, Knob]:
-    if not UNFINISHED.is_file():
-        return {}
-    kept = map(from_row, map(json.loads, UNFINISHED.read_text(encoding="utf-8").splitlines()))
-    return {knob.key: knob for knob in kept}
+    rows = UNFINISHED.read() if UNFINISHED.path.is_file() else []
+    return {row["key"]: from_row(row) for row in rows}
 
 
 if __name__ == "__main__":

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from html import escape
 
-from helpers.experiments.arms import BANDS, BRANCHES, EXPERIMENTS
+from helpers.evaluation.decoding import BRANCHES
+from helpers.experiments.arms import BANDS, EXPERIMENTS
 from helpers.experiments.results import Results
 from helpers.pages.filter_table import Choice, Column, Row, filter_table
 
@@ -18,8 +19,8 @@ def all_table(results: Results, table_id: str = "experiments-table") -> str:
     rows = []
     for experiment in EXPERIMENTS.values():
         for arm in experiment.arms:
-            gap = "base" if arm == experiment.against else results.difference(
-                arm, experiment.against, "telephone", "ctc").signed()
+            gap = "base" if arm == experiment.against else str(results.difference(
+                arm, experiment.against, "telephone", "ctc"))
             cells = [f"{escape(experiment.title_of(arm))}<small>{escape(experiment.title)}</small>",
                      str(len(results.seeds(arm))),
                      *(str(results.rate(arm, *column)) for column in columns), gap]

@@ -10,8 +10,9 @@ from matplotlib.figure import Figure
 
 from helpers.config import configs
 from helpers.config.values import SHORT_NAMES
-from helpers.evaluation.error_rates import ErrorRate
+from helpers.evaluation.intervals import ErrorRate
 from helpers.pages import menus
+from helpers.pages.figures.error_bars import error_bars
 from helpers.pages.tables import plain_table
 from helpers.training.schedules import Seen, rates_at, run_updates, seen
 
@@ -59,11 +60,8 @@ def sweep_figure(rates: Mapping[float, tuple[Sequence[float], ErrorRate]],
     for rate, (values, _) in rates.items():
         losses.plot([rate] * len(values), values, "o", color="C0", alpha=0.7)
     losses.plot(places, [np.mean(values) for values, _ in rates.values()], color="C0")
-    middle = np.array([100 * error_rate.rate for _, error_rate in rates.values()])
-    low = np.array([100 * error_rate.low for _, error_rate in rates.values()])
-    high = np.array([100 * error_rate.high for _, error_rate in rates.values()])
-    errors.errorbar(places, middle, (middle - low, high - middle), marker="s", capsize=3,
-                    color="C1")
+    error_bars(errors, places, [error_rate for _, error_rate in rates.values()], marker="s",
+               capsize=3, color="C1")
     losses.set(xscale="log", xlabel="peak learning rate", title="Validation loss")
     errors.set(xscale="log", xlabel="peak learning rate", title="Telephone word error rate (%)",
                ylim=(0, None))

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from helpers.experiments.provenance import provenance
+from helpers.experiments.records import write_record
 from helpers.paths import ROOT
 from helpers.site.commands import assets, serve, system
 
@@ -120,12 +121,12 @@ def main(names: list[str]) -> None:
                 scored["lost"])
             print(f"{name}: " + ", ".join(f"{category} {score}" for category, score
                                           in scored["scores"].items()) + low, flush=True)
-    RESULT.write_text(json.dumps({
+    write_record(RESULT, {
         "lighthouse": VERSION, "profile": "Lighthouse's default phone on simulated slow 4G",
         "pages": pages,
         "provenance": provenance(".venv/bin/python -m helpers.site.commands.lighthouse "
                                  + " ".join(names)),
-    }, indent=1) + "\n", encoding="utf-8")
+    })
 
 
 if __name__ == "__main__":
