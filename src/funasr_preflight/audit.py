@@ -153,4 +153,5 @@ def load(path: Path = FILE) -> Audit:
     try:
         return Audit(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, json.JSONDecodeError):
-        raise BookError(f"{path.name} is missing or broken: make it with `{COMMAND}`.") from None
+        raise BookError(f"{path.name} is missing or broken: install the checker again, or make "
+                        f"it with `{COMMAND}` where the book is.") from None

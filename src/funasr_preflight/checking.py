@@ -120,8 +120,7 @@ def _version(context: Context) -> list[Text]:
     if installed in (None, audited):
         return [say("FunASR {audited}, which was audited", audited=audited)]
     return [say("FunASR {installed} is installed and {audited} was audited: keys may act "
-                "otherwise; audit it with `python -m helpers.audit.making`",
-                installed=installed, audited=audited)]
+                "otherwise", installed=installed, audited=audited)]
 
 
 def _tables(context: Context) -> list[Table]:

@@ -230,8 +230,7 @@ def no_llm(context: Context) -> Iterator[Finding]:
             Severity.ERROR,
             say("effective_save_name_excludes leaves the LLM out of every checkpoint, and FunASR "
                 "decodes such a checkpoint with a random LLM."),
-            say("Set train_conf.effective_save_name_excludes: null, or complete checkpoints with "
-                "helpers.training.checkpoints.completed."),
+            say("Set train_conf.effective_save_name_excludes: null."),
             "train_conf.effective_save_name_excludes",
             edits=(("train_conf.effective_save_name_excludes", None),))
 
