@@ -1,7 +1,7 @@
 """A manifest of any length, read as a stream: what FunASR's index and sampler make of its lines.
 
-`scan` reads every line with types (`full=True`), or only its two lengths (`full=False`), which are
-then found in the bytes without reading the JSON around them.
+`scan` reads every line with types (`full=True`), or only its two lengths (`full=False`), passing
+over the rest of the line's JSON.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ import msgspec
 import numpy as np
 
 from funasr_preflight.errors import BookError
-from funasr_preflight.manifest import line_lengths
 from funasr_preflight.manifest.audio_probe import ALL, AudioReport, Probe
 from funasr_preflight.manifest.batch_plan import Plan, plan
 from funasr_preflight.manifest.settings import FilterConf
@@ -78,6 +77,14 @@ class _UsualLine(msgspec.Struct, gc=False):
     messages: tuple[_System, _User, _Assistant]
     speech_length: int
     text_length: int
+
+
+class _Lengths(msgspec.Struct, gc=False):
+    """What decides whether a line is kept and how it is batched; its turns stay unread."""
+
+    messages: msgspec.Raw
+    speech_length: int = 0
+    text_length: int = 0
 
 
 @dataclass(frozen=True)
@@ -300,85 +307,46 @@ def _bar(files: list[Path], progress: bool):
                 desc="manifest", disable=not progress)
 
 
-def _chunks(stream: BinaryIO, bar) -> Iterator[tuple[bytearray, int]]:
-    """Whole lines, `CHUNK` bytes at a time: a buffer, and the end of the last line in it.
-
-    They begin after `line_lengths.MARGIN` bytes. End 0 says that a line was too long to be read.
-    """
-    begin = line_lengths.MARGIN
-    buffer = bytearray(CHUNK + 2 * begin)
-    filled = begin
-    while True:
-        with memoryview(buffer) as view:
-            got = stream.readinto(view[filled:-begin])
-        bar.update(got)
-        filled += got
-        if not got and filled > begin:
-            buffer[filled:filled + 1] = b"\n"
-            yield buffer, filled + 1
-        if not got:
-            return
-        end = buffer.rfind(b"\n", begin, filled) + 1
-        if end:
-            yield buffer, end
-            buffer[begin:begin + filled - end] = buffer[end:filled]
-            filled += begin - end
-        elif filled == len(buffer) - begin:
-            if len(buffer) < LONGEST_LINE:
-                buffer = buffer + bytearray(len(buffer))
-                continue
-            yield buffer, 0
-            rest = _after_line(stream, bar)
-            buffer = bytearray(CHUNK + 2 * begin)
-            buffer[begin:begin + len(rest)] = rest
-            filled = begin + len(rest)
-
-
-def _after_line(stream: BinaryIO, bar) -> bytes:
-    """Read on to the end of a line, and give what was read beyond it: less than `CHUNK`."""
-    while block := stream.read(CHUNK):
-        bar.update(len(block))
-        end = block.find(b"\n") + 1
-        if end:
-            return block[end:]
-    return b""
+def _chunks(stream: BinaryIO, bar) -> Iterator[bytes | None]:
+    """Whole lines, some `CHUNK` bytes at a time; None stands for a line too long to be read."""
+    while chunk := stream.read(CHUNK):
+        rest = stream.readline(LONGEST_LINE)
+        bar.update(len(chunk) + len(rest))
+        if len(rest) < LONGEST_LINE or rest.endswith(b"\n"):
+            chunk += rest
+            yield chunk if chunk.endswith(b"\n") else chunk + b"\n"
+            continue
+        yield chunk[:chunk.rfind(b"\n") + 1]
+        yield None
+        while not rest.endswith(b"\n") and (rest := stream.readline(CHUNK)):
+            bar.update(len(rest))
 
 
 def _read(stream: BinaryIO, tally: _Tally, full: bool, probe: Probe | None, bar) -> None:
-    quick = line_lengths.Reader()
-    for buffer, end in _chunks(stream, bar):
-        if not end:
+    for chunk in _chunks(stream, bar):
+        if chunk is not None:
+            _read_chunk(chunk, tally, full, probe)
+        else:
             tally.lines += 1
             tally.skipped.append(tally.lines)
             tally.bad(tally.lines, say("the line has more than {megabytes} MB",
                                        megabytes=LONGEST_LINE >> 20))
-        elif not full and (lengths := quick.read(buffer, end)) is not None:
-            tally.lines += len(lengths[0])
-            tally.speech.append(lengths[0])
-            tally.text.append(lengths[1])
-        else:
-            _read_typed(buffer, end, tally, full, probe)
 
 
-def _read_typed(buffer: bytearray, end: int, tally: _Tally, full: bool,
-                probe: Probe | None) -> None:
-    begin = line_lengths.MARGIN
-    values = np.frombuffer(buffer, np.uint8, end - begin, begin)
-    count = np.count_nonzero(values == line_lengths.NEWLINE)
-    high = np.count_nonzero(values > 127)
+def _read_chunk(chunk: bytes, tally: _Tally, full: bool, probe: Probe | None) -> None:
+    count = chunk.count(b"\n")
     numbers: list[int] | range = range(tally.lines + 1, tally.lines + 1 + count)
     tally.lines += count
     lines = turns = None
-    if buffer.find(b"\r", begin, end) < 0 and buffer.find(b"\x00", begin, end) < 0:
-        with memoryview(buffer) as whole, whole[begin:end] as chunk:
-            lines = _decoded(chunk, count)
-            if lines and full:
-                turns = _alike(lines)
-            seen = turns.high if turns else 0
-            if lines and high != seen and not _is_utf8(chunk):
-                lines = turns = None
+    if b"\r" not in chunk and b"\x00" not in chunk:
+        lines = _decoded(chunk, count, full)
+        if lines and full:
+            turns = _alike(lines)
+        seen = turns.high if turns else 0
+        if lines and _high(chunk) != seen and not _is_utf8(chunk):
+            lines = turns = None
     if lines is None:
-        numbers, lines = _one_by_one(bytes(buffer[begin:end]), numbers[0], tally)
+        numbers, lines = _one_by_one(chunk, tally.lines - count + 1, tally)
     if not lines:
         return
     speech, text = _note_lengths(lines, tally)
@@ -386,9 +354,9 @@ def _read_typed(buffer: bytearray, end: int, tally: _Tally, full: bool,
         _note_turns(numbers, turns or _any_turns(lines, numbers, tally), speech, text, tally, probe)
 
 
-def _decoded(chunk: memoryview, count: int) -> list | None:
+def _decoded(chunk: bytes, count: int, full: bool) -> list | None:
     """The lines of a chunk with types, or None unless all can be used."""
-    for decoder in (_USUAL, _DECODER):
+    for decoder in (_USUAL, _DECODER) if full else (_LENGTHS,):
         try:
             lines = decoder.decode_lines(chunk)
         except (ValueError, RecursionError):
@@ -399,11 +367,17 @@ def _decoded(chunk: memoryview, count: int) -> list | None:
 
 _USUAL = msgspec.json.Decoder(_UsualLine)
 _DECODER = msgspec.json.Decoder(_Line)
+_LENGTHS = msgspec.json.Decoder(_Lengths)
 
 
-def _is_utf8(chunk: memoryview) -> bool:
+def _high(chunk: bytes) -> int:
+    """Bytes that are not ASCII."""
+    return 0 if chunk.isascii() else int(np.count_nonzero(np.frombuffer(chunk, np.uint8) > 127))
+
+
+def _is_utf8(chunk: bytes) -> bool:
     try:
-        str(chunk, "utf-8")
+        chunk.decode()
     except UnicodeDecodeError:
         return False
     return True
