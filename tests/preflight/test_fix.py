@@ -1,20 +1,22 @@
 """The corrected copy of a config: edits applied, everything else as it was."""
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from funasr_preflight import audit, fix
 from funasr_preflight.context import Context
 from funasr_preflight.findings import REMOVE, Finding, Severity, sorted_findings
-from funasr_preflight.launch import reading
-from funasr_preflight.rules import keys
+from funasr_preflight.launch import reading, yaml_file
+from funasr_preflight.rules import keys, launch
 from funasr_preflight.rules.registry import RULES, findings_of
 from funasr_preflight.texts import say
 from helpers.config import configs
 from helpers.errors import BookError
 
-NAMES = [name for name, rule in RULES.items() if rule.check.__module__ == keys.__name__]
+NAMES = [name for name, rule in RULES.items()
+         if rule.check.__module__ in (keys.__name__, launch.__name__)]
 TEXT = """\
 # What this is.
 
@@ -41,7 +43,7 @@ last: null
 def findings_on(path, overrides=()):
     read = reading.read(path, overrides)
     context = Context(read.source, read.merged, read.mode, audit.load(), notes={
-        "not_in_config": read.not_in_config}, base=read.base)
+        "not_in_config": read.not_in_config}, base=read.base, launch=read.launch)
     return sorted_findings([one for name in NAMES for one in findings_of(RULES[name], context)])
 
 
@@ -59,7 +61,7 @@ def test_a_corrected_config_passes_its_own_check(name, tmp_path):
     path, out = configs.path_of(name), tmp_path / "fixed.yaml"
     before = path.read_text()
     found = findings_on(path)
-    changed = fix.write(path, found, out)
+    changed = fix.write(path, found, out).keys
     assert path.read_text() == before and "model_conf" in changed
     again = findings_on(out)
     assert [str(one.message) for one in again if one.severity > Severity.NOTE] == []
@@ -72,7 +74,7 @@ def test_a_corrected_config_passes_its_own_check(name, tmp_path):
 def test_nothing_but_the_edits_changes(tmp_path):
     path = tmp_path / "own.yaml"
     path.write_text(TEXT)
-    assert fix.write(path, [], tmp_path / "same.yaml") == ()
+    assert fix.write(path, [], tmp_path / "same.yaml") == fix.Mended((), "")
     assert (tmp_path / "same.yaml").read_text() == TEXT
     fix.write(path, edit(("model_conf.one", REMOVE), ("other.four", False)), tmp_path / "b.yaml")
     after = (tmp_path / "b.yaml").read_text()
@@ -94,10 +96,10 @@ def test_nothing_but_the_edits_changes(tmp_path):
 def test_values_change_as_asked_and_comments_stay(tmp_path, edits, gone, come):
     path, out = tmp_path / "own.yaml", tmp_path / "out.yaml"
     path.write_text(TEXT)
-    done = fix.write(path, edit(*edits), out)
+    done = fix.write(path, edit(*edits), out).keys
     assert sorted(done) == sorted(key for key, _ in edits)
-    before = dict(reading.flatten(reading.load_yaml(path)))
-    after = dict(reading.flatten(reading.load_yaml(out)))
+    before = dict(yaml_file.flatten(yaml_file.load_yaml(path)))
+    after = dict(yaml_file.flatten(yaml_file.load_yaml(out)))
     assert {key: value for key, value in before.items()
             if after.get(key, REMOVE) != value} == gone
     assert {key: after[key] for key in come} == come
@@ -141,7 +143,7 @@ def test_a_key_of_the_command_line_is_left_alone(tmp_path):
     path.write_text("debug: false\n")
     found = findings_on(path, ["+ctc_weight=0.5"])
     assert any(one.edits for one in found)
-    assert "ctc_weight" not in fix.write(path, found, tmp_path / "out.yaml")
+    assert "ctc_weight" not in fix.write(path, found, tmp_path / "out.yaml").keys
 
 
 KEYS = ["model", "model_conf", "model_conf.one", "model_conf.two", "other", "other.three",
@@ -152,10 +154,8 @@ KEYS = ["model", "model_conf", "model_conf.one", "model_conf.two", "other", "oth
 @given(removed=st.lists(st.sampled_from(KEYS), unique=True, max_size=6))
 def test_any_removals_leave_the_other_values_and_comments(removed):
     text, _ = fix.corrected(TEXT, dict.fromkeys(removed, REMOVE), "own.yaml")
-    from ruamel.yaml import YAML
-
-    left = dict(reading.flatten(YAML(typ="safe").load(text) or {}))
-    whole = dict(reading.flatten(YAML(typ="safe").load(TEXT)))
+    left = dict(yaml_file.flatten(yaml.safe_load(text) or {}))
+    whole = dict(yaml_file.flatten(yaml.safe_load(TEXT)))
     assert left == {key: value for key, value in whole.items() if not any(
         key == one or key.startswith(f"{one}.") for one in removed)}
     if set(KEYS) - set(removed) - {"model_conf", "other"}:

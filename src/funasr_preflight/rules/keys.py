@@ -14,9 +14,15 @@ from funasr_preflight.texts import Text, say
 
 NEVER_READ, NO_EFFECT = "never read", "read without effect"
 OTHERWISE = "live, but not as described"
-PIECES = ("model", "audio_encoder", "audio_adaptor", "llm_conf", "frontend", "tokenizer",
-          "tokenizer_conf", "ctc_decoder", "dataset")
-"""What a YAML that is launched alone has to bring along."""
+LAUNCHER_KEYS = frozenset((
+    "hub", "model_path", "model_revision", "check_latest", "remote_code", "trust_remote_code",
+    "config", "disable_update", "log_level", "ncpu", "is_training", "init_param", "output_dir",
+    "train_data_set_list", "valid_data_set_list", "dataset_conf.dataloader", "token_list",
+    "vocab_size", "input_size", "jieba_usr_dict", "disable_log", "disable_pbar"))
+"""Keys that the launcher, the download or the building of a model reads or writes: the audit of
+the training path does not know them."""
+FREE_SECTIONS = ("hydra", "defaults", "distributed", "preprocessor_speech_conf",
+                 "preprocessor_noise_conf", "preprocessor_text_conf")
 CHOOSERS = {"optim": "adamw", "scheduler": "warmuplr"}
 """Keys that choose a class whose section refuses what it does not know, and the audited class."""
 _NUMBERS = ("int", "float")
@@ -54,43 +60,6 @@ def _differs_from_base(context: Context, key: str, value: Any) -> bool:
     return key not in context.base or context.base[key] != value
 
 
-@rule("launch-alone", say("The YAML is launched without the model directory's config"),
-      "configs_side_by_side")
-def launched_alone(context: Context) -> Iterator[Finding]:
-    if context.mode != "alone":
-        return
-    own = {key.partition(".")[0] for key in context.own.values}
-    lacking = [piece for piece in PIECES if piece not in own]
-    if "llm_conf" in own and not context.own.values.get("llm_conf.init_param_path"):
-        lacking.append("llm_conf.init_param_path")
-    fix = say("Launch with ++model=MODEL_DIR and take `model_conf` and "
-              "`tokenizer_conf.init_param_path` out of the file (or add ~model_conf and "
-              "~tokenizer_conf.init_param_path to the command).")
-    edits = tuple((key, REMOVE) for key in ("model_conf", "tokenizer_conf.init_param_path")
-                  if any(one == key or one.startswith(f"{key}.") for one in context.own.values))
-    if lacking:
-        yield problem(
-            Severity.ERROR,
-            say("The file sets `model_conf`, so FunASR does not lay it over the model directory's "
-                "config, whatever `model` says. Alone it lacks {lacking}, and the run ends there.",
-                lacking=", ".join(lacking)), fix, "model_conf", edits=edits)
-    elif not context.own.values.get("init_param"):
-        yield problem(
-            Severity.ERROR,
-            say("The file sets `model_conf`, so FunASR reads it alone, and without `init_param` "
-                "the model starts from random weights."), fix, "model_conf", edits=edits)
-
-
-@rule("override-refused", say("An override that the launcher refuses"), "configs_side_by_side")
-def override_refused(context: Context) -> Iterator[Finding]:
-    for key in context.notes.get("not_in_config", ()):
-        yield problem(
-            Severity.ERROR,
-            say("The command line changes `{key}`, which the file does not have, and Hydra ends "
-                "the run at that.", key=key),
-            say("Write ++{key}=... to add it.", key=key), key, file="command line")
-
-
 @rule("keys-unknown", say("Keys that FunASR does not know"), "introduction")
 def unknown_keys(context: Context) -> Iterator[Finding]:
     for key, value in context.own.values.items():
@@ -106,15 +75,15 @@ def unknown_keys(context: Context) -> Iterator[Finding]:
         fix = say("Did you mean `{meant}`?", meant=meant) if meant else say("Take it out.")
         near = meant and meant.rpartition(".")[0] == section and meant not in context.own.values
         edits = ((key, REMOVE), (meant, value)) if near else ((key, REMOVE),)
-        yield problem(Severity.ERROR if ends else Severity.WARNING, what, fix, key, edits=edits)
+        yield problem(Severity.ERROR if ends else Severity.WARNING, what, fix, key, edits=edits,
+                      decision=True)
 
 
 def _free_form(context: Context, key: str) -> bool:
     """Whether a key belongs to a class that was not audited, or is handed to another library."""
     parts = key.split(".")
-    if parts[:2] in (["llm_conf", "load_kwargs"], ["hydra", "run"]) or parts[0] in (
-            "hydra", "defaults", "distributed", "init_param", "train_data_set_list",
-            "valid_data_set_list", "output_dir"):
+    if (key in LAUNCHER_KEYS or parts[:2] == ["llm_conf", "load_kwargs"]
+            or any(part in FREE_SECTIONS for part in parts[:2])):
         return True
     chooser = parts[0].removesuffix("_conf")
     return chooser in CHOOSERS and context.get(chooser, CHOOSERS[chooser]) != CHOOSERS[chooser]

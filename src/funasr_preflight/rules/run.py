@@ -8,6 +8,7 @@ import numpy as np
 
 from funasr_preflight.context import Context
 from funasr_preflight.findings import REMOVE, Finding, Severity
+from funasr_preflight.rules.launch import without_ctc
 from funasr_preflight.rules.registry import problem, rule
 from funasr_preflight.run import estimates
 from funasr_preflight.texts import say
@@ -39,7 +40,8 @@ def nothing_trains(context: Context) -> Iterator[Finding]:
       "ctc_strategy")
 def without_gradient(context: Context) -> Iterator[Finding]:
     idle = [part for part in estimates.parts(context) if part.flagged > part.learning]
-    if not idle or context.get("train_conf.find_unused_parameters") is True:
+    if not idle or without_ctc(context) or (
+            context.get("train_conf.find_unused_parameters") is True):
         return
     count = sum(part.flagged - part.learning for part in idle) / MILLION
     names = ", ".join(f"`{part.name}`" for part in idle)
