@@ -7,6 +7,7 @@ over the rest of the line's JSON.
 from __future__ import annotations
 
 import json
+import re
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -37,7 +38,7 @@ LARGEST = 2**31 - 1
 FRAMES_AN_HOUR = 360_000
 
 LOST = {
-    "unreadable": say("not JSON, so the index drops the line"),
+    "unreadable": say("no line that the index can read"),
     "no_text_length": say("text_length is missing or below 1"),
     "no_speech_length": say("speech_length is missing or 0"),
     "too_long": say("speech_length is over max_source_length"),
@@ -107,7 +108,7 @@ class ManifestReport:
         suspicious: kind (a key of `transcripts.KINDS`) to (count, first lines).
         duplicates: audio files that an earlier line already names; `duplicate_lines`: some.
         audio: what the files are, where they were looked at.
-        files: `.jsonl` files that were read: more than one where the manifest is a list of them.
+        files: `.jsonl` files that were read; `listed`: whether the manifest is a list of them.
         audio_hashes, text_hashes: sorted, of every readable line; they hold within one process.
     """
 
@@ -129,6 +130,7 @@ class ManifestReport:
     duplicate_lines: tuple[int, ...]
     audio: AudioReport | None
     files: int
+    listed: bool
     full: bool
     audio_hashes: np.ndarray = field(repr=False)
     text_hashes: np.ndarray = field(repr=False)
@@ -220,7 +222,8 @@ def scan(path: str | Path, conf: FilterConf, *, sample_audio: int | None = None,
         path: a `.jsonl` or `.json` file, or a list of such files, one a line.
         sample_audio: look at so many audio files, drawn at random; `ALL` at every one; None at
             none.
-        full: check every line; otherwise count lengths, filters and batches alone.
+        full: check every line; otherwise count lengths, filters and batches alone, and take for
+            granted that what is not read is sound: turns of text, and bytes that are UTF-8.
         training: whether it is the training set, whose order may be shuffled.
 
     Raises:
@@ -234,19 +237,20 @@ def scan(path: str | Path, conf: FilterConf, *, sample_audio: int | None = None,
         for file in files:
             with file.open("rb") as stream:
                 _read(stream, tally, full, probe, bar)
-    return _report(path.name, tally, conf if training else _unshuffled(conf), probe, len(files),
+    return _report(path, tally, conf if training else _unshuffled(conf), probe, files,
                    full)
 
 
-def passes_per_epoch(conf: FilterConf, files: int = 1) -> int:
-    """How often an epoch goes through every line: a single `.jsonl` is re-read for each split."""
-    return conf.data_split_num if files == 1 else 1
+def passes_per_epoch(report: ManifestReport, conf: FilterConf) -> int:
+    """How often an epoch goes through every line: a `.jsonl` is re-read for each split, and a list
+    of files is divided among them."""
+    return 1 if report.listed else conf.data_split_num
 
 
 def steps_per_epoch(report: ManifestReport, conf: FilterConf, gpus: int = 1,
                     accum_grad: int = 1) -> int:
     """Optimizer steps of an epoch: gradients left over at the end of a pass make none."""
-    return passes_per_epoch(conf, report.files) * (
+    return passes_per_epoch(report, conf) * (
         -(-report.batches // max(1, gpus)) // max(1, accum_grad))
 
 
@@ -287,12 +291,19 @@ def _files(path: Path) -> list[Path]:
     with path.open("rb") as stream:
         listed = stream.read(LONGEST_LINE)
     try:
-        names = [name for name in listed.decode().splitlines() if name.strip()]
+        names = listed.decode().removesuffix("\n").split("\n") if listed else []
         files = [Path(name.strip()) for name in names]
         missing = [file for file in files if not file.is_file()]
     except (UnicodeDecodeError, ValueError):
         files = missing = []
         names = []
+    blank = next((place for place, name in enumerate(names, 1) if not name.strip()), None)
+    if path.suffix == ".scp":
+        raise BookError(f"{path.name} is a Kaldi list, and FunASR wants .jsonl: make one with its "
+                        "own funasr/models/fun_asr_nano/tools/scp2jsonl.py.")
+    if blank and names:
+        raise BookError(f"{path.name}, line {blank} is blank: FunASR opens every line of a list as "
+                        "a file, and the run ends there. Remove the line.")
     if missing or not names:
         what = f"names {missing[0]}, which is no file" if missing else "names no file"
         raise BookError(f"{path.name} does not end in .jsonl, so FunASR takes it for a list of "
@@ -334,7 +345,8 @@ def _read(stream: BinaryIO, tally: _Tally, full: bool, probe: Probe | None, bar)
 
 
 def _read_chunk(chunk: bytes, tally: _Tally, full: bool, probe: Probe | None) -> None:
-    count = chunk.count(b"\n")
+    values = np.frombuffer(chunk, np.uint8)
+    count = int(np.count_nonzero(values == ord("\n")))
     numbers: list[int] | range = range(tally.lines + 1, tally.lines + 1 + count)
     tally.lines += count
     lines = turns = None
@@ -342,9 +354,9 @@ def _read_chunk(chunk: bytes, tally: _Tally, full: bool, probe: Probe | None) ->
         lines = _decoded(chunk, count, full)
         if lines and full:
             turns = _alike(lines)
-        seen = turns.high if turns else 0
-        if lines and _high(chunk) != seen and not _is_utf8(chunk):
-            lines = turns = None
+            seen = turns.high if turns else 0
+            if np.count_nonzero(values > 127) != seen and not _is_utf8(chunk):
+                lines = turns = None
     if lines is None:
         numbers, lines = _one_by_one(chunk, tally.lines - count + 1, tally)
     if not lines:
@@ -368,11 +380,6 @@ def _decoded(chunk: bytes, count: int, full: bool) -> list | None:
 _USUAL = msgspec.json.Decoder(_UsualLine)
 _DECODER = msgspec.json.Decoder(_Line)
 _LENGTHS = msgspec.json.Decoder(_Lengths)
-
-
-def _high(chunk: bytes) -> int:
-    """Bytes that are not ASCII."""
-    return 0 if chunk.isascii() else int(np.count_nonzero(np.frombuffer(chunk, np.uint8) > 127))
 
 
 def _is_utf8(chunk: bytes) -> bool:
@@ -437,11 +444,12 @@ def _typed(value) -> _Line | Text:
         return say("`messages` is missing")
     if not isinstance(messages, list) or not all(isinstance(one, dict) for one in messages):
         return say("`messages` is not a list of objects")
-    lengths = []
+    lengths, listed = [], isinstance(value.get("speech_length"), list)
     for key in ("speech_length", "text_length"):
         given = value.get(key, 0)
-        if isinstance(given, list) and given:
-            given = given[0]
+        if listed and not (isinstance(given, list) and given):
+            return say("`speech_length` is a list, and FunASR then wants a list in both")
+        given = given[0] if listed else given
         try:
             number = int(given)
         except (TypeError, ValueError, OverflowError):
@@ -486,6 +494,8 @@ def _alike(lines: list) -> _Turns | None:
         return None
     before, after = before + begin, end + after
     first, last = len(before), -len(after)
+    if not _ASKED.match(before):
+        return None
     audio = [one[first:last] for one in heard]
     paths = "\n".join(audio)
     rebuilt = before + f"{after}\n{before}".join(audio) + after
@@ -504,8 +514,12 @@ def _any_turns(lines: list, numbers, tally: _Tally) -> _Turns:
         pairs = [_turns(line.messages, number, tally)
                  for line, number in zip(lines, numbers, strict=True)]
     audio = [_audio(heard) for heard, _ in pairs]
-    tally.suspect("no_audio", [number for number, path in zip(numbers, audio, strict=True)
-                               if not path])
+    silent = [(number, heard) for number, path, (heard, _) in zip(numbers, audio, pairs,
+                                                                  strict=True) if not path]
+    tally.suspect("no_bang", [number for number, heard in silent if _NO_BANG.search(heard)])
+    tally.suspect("no_audio", [number for number, heard in silent if not _NO_BANG.search(heard)])
+    tally.suspect("prompt", [number for number, (heard, _) in zip(numbers, pairs, strict=True)
+                             if heard and not _ASKED.match(heard)])
     return _Turns(audio, [said for _, said in pairs])
 
 
@@ -534,6 +548,9 @@ def _note_turns(numbers, turns: _Turns, speech: np.ndarray, text: np.ndarray, ta
 
 
 _BEGIN, _END = "<|startofspeech|>!", "<|endofspeech|>"
+_NO_BANG = re.compile(r"<\|startofspeech\|>\s*[^!\s<]")
+_ASKED = re.compile(r"[\s\S]*语音转写(?:成[^：]{1,20})?(?:，不进行文本规整)?：<\|startofspeech\|>")
+"""The prompts that `FunASRNano.get_prompt` makes, with and without a language or normalisation."""
 
 
 def _audio(heard: str) -> str:
@@ -557,7 +574,7 @@ def _hashes(values: list[str]) -> np.ndarray:
     return np.fromiter(map(hash, values), np.int64, len(values))
 
 
-def _report(name: str, tally: _Tally, conf: FilterConf, probe: Probe | None, files: int,
+def _report(path: Path, tally: _Tally, conf: FilterConf, probe: Probe | None, files: list[Path],
             full: bool) -> ManifestReport:
     speech, text = tally.speech.whole(), tally.text.whole()
     histogram = np.bincount(np.minimum(speech, HISTOGRAM - 1).clip(0), minlength=HISTOGRAM)
@@ -588,10 +605,11 @@ def _report(name: str, tally: _Tally, conf: FilterConf, probe: Probe | None, fil
     text_hashes = tally.text_hashes.whole()
     text_hashes.sort()
     return ManifestReport(
-        name, tally.lines, seen, total / FRAMES_AN_HOUR, tuple(tally.malformed),
+        path.name, tally.lines, seen, total / FRAMES_AN_HOUR, tuple(tally.malformed),
         tally.malformed_count, tuple(tally.fatal), tally.fatal_count, lost, kept,
         kept_frames / FRAMES_AN_HOUR, histogram, planned, tally.suspicious, duplicates, places,
-        probe.report() if probe else None, files, full, audio_hashes, text_hashes)
+        probe.report() if probe else None, len(files), files != [path],
+        full, audio_hashes, text_hashes)
 
 
 def _filters(speech: np.ndarray, text: np.ndarray, conf: FilterConf):

@@ -33,7 +33,7 @@ def nothing_trains(context: Context) -> Iterator[Finding]:
         say("Nothing gets a gradient: encoder, adaptor and LLM are frozen, and the loss does not "
             "reach the CTC branch. The run ends at its first step."),
         say("Set audio_encoder_conf.freeze: false."), "audio_encoder_conf.freeze",
-        edits=(("audio_encoder_conf.freeze", False),))
+        edits=(("audio_encoder_conf.freeze", False),), decision=True)
 
 
 @rule("trains-without-gradient", say("Parameters that may learn and get no gradient"),
@@ -72,8 +72,8 @@ def encoder_frozen(context: Context) -> Iterator[Finding]:
         Severity.WARNING,
         say("The encoder does not learn. In the book's runs, adaptor or LoRA alone stay far behind "
             "the encoder on telephone speech."),
-        say("Set audio_encoder_conf.freeze: false."), "audio_encoder_conf.freeze",
-        edits=(("audio_encoder_conf.freeze", False),))
+        say("Set audio_encoder_conf.freeze: false, unless that is meant."),
+        "audio_encoder_conf.freeze")
 
 
 @rule("trains-freeze-param", say("Names in `freeze_param` that nothing has"), "encoder_freezing")
@@ -102,13 +102,15 @@ def lora_not_saved(context: Context) -> Iterator[Finding]:
 def half_precision(context: Context) -> Iterator[Finding]:
     for part in estimates.parts(context):
         adapters = context.get("llm_conf.use_lora") is True and estimates.frozen(context, "llm")
-        if part.learning and part.bytes_each == 2 and not adapters:
+        if part.learning and part.bytes_each == 2:
             yield problem(
                 Severity.WARNING,
+                say("LoRA's matrices are made in llm_conf.llm_dtype, 16 bits: most steps of a "
+                    "usual rate are rounded away.") if adapters else
                 say("The LLM learns, and llm_conf.llm_dtype keeps its weights in 16 bits: steps "
                     "below about a 256th of a weight are rounded away."),
                 say("Set llm_conf.llm_dtype: fp32, and train_conf.use_bf16: true for speed."),
-                "llm_conf.llm_dtype", edits=(("llm_conf.llm_dtype", "fp32"),))
+                "llm_conf.llm_dtype", edits=(("llm_conf.llm_dtype", "fp32"),), decision=True)
 
 
 @rule("run-deepspeed", say("DeepSpeed without its config"), "training_settings")
@@ -119,7 +121,8 @@ def deepspeed(context: Context) -> Iterator[Finding]:
                       say("use_deepspeed is true and deepspeed_config names no file: the run ends "
                           "when the trainer opens it."),
                       say("Name a DeepSpeed JSON, or set use_deepspeed: false."),
-                      "train_conf.use_deepspeed", edits=(("train_conf.use_deepspeed", False),))
+                      "train_conf.use_deepspeed", edits=(("train_conf.use_deepspeed", False),),
+                      decision=True)
 
 
 @rule("run-activation-checkpoint", say("Activation checkpointing that ends the run"), "gpu_box")
@@ -147,7 +150,7 @@ def frontend_rate(context: Context) -> Iterator[Finding]:
                           "nothing.",
                           known=known, own=own),
                       say("Keep {known}: FunASR resamples the audio.", known=known),
-                      "frontend_conf.fs", edits=(("frontend_conf.fs", known),))
+                      "frontend_conf.fs", edits=(("frontend_conf.fs", known),), decision=True)
 
 
 @rule("schedule-warmup-unfinished", say("The warm-up does not finish"), "learning_rate")
@@ -161,7 +164,7 @@ def warmup_unfinished(context: Context) -> Iterator[Finding]:
                           "at {share:.0%} of optim_conf.lr.", total=total, warmup=warmup,
                           share=float(found[0]) / context.get("optim_conf.lr")),
                       say("Make the warm-up about a tenth of the run."),
-                      "scheduler_conf.warmup_steps",
+                      "scheduler_conf.warmup_steps", decision=True,
                       edits=(("scheduler_conf.warmup_steps", max(1, total // 10)),))
 
 
@@ -222,7 +225,7 @@ def unscored(context: Context) -> Iterator[Finding]:
                           "{validate:,}: those between have no score, are never deleted and can "
                           "never be the best.", save=save, validate=validate),
                       say("Set both to the same number."), "train_conf.save_checkpoint_interval",
-                      edits=(("train_conf.save_checkpoint_interval", validate),))
+                      edits=(("train_conf.save_checkpoint_interval", validate),), decision=True)
 
 
 @rule("after-no-llm", say("The checkpoint has no LLM"), "training_settings")
@@ -233,7 +236,7 @@ def no_llm(context: Context) -> Iterator[Finding]:
             say("effective_save_name_excludes leaves the LLM out of every checkpoint, and FunASR "
                 "decodes such a checkpoint with a random LLM."),
             say("Set train_conf.effective_save_name_excludes: null."),
-            "train_conf.effective_save_name_excludes",
+            "train_conf.effective_save_name_excludes", decision=True,
             edits=(("train_conf.effective_save_name_excludes", None),))
 
 
@@ -258,7 +261,7 @@ def prompt(context: Context) -> Iterator[Finding]:
                       say("Set dataset_conf.prompt_classes: null, unless you decode with "
                           "hotwords."),
                       "dataset_conf.prompt_classes",
-                      edits=(("dataset_conf.prompt_classes", None),))
+                      edits=(("dataset_conf.prompt_classes", None),), decision=True)
 
 
 @rule("after-resume", say("A second run into the same folder goes on from the first"),
@@ -282,7 +285,7 @@ def averaging(context: Context) -> Iterator[Finding]:
                       say("Average fewer: avg_nbest_model and keep_nbest_models of 5."),
                       "train_conf.avg_nbest_model",
                       edits=(("train_conf.avg_nbest_model", 5),
-                             ("train_conf.keep_nbest_models", 5)))
+                             ("train_conf.keep_nbest_models", 5)), decision=True)
 
 
 @rule("specaug-not-applied", say("SpecAug that masks nothing"), "spec_augment")
