@@ -221,7 +221,8 @@ def _overridden(document: Document, overrides: Sequence[str], given: Given) -> _
             if not _removed(document.values, key.split(".")):
                 applied.not_in_config.append(key)
             continue
-        if not (one.is_add() or one.is_force_add()) and not _has(document.values, key.split(".")):
+        if not (one.is_add() or one.is_force_add() or key.startswith("hydra.")) and not _has(
+                document.values, key.split(".")):
             applied.not_in_config.append(key)
         _set(document.values, key.split("."), one.value(), text)
         applied.changed.append(key)

@@ -112,6 +112,7 @@ class _Shell:
     Attributes:
         variables: name to value, or to the items of an array.
         unknown: what only a real shell could tell, by name, with its line.
+        origins: the same of each variable, as it was set.
     """
 
     def __init__(self, script: Path | None):
@@ -119,6 +120,7 @@ class _Shell:
         if script is not None:
             self.variables |= {"0": script.as_posix(), "BASH_SOURCE": script.as_posix()}
         self.unknown: dict[str, int] = {}
+        self.origins: dict[str, dict[str, int]] = {}
 
     def words(self, statement: Sequence[Word]) -> list[tuple[str, int]]:
         """A command's words with their lines, once the settings before it are noted."""
@@ -136,10 +138,12 @@ class _Shell:
 
     def _set(self, match: re.Match, word: Word) -> None:
         name, adds = match[1], bool(match[2])
+        outer, self.unknown = self.unknown, dict(self.origins.get(name, {}) if adds else {})
         if word.items is not None:
             value = [one for item in word.items for one in self._filled(item)][:_MOST_ITEMS]
         else:
             value = " ".join(self._filled(word, splits=False))[match.end():]
+        self.origins[name], self.unknown = self.unknown, outer
         old = self.variables.get(name)
         if adds and isinstance(old, list):
             value = [*old, *(value if isinstance(value, list) else [value])]
@@ -149,7 +153,7 @@ class _Shell:
 
     def _filled(self, word: Word, splits: bool = True) -> list[str]:
         """The words that a word becomes: none, one, or several."""
-        found, open_end = [""], bool(word.text) and not self._is_array(word)
+        found, bare = [""], bool(word.text) and not any(one for _, one in word.runs())
         for text, quoting in word.runs():
             array = self._array(text)
             if array is not None and found == [""]:
@@ -164,11 +168,7 @@ class _Shell:
             if len(found[-1]) > _LONGEST:
                 raise BookError("The variables of the command make a word without end: write it "
                                 "out.")
-        empty = found == [""] and open_end and all(not one for _, one in word.runs())
-        return [] if empty and splits else found
-
-    def _is_array(self, word: Word) -> bool:
-        return word.items is not None
+        return [] if found == [""] and bare and splits else found
 
     def _array(self, text: str) -> list[str] | None:
         """The items of `${NAME[@]}`, where the script sets that array; of `$@`, none."""
@@ -176,7 +176,10 @@ class _Shell:
             return []
         match = re.fullmatch(r"\$\{(\w+)\[[@*]\]\}", text)
         value = self.variables.get(match[1]) if match else None
-        return value if isinstance(value, list) else None
+        if not isinstance(value, list):
+            return None
+        self.unknown |= self.origins.get(match[1], {})
+        return value
 
     def _put_in(self, text: str, line: int, depth: int = 0) -> str:
         made, place = [], 0
@@ -199,6 +202,7 @@ class _Shell:
 
     def _value(self, match: re.Match, line: int, depth: int) -> str:
         name, how, what = match["name"] or match["bare"], match["how"], match["what"]
+        self.unknown |= self.origins.get(name, {})
         value = self.variables.get(name)
         if isinstance(value, list):
             item = match["item"] or "0"
@@ -222,9 +226,11 @@ class _Shell:
             return str(_listed(devices))
         inner, answer = _Shell(None), ""
         inner.variables, inner.unknown = dict(self.variables), self.unknown
+        inner.origins = self.origins
         for statement in statements(command, "The command"):
-            words = [word for part in statement
-                     for word in inner._filled_deeper(part, depth + 1)]
+            words = ["".join(text if quoting == LITERAL else inner._put_in(
+                text, part.line, depth + 1) for text, quoting in part.runs())
+                for part in statement]
             program, rest = words[0] if words else "", [one for one in words[1:] if one[:1] != "-"]
             if program == "cd" and len(rest) == 1:
                 inner.variables["PWD"] = _joined(str(inner.variables["PWD"]), rest[0])
@@ -239,11 +245,6 @@ class _Shell:
             elif program not in ("exit", ""):
                 return None
         return answer if answer and "$" not in answer else None
-
-    def _filled_deeper(self, word: Word, depth: int) -> list[str]:
-        whole = "".join(text if quoting == LITERAL else self._put_in(text, word.line, depth)
-                        for text, quoting in word.runs())
-        return [whole]
 
 
 def _joined(folder: str, path: str) -> str:

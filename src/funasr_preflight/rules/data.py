@@ -35,6 +35,9 @@ ADVICE = {
     "prompt": say("Write the prompt that FunASR asks with when it decodes, such as 语音转写：, or "
                   "give that language when you decode.")}
 """What to do about some kinds of lines."""
+AS_SAMPLES = say(
+    "With `batch_type` token, `batch_size` counts 10 ms frames and tokens, padding included: write "
+    "6000 for a minute of speech, or `batch_type: example` to count samples.")
 AUDIO_KINDS = {"missing": say("the audio file is missing"),
                "unreadable": say("the audio file cannot be read"),
                "outside": say("the audio path is a folder or a device")}
@@ -131,9 +134,7 @@ def empty_batch(context: Context) -> Iterator[Finding]:
                 "of a buffer, or `batch_size_sample_max` ({samples}) is below 2.",
                 count=report.plan.empty, manifest=report.name, size=conf.batch_size,
                 samples=conf.batch_size_sample_max),
-                say("With `batch_type` token, `batch_size` counts 10 ms frames and tokens, "
-                    "padding included: write 6000 for a minute of speech, or `batch_type: example` "
-                    "to count samples.") if conf.batch_size < MEANT_AS_SAMPLES else
+                AS_SAMPLES if conf.batch_size < MEANT_AS_SAMPLES else
                 say("Let `max_token_length` be no more than `batch_size`, and "
                     "`batch_size_sample_max` at least 2."), key="dataset_conf.batch_size")
 
@@ -190,11 +191,12 @@ def lonely_batches(context: Context) -> Iterator[Finding]:
     for report, training in _manifests(context):
         if training and report.batches > 1 and report.plan.served < (
                 LONELY_SAMPLES * report.batches):
-            yield problem(Severity.NOTE, say(
+            meant = conf.batch_type != "example" and conf.batch_size < MEANT_AS_SAMPLES
+            yield problem(Severity.WARNING if meant else Severity.NOTE, say(
                 "A batch holds {mean:.1f} samples on average: `batch_size` is {size} of "
                 "`batch_type` {kind}.", mean=report.plan.served / report.batches,
                 size=conf.batch_size, kind=conf.batch_type),
-                say("Raise `batch_size`, or `train_conf.accum_grad`."),
+                AS_SAMPLES if meant else say("Raise `batch_size`, or `train_conf.accum_grad`."),
                 key="dataset_conf.batch_size")
 
 
