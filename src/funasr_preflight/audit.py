@@ -21,6 +21,7 @@ from funasr_preflight.errors import BookError
 FILE = Path(__file__).with_name("audit.json")
 COMMAND = "python -m helpers.audit.making"
 """What makes it, in the book's repository."""
+ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj")
 
 
 @dataclass(frozen=True)
@@ -136,10 +137,18 @@ class Audit:
         return component in self.content["without_gradient"]
 
     def lora_parameters(self, targets: Collection[str], rank: int) -> int:
-        """Values in LoRA matrices of this rank beside these linear layers of the LLM."""
-        return sum(rank * (shape[0] + shape[1]) * count
-                   for name, (*shape, count) in self.content["llm_linear"].items()
-                   if any(target in name for target in targets))
+        """Values in LoRA matrices of this rank beside these linear layers of the LLM.
+
+        A target counts where it is a whole part of a layer's dotted name, as in FunASR.
+        """
+        total = 0
+        for name, (outputs, inputs, count) in self.content["llm_linear"].items():
+            above = () if name == "lm_head" else (
+                "model", "layers", "self_attn" if name in ATTENTION else "mlp")
+            for layer in range(count):
+                parts = {name, *above, *([str(layer)] if above else [])}
+                total += rank * (outputs + inputs) * bool(parts & set(targets))
+        return total
 
 
 @cache
@@ -152,4 +161,5 @@ def load(path: Path = FILE) -> Audit:
     try:
         return Audit(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, json.JSONDecodeError):
-        raise BookError(f"{path.name} is missing or broken: make it with `{COMMAND}`.") from None
+        raise BookError(f"{path.name} is missing or broken: install the checker again, or make "
+                        f"it with `{COMMAND}` where the book is.") from None

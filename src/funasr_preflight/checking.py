@@ -10,6 +10,7 @@ from funasr_preflight import audit, fix
 from funasr_preflight.context import Context
 from funasr_preflight.findings import Finding, Report, Series, Table, sorted_findings
 from funasr_preflight.launch import reading
+from funasr_preflight.launch.yaml_file import local
 from funasr_preflight.laws.memory import GIBIBYTE
 from funasr_preflight.manifest import scanning
 from funasr_preflight.manifest.settings import FilterConf
@@ -23,18 +24,21 @@ PROBED_CLIPS = 200
 """So many clips of each manifest are looked at where the caller does not say."""
 
 
-def check(config: str | Path, train: str | Path | None = None, valid: str | Path | None = None,
-          overrides: Sequence[str] = (), over: str | Path | None = None, gpus: int = 1,
-          steps: int | None = None, seconds_per_step: float | None = None,
-          probe: int | None = PROBED_CLIPS, progress: bool = False,
-          assumed: Sequence[Text] = ()) -> Report:
+def check(config: str | Path | None, train: str | Path | None = None,
+          valid: str | Path | None = None, overrides: Sequence[str] = (),
+          over: str | Path | None = None, gpus: int = 1, steps: int | None = None,
+          seconds_per_step: float | None = None, probe: int | None = PROBED_CLIPS,
+          progress: bool = False, assumed: Sequence[Text] = (),
+          given: reading.Given = reading.YAML_ALONE) -> Report:
     """Say what a fine-tuning run will do.
 
     Args:
-        config: the YAML.
-        train, valid: manifests; without them the rules on data have nothing to say.
+        config: the YAML; None where the launch has none.
+        train, valid: manifests; without them those that the config or the overrides name. Without
+            those the rules on data have nothing to say.
         overrides: as on FunASR's command line.
-        over: the model directory, or its `config.yaml`; the released one without it.
+        over: the model directory, or its `config.yaml`; without it the one that `model` names, or
+            the released one.
         gpus: processes of the run.
         steps: optimizer steps, where they are not what the manifest gives.
         seconds_per_step: a measured rate, for the time a run takes.
@@ -42,17 +46,18 @@ def check(config: str | Path, train: str | Path | None = None, valid: str | Path
             `audio_probe.ALL`, or None for none.
         progress: show progress bars.
         assumed: what the caller took for granted, for the report.
+        given: the command that all this was read from.
 
     Raises:
         BookError: a file that cannot be read, or is not what it should be.
     """
     context = context_of(config, train, valid, overrides, over, gpus, steps, seconds_per_step,
-                         probe, progress)
+                         probe, progress, given)
     return report_of(context, assumed)
 
 
 def mend(config: str | Path, out: str | Path, report: Report | None = None,
-         **settings: Any) -> tuple[str, ...]:
+         decide: bool = False, **settings: Any) -> fix.Mended:
     """Write a copy of a config with the corrections that need no judgement.
 
     A correction may call for another, as a shorter run for a shorter warm-up, so the copy is
@@ -61,41 +66,60 @@ def mend(config: str | Path, out: str | Path, report: Report | None = None,
     Args:
         config, out: the YAML, and the new one.
         report: of the YAML, where it was checked already.
+        decide: make the corrections, too, that are a matter of judgement.
         settings: as `check` takes them.
 
-    Returns:
-        Keys that were changed or removed.
-
     Raises:
-        BookError: `out` is the config itself, or cannot be written.
+        BookError: `out` is the config itself or no regular file, or cannot be written.
     """
     found = list((report or check(config, **settings)).findings)
-    again = {**settings, "overrides": (), "probe": None, "progress": False}
+    again = {**settings, "probe": None, "progress": False}
     for _ in range(CORRECTIONS):
-        changed = fix.write(config, found, out)
-        done = {key for one in found for key, _ in one.edits}
-        more = [one for one in check(out, **again).findings
-                if any(key not in done for key, _ in one.edits)]
+        mended = fix.write(config, found, out, decide)
+        done = {key for one in found for key, _ in one.edits if decide or not one.decision}
+        more = [one for one in check(out, **again).findings if (decide or not one.decision)
+                and any(key not in done for key, _ in one.edits)]
         if not more:
             break
         found += more
-    return changed
+    return mended
 
 
-def context_of(config: str | Path, train: str | Path | None = None,
+def context_of(config: str | Path | None, train: str | Path | None = None,
                valid: str | Path | None = None, overrides: Sequence[str] = (),
                over: str | Path | None = None, gpus: int = 1, steps: int | None = None,
                seconds_per_step: float | None = None, probe: int | None = PROBED_CLIPS,
-               progress: bool = False) -> Context:
+               progress: bool = False, given: reading.Given = reading.YAML_ALONE) -> Context:
     """Everything that the rules look at; as `check`."""
-    read = reading.read(config, overrides, over)
-    conf = FilterConf.of(read.merged)
-    reports = [scanning.scan(path, conf, sample_audio=probe, progress=progress, training=training)
-               if path else None for path, training in ((train, True), (valid, False))]
+    read = reading.read(config, overrides, over, given)
+    conf, assumed = FilterConf.of(read.merged), list(read.assumed)
+    named = {which: path or _named_list(read, which, given, assumed)
+             for which, path in (("train", train), ("valid", valid))}
+    reports = [scanning.scan(path, conf, sample_audio=probe, progress=progress,
+                             training=which == "train") if path else None
+               for which, path in named.items()]
     return Context(read.source, read.merged, read.mode, audit.load(), *reports, gpus=gpus,
-                   steps=steps, seconds_per_step=seconds_per_step,
-                   base=read.base,
-                   notes={"not_in_config": read.not_in_config, "assumed": read.assumed})
+                   steps=steps, seconds_per_step=seconds_per_step, base=read.base,
+                   launch=read.launch,
+                   notes={"not_in_config": read.not_in_config, "assumed": tuple(assumed)})
+
+
+def _named_list(read: reading.Config, which: str, given: reading.Given, assumed: list[Text]
+                ) -> Path | None:
+    """The manifest that the config or the overrides name, where it is here."""
+    name = read.merged.get(f"{which}_data_set_list")
+    if not isinstance(name, str) or not name or "\0" in name:
+        return None
+    if "$" in name:
+        assumed.append(say("{manifest} is not looked at, since only the shell knows its name",
+                           manifest=name))
+        return None
+    path = local(name, given.folders)
+    if not path.is_file():
+        assumed.append(say("{manifest} is not here, so nothing is said of what it holds",
+                           manifest=name))
+        return None
+    return path
 
 
 def report_of(context: Context, assumed: Sequence[Text] = ()) -> Report:
@@ -109,7 +133,7 @@ def report_of(context: Context, assumed: Sequence[Text] = ()) -> Report:
 
 def all_rules() -> dict[str, Rule]:
     """Every rule by id, in the order of a report: importing their modules fills the register."""
-    from funasr_preflight.rules import keys, run  # noqa: F401  isort: skip
+    from funasr_preflight.rules import launch, keys, run  # noqa: F401  isort: skip
     from funasr_preflight.rules import data  # noqa: F401  isort: skip
 
     return RULES
@@ -120,8 +144,7 @@ def _version(context: Context) -> list[Text]:
     if installed in (None, audited):
         return [say("FunASR {audited}, which was audited", audited=audited)]
     return [say("FunASR {installed} is installed and {audited} was audited: keys may act "
-                "otherwise; audit it with `python -m helpers.audit.making`",
-                installed=installed, audited=audited)]
+                "otherwise", installed=installed, audited=audited)]
 
 
 def _tables(context: Context) -> list[Table]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -24,12 +25,43 @@ class Source:
             leaves. Overrides are already applied.
         lines: dotted key (leaves and sections) to line in the file, from 1.
         overrides: dotted keys that the command line sets or removes, in order.
+        places: file and line of each of those.
     """
 
     name: str
     values: Mapping[str, Any]
     lines: Mapping[str, int]
     overrides: tuple[str, ...] = ()
+    places: Mapping[str, tuple[str, int | None]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Launch:
+    """What is known of the launch itself.
+
+    Attributes:
+        whole: whether a whole command was read, so that what it lacks is lacking.
+        hub: where FunASR gets the model directory, such as "ms" or "hf".
+        directory: the model directory, where it is here and was looked at.
+        weights: names and shapes of its tensors.
+        lacks: its files that are not there.
+        paths: keys that hold a path of that directory, with what becomes of them in the run.
+        lacking: what a YAML that is launched alone does not bring along.
+        folders: where relative paths are looked for.
+        described: whether the directory has a `configuration.json`.
+        without_ctc: whether the weights are the copy on Hugging Face, which holds no CTC tensor.
+    """
+
+    whole: bool = False
+    hub: str = "ms"
+    directory: Path | None = None
+    weights: Mapping[str, tuple[int, ...]] | None = None
+    lacks: tuple[str, ...] = ()
+    paths: Mapping[str, Any] = field(default_factory=dict)
+    lacking: tuple[str, ...] = ()
+    folders: tuple[Path, ...] = (Path(),)
+    described: bool = True
+    without_ctc: bool = False
 
 
 @dataclass
@@ -47,6 +79,7 @@ class Context:
         steps: optimizer steps of the run, where the user gave them.
         seconds_per_step: a measured rate, where the user gave one.
         base: dotted keys and values of the model directory's own config.
+        launch: what is known of the launch.
     """
 
     own: Source
@@ -59,6 +92,7 @@ class Context:
     steps: int | None = None
     seconds_per_step: float | None = None
     base: Mapping[str, Any] = field(default_factory=dict)
+    launch: Launch = field(default_factory=Launch)
     notes: dict[str, Any] = field(default_factory=dict)
     """Facts that one rule computed and another needs, by name."""
 
@@ -73,8 +107,9 @@ class Context:
 
     def place(self, key: str) -> tuple[str, int | None]:
         """File and line that set a key: its own line, its section's, or the command line."""
-        if any(one == key or key.startswith(f"{one}.") for one in self.own.overrides):
-            return "command line", None
+        for one in reversed(self.own.overrides):
+            if one == key or key.startswith(f"{one}."):
+                return self.own.places.get(one, ("command line", None))
         parts = key.split(".")
         for end in range(len(parts), 0, -1):
             line = self.own.lines.get(".".join(parts[:end]))

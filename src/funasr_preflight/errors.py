@@ -21,4 +21,7 @@ def one_sentence(command: Callable[..., int]) -> Callable[..., int]:
         except BookError as error:
             print(error, file=sys.stderr)
             return 2
+        except KeyboardInterrupt:
+            print("Stopped.", file=sys.stderr)
+            return 130
     return main

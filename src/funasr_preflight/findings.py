@@ -35,6 +35,7 @@ class Finding:
         file: the file that the line is in: the YAML's or the manifest's name, or "command line".
         line: line in that file, from 1; None where no line is to blame.
         edits: what `--fix` changes, as (dotted key, value or REMOVE).
+        decision: whether the edits are a matter of judgement, which `--fix` leaves to the user.
         chapter: page of the book and anchor, such as `dataset` or `dataset#filters`.
     """
 
@@ -47,6 +48,7 @@ class Finding:
     line: int | None = None
     edits: tuple[tuple[str, Any], ...] = ()
     chapter: str = ""
+    decision: bool = False
 
 
 @dataclass(frozen=True)

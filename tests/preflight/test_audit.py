@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from torch.nn import Linear
 
 from funasr_preflight import audit
 from funasr_preflight.laws.names import COMPONENTS
@@ -72,11 +73,12 @@ def test_counts_are_those_of_the_full_model(full_model, loaded):
 
 
 def test_lora_counts_are_those_of_the_wrapped_layers(full_model, loaded):
-    for targets in (["q_proj", "v_proj"], ["down_proj"]):
+    for targets in (["q_proj", "v_proj"], ["down_proj"], ["self_attn"], ["mlp", "lm_head"], ["5"]):
         layers = [module for name, module in full_model.llm.named_modules()
-                  if name.rpartition(".")[2] in targets]
+                  if isinstance(module, Linear) and set(name.split(".")) & set(targets)]
         expected = sum(8 * (layer.in_features + layer.out_features) for layer in layers)
         assert loaded.lora_parameters(targets, 8) == expected > 0
+    assert loaded.lora_parameters(["proj"], 8) == 0  # a part of a name is no name
 
 
 @pytest.mark.parametrize(("key", "meant"), [

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from funasr_preflight import audit
 from funasr_preflight.context import Context
 from funasr_preflight.findings import Severity
-from funasr_preflight.launch import reading
+from funasr_preflight.launch import reading, yaml_file
 from funasr_preflight.rules import keys
 from funasr_preflight.rules.registry import RULES, findings_of
 from helpers.config import configs
@@ -20,7 +20,7 @@ MAIN, RECOMMENDED = configs.path_of("config_8k_telephone"), CONFIGS / "recommend
 def context_of(path, overrides=()):
     read = reading.read(path, overrides)
     return Context(read.source, read.merged, read.mode, audit.load(), notes={
-        "not_in_config": read.not_in_config}, base=read.base)
+        "not_in_config": read.not_in_config}, base=read.base, launch=read.launch)
 
 
 def found_by(name, path, overrides=()):
@@ -29,8 +29,6 @@ def found_by(name, path, overrides=()):
 
 CASES = [
     # rule, overrides of the recommended config that trigger it, its severity, words it says
-    ("launch-alone", ["+model_conf={length_normalized_loss: true}"], "ERROR", "audio_encoder"),
-    ("override-refused", ["train_conf.use_fp16=true"], "ERROR", "train_conf.use_fp16"),
     ("keys-unknown", ["+train_conf.max_epochs=3"], "WARNING", "train_conf.max_epochs"),
     ("keys-unknown", ["+optim_conf.learning_rate=0.1"], "ERROR", "optim_conf"),
     ("keys-unknown", ["+trian_conf.max_epoch=3"], "WARNING", "trian_conf"),
@@ -45,7 +43,6 @@ CASES = [
     ("keys-type", ["train_conf.max_epoch=many"], "ERROR", "many"),
     ("keys-type", ["train_conf.max_epoch=2.5"], "ERROR", "2.5"),
     ("keys-type", ["llm_conf.freeze='false'"], "WARNING", "str"),
-    ("keys-type", ["train_conf.effective_save_name_excludes=llm."], "WARNING", "list"),
     ("keys-section", ["optim_conf=3"], "ERROR", "3"),
     ("keys-range", ["train_conf.max_epoch=0"], "ERROR", "at least 1"),
     ("keys-range", ["optim_conf.lr=5"], "ERROR", "between 0 and 1"),
@@ -53,6 +50,15 @@ CASES = [
     ("keys-range", ["optim_conf.weight_decay=-1"], "ERROR", "negative"),
     ("keys-range", ["+audio_encoder_conf.dropout_rate=1.0"], "ERROR", "share"),
     ("keys-class", ["+optim=AdamW"], "ERROR", "AdamW"),
+    *(("keys-null", [f"++{key}=null"], "ERROR", key) for key in (
+        "optim_conf.lr", "train_conf.max_epoch", "train_conf.accum_grad", "train_conf.grad_clip",
+        "scheduler_conf.warmup_steps", "dataset_conf.sort_size", "dataset_conf.retry",
+        "dataset_conf.ctc_tokenizer")),
+    ("keys-crash", ["++ctc_conf.blank_id=0"], "ERROR", "blank_id"),
+    ("keys-crash", ["++bf16=true"], "ERROR", "bf16"),
+    ("keys-crash", ["++train_conf.use_fp16=true"], "ERROR", "use_fp16"),
+    ("keys-crash", ["++train_conf.avg_keep_nbest_models_type=wer"], "ERROR", "wer"),
+    ("keys-crash", ["++dataset_conf.preprocessor_speech=Nothing"], "ERROR", "Nothing"),
     ("keys-class", ["+dataset_conf.index_ds=IndexDSJson"], "ERROR", "IndexDSJson"),
     ("keys-deprecated", ["+scheduler=noamlr"], "WARNING", "NoamLR is deprecated"),
     ("keys-exchanged", ["+audio_encoder=SANMEncoder"], "WARNING", "SANMEncoder"),
@@ -66,9 +72,11 @@ CASES = [
 ]
 QUIET = [
     # overrides of the recommended config that look alike and are in order
-    ("launch-alone", ["+model=/models/Fun-ASR-Nano-2512"]),
-    ("override-refused", ["++train_conf.use_fp16=true"]),
     ("keys-unknown", ["+train_conf.early_stopping_patience=3", "+optim_conf.eps=1e-6",
+                      "++hub=hf", "++remote_code=x", "++trust_remote_code=true", "++ncpu=8",
+                      "++model_revision=master", "++check_latest=false", "++disable_update=true",
+                      "++log_level=INFO", "++dataset_conf.dataloader=DataloaderMapStyle",
+                      "++dataset_conf.preprocessor_speech_conf.speed=1", "++model_path=x",
                       "++train_data_set_list=a.jsonl", "+output_dir=out", "+hydra.run.dir=x",
                       "+train_conf.find_unused_parameters=true", "+lora_only=true"]),
     ("keys-refused", ["+optim=sgd", "+optim_conf.momentum=0.9"]),
@@ -81,6 +89,10 @@ QUIET = [
     ("keys-section", ["+ctc_conf={}", "+specaug_conf=null"]),
     ("keys-range", ["optim_conf.weight_decay=0", "dataset_conf.num_workers=0",
                     "+audio_encoder_conf.dropout_rate=0.0"]),
+    ("keys-null", ["++freeze_param=null", "++train_conf.effective_save_name_excludes=null"]),
+    ("keys-crash", ["++train_conf.use_bf16=true", "++bf16=false", "++ctc_conf.reduce=true",
+                    "++train_conf.avg_keep_nbest_models_type=loss",
+                    "++dataset_conf.preprocessor_speech=SpeechPreprocessSpeedPerturb"]),
     ("keys-class", ["+optim=adamw", "+scheduler=warmuplr", "+model=$model_dir",
                     "+dataset_conf.batch_sampler=EspnetStyleBatchSampler"]),
     ("keys-deprecated", ["+scheduler=warmuplr"]),
@@ -137,6 +149,29 @@ def test_every_key_that_nothing_reads_is_found_with_its_line(name):
         assert Severity.WARNING in {one.severity for one in found}
 
 
+def test_what_the_launcher_reads_is_read_there():
+    """Each of these keys stands in the source of FunASR's launcher, download or builder."""
+    import inspect
+
+    import funasr.auto.auto_model
+    import funasr.bin.train_ds
+    import funasr.datasets.dataloader_entry
+    import funasr.download.download_model_from_hub
+
+    source = "".join(map(inspect.getsource, (
+        funasr.auto.auto_model, funasr.bin.train_ds, funasr.datasets.dataloader_entry,
+        funasr.download.download_model_from_hub)))
+    assert [key for key in keys.LAUNCHER_KEYS if f'"{key.rpartition(".")[2]}"' not in source] == []
+
+
+def test_preprocessors_are_those_of_funasrs_register():
+    import funasr.datasets.audio_datasets.preprocessor
+    import funasr.datasets.llm_datasets.preprocessor  # noqa: F401
+    from funasr.register import tables
+
+    assert set(keys.PREPROCESSORS["preprocessor_speech"]) <= set(tables.preprocessor_classes)
+
+
 def test_did_you_mean():
     found, = found_by("keys-unknown", RECOMMENDED, ["+train_conf.validate_intervall=3"])
     assert "train_conf.validate_interval" in str(found.fix) and found.file == "command line"
@@ -171,7 +206,7 @@ def test_no_value_of_any_key_breaks_a_rule(chosen):
                 node[parent] = {}
             node = node[parent]
         node[name] = value
-    own = reading.Source("own.yaml", dict(reading.flatten(config)), {})
+    own = reading.Source("own.yaml", dict(yaml_file.flatten(config)), {})
     for mode in ("merged", "alone"):
         context = Context(own, config, mode, audit.load(),
                           base=configs.flatten("pretrained"))

@@ -15,6 +15,10 @@ from funasr_preflight.texts import Text, say
 ALL = -1
 """Look at the audio of every line."""
 SHOWN = 50
+THROUGH_FFMPEG = (".m4a", ".mp4", ".aac", ".webm", ".wma", ".amr", ".3gp", ".mov", ".mkv")
+"""Formats that FunASR loads through ffmpeg and libsndfile does not know: they stay closed."""
+RAW_RATE = 16_000
+"""FunASR takes raw samples, of 16 bits, to have this rate in Hz."""
 FRAMES_A_SECOND = 100
 WINDOW_FRAMES = 2.5
 TOLERATED_FRAMES, TOLERATED_SHARE = 5, 0.05
@@ -30,7 +34,7 @@ class AudioReport:
         rates: sample rate in Hz to files; channels: number of channels to files.
         missing, unreadable: (line, reason) of the first, with `*_count` of all.
         disagreeing: (line, speech_length, frames of the audio) of the first.
-        outside: lines whose path goes up with "..", a directory or a device; they stay closed.
+        outside: lines whose path is a directory or a device; they stay closed.
         remote: lines whose audio is a URL, which is not fetched.
         fs: the rate in Hz that the config resamples to.
     """
@@ -92,11 +96,16 @@ class Probe:
             return
         if not self._is_file(line, path):
             return
+        if path.lower().endswith(THROUGH_FFMPEG):
+            return
         import soundfile
 
         try:
-            info = soundfile.info(path)
-            rate, channels, samples = info.samplerate, info.channels, info.frames
+            if path.lower().endswith(".pcm"):
+                rate, channels, samples = RAW_RATE, 1, os.stat(path).st_size // 2
+            else:
+                info = soundfile.info(path)
+                rate, channels, samples = info.samplerate, info.channels, info.frames
         except (RuntimeError, OSError, ValueError, TypeError) as error:
             self._note("unreadable", line, say("{path} cannot be read ({error})", path=shown(path),
                                                error=type(error).__name__))
@@ -114,9 +123,6 @@ class Probe:
                 self.found.disagreeing.append((line, speech, frames))
 
     def _is_file(self, line: int, path: str) -> bool:
-        if ".." in path.replace("\\", "/").split("/"):
-            self._note("outside", line, say("{path} goes up with ..", path=shown(path)))
-            return False
         try:
             mode = os.stat(path).st_mode
         except (OSError, ValueError):

@@ -1,12 +1,13 @@
 """A manifest of any length, read as a stream: what FunASR's index and sampler make of its lines.
 
-`scan` reads every line with types (`full=True`), or only its two lengths (`full=False`), which are
-then found in the bytes without reading the JSON around them.
+`scan` reads every line with types (`full=True`), or only its two lengths (`full=False`), passing
+over the rest of the line's JSON.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,7 +18,6 @@ import msgspec
 import numpy as np
 
 from funasr_preflight.errors import BookError
-from funasr_preflight.manifest import line_lengths
 from funasr_preflight.manifest.audio_probe import ALL, AudioReport, Probe
 from funasr_preflight.manifest.batch_plan import Plan, plan
 from funasr_preflight.manifest.settings import FilterConf
@@ -38,7 +38,7 @@ LARGEST = 2**31 - 1
 FRAMES_AN_HOUR = 360_000
 
 LOST = {
-    "unreadable": say("not JSON, so the index drops the line"),
+    "unreadable": say("no line that the index can read"),
     "no_text_length": say("text_length is missing or below 1"),
     "no_speech_length": say("speech_length is missing or 0"),
     "too_long": say("speech_length is over max_source_length"),
@@ -80,6 +80,14 @@ class _UsualLine(msgspec.Struct, gc=False):
     text_length: int
 
 
+class _Lengths(msgspec.Struct, gc=False):
+    """What decides whether a line is kept and how it is batched; its turns stay unread."""
+
+    messages: msgspec.Raw
+    speech_length: int = 0
+    text_length: int = 0
+
+
 @dataclass(frozen=True)
 class ManifestReport:
     """What a manifest holds, and what a run under a config makes of it.
@@ -100,7 +108,7 @@ class ManifestReport:
         suspicious: kind (a key of `transcripts.KINDS`) to (count, first lines).
         duplicates: audio files that an earlier line already names; `duplicate_lines`: some.
         audio: what the files are, where they were looked at.
-        files: `.jsonl` files that were read: more than one where the manifest is a list of them.
+        files: `.jsonl` files that were read; `listed`: whether the manifest is a list of them.
         audio_hashes, text_hashes: sorted, of every readable line; they hold within one process.
     """
 
@@ -122,6 +130,7 @@ class ManifestReport:
     duplicate_lines: tuple[int, ...]
     audio: AudioReport | None
     files: int
+    listed: bool
     full: bool
     audio_hashes: np.ndarray = field(repr=False)
     text_hashes: np.ndarray = field(repr=False)
@@ -209,7 +218,8 @@ def scan(path: str | Path, conf: FilterConf, *, sample_audio: int | None = None,
         path: a `.jsonl` or `.json` file, or a list of such files, one a line.
         sample_audio: look at so many audio files, drawn at random; `ALL` at every one; None at
             none.
-        full: check every line; otherwise count lengths, filters and batches alone.
+        full: check every line; otherwise count lengths, filters and batches alone, and take for
+            granted that what is not read is sound: turns of text, and bytes that are UTF-8.
         training: whether it is the training set, whose order may be shuffled.
 
     Raises:
@@ -223,19 +233,20 @@ def scan(path: str | Path, conf: FilterConf, *, sample_audio: int | None = None,
         for file in files:
             with file.open("rb") as stream:
                 _read(stream, tally, full, probe, bar)
-    return _report(path.name, tally, conf if training else _unshuffled(conf), probe, len(files),
+    return _report(path, tally, conf if training else _unshuffled(conf), probe, files,
                    full)
 
 
-def passes_per_epoch(conf: FilterConf, files: int = 1) -> int:
-    """How often an epoch goes through every line: a single `.jsonl` is re-read for each split."""
-    return conf.data_split_num if files == 1 else 1
+def passes_per_epoch(report: ManifestReport, conf: FilterConf) -> int:
+    """How often an epoch goes through every line: a `.jsonl` is re-read for each split, and a list
+    of files is divided among them."""
+    return 1 if report.listed else conf.data_split_num
 
 
 def steps_per_epoch(report: ManifestReport, conf: FilterConf, gpus: int = 1,
                     accum_grad: int = 1) -> int:
     """Optimizer steps of an epoch: gradients left over at the end of a pass make none."""
-    return passes_per_epoch(conf, report.files) * (
+    return passes_per_epoch(report, conf) * (
         -(-report.batches // max(1, gpus)) // max(1, accum_grad))
 
 
@@ -276,12 +287,19 @@ def _files(path: Path) -> list[Path]:
     with path.open("rb") as stream:
         listed = stream.read(LONGEST_LINE)
     try:
-        names = [name for name in listed.decode().splitlines() if name.strip()]
+        names = listed.decode().removesuffix("\n").split("\n") if listed else []
         files = [Path(name.strip()) for name in names]
         missing = [file for file in files if not file.is_file()]
     except (UnicodeDecodeError, ValueError):
         files = missing = []
         names = []
+    blank = next((place for place, name in enumerate(names, 1) if not name.strip()), None)
+    if path.suffix == ".scp":
+        raise BookError(f"{path.name} is a Kaldi list, and FunASR wants .jsonl: make one with its "
+                        "own funasr/models/fun_asr_nano/tools/scp2jsonl.py.")
+    if blank and names:
+        raise BookError(f"{path.name}, line {blank} is blank: FunASR opens every line of a list as "
+                        "a file, and the run ends there. Remove the line.")
     if missing or not names:
         what = f"names {missing[0]}, which is no file" if missing else "names no file"
         raise BookError(f"{path.name} does not end in .jsonl, so FunASR takes it for a list of "
@@ -296,85 +314,47 @@ def _bar(files: list[Path], progress: bool):
                 desc="manifest", disable=not progress)
 
 
-def _chunks(stream: BinaryIO, bar) -> Iterator[tuple[bytearray, int]]:
-    """Whole lines, `CHUNK` bytes at a time: a buffer, and the end of the last line in it.
-
-    They begin after `line_lengths.MARGIN` bytes. End 0 says that a line was too long to be read.
-    """
-    begin = line_lengths.MARGIN
-    buffer = bytearray(CHUNK + 2 * begin)
-    filled = begin
-    while True:
-        with memoryview(buffer) as view:
-            got = stream.readinto(view[filled:-begin])
-        bar.update(got)
-        filled += got
-        if not got and filled > begin:
-            buffer[filled:filled + 1] = b"\n"
-            yield buffer, filled + 1
-        if not got:
-            return
-        end = buffer.rfind(b"\n", begin, filled) + 1
-        if end:
-            yield buffer, end
-            buffer[begin:begin + filled - end] = buffer[end:filled]
-            filled += begin - end
-        elif filled == len(buffer) - begin:
-            if len(buffer) < LONGEST_LINE:
-                buffer = buffer + bytearray(len(buffer))
-                continue
-            yield buffer, 0
-            rest = _after_line(stream, bar)
-            buffer = bytearray(CHUNK + 2 * begin)
-            buffer[begin:begin + len(rest)] = rest
-            filled = begin + len(rest)
-
-
-def _after_line(stream: BinaryIO, bar) -> bytes:
-    """Read on to the end of a line, and give what was read beyond it: less than `CHUNK`."""
-    while block := stream.read(CHUNK):
-        bar.update(len(block))
-        end = block.find(b"\n") + 1
-        if end:
-            return block[end:]
-    return b""
+def _chunks(stream: BinaryIO, bar) -> Iterator[bytes | None]:
+    """Whole lines, some `CHUNK` bytes at a time; None stands for a line too long to be read."""
+    while chunk := stream.read(CHUNK):
+        rest = stream.readline(LONGEST_LINE)
+        bar.update(len(chunk) + len(rest))
+        if len(rest) < LONGEST_LINE or rest.endswith(b"\n"):
+            chunk += rest
+            yield chunk if chunk.endswith(b"\n") else chunk + b"\n"
+            continue
+        yield chunk[:chunk.rfind(b"\n") + 1]
+        yield None
+        while not rest.endswith(b"\n") and (rest := stream.readline(CHUNK)):
+            bar.update(len(rest))
 
 
 def _read(stream: BinaryIO, tally: _Tally, full: bool, probe: Probe | None, bar) -> None:
-    quick = line_lengths.Reader()
-    for buffer, end in _chunks(stream, bar):
-        if not end:
+    for chunk in _chunks(stream, bar):
+        if chunk is not None:
+            _read_chunk(chunk, tally, full, probe)
+        else:
             tally.lines += 1
             tally.skipped.append(tally.lines)
             tally.bad(tally.lines, say("the line has more than {megabytes} MB",
                                        megabytes=LONGEST_LINE >> 20))
-        elif not full and (lengths := quick.read(buffer, end)) is not None:
-            tally.lines += len(lengths[0])
-            tally.speech.append(lengths[0])
-            tally.text.append(lengths[1])
-        else:
-            _read_typed(buffer, end, tally, full, probe)
 
 
-def _read_typed(buffer: bytearray, end: int, tally: _Tally, full: bool,
-                probe: Probe | None) -> None:
-    begin = line_lengths.MARGIN
-    values = np.frombuffer(buffer, np.uint8, end - begin, begin)
-    count = np.count_nonzero(values == line_lengths.NEWLINE)
-    high = np.count_nonzero(values > 127)
+def _read_chunk(chunk: bytes, tally: _Tally, full: bool, probe: Probe | None) -> None:
+    values = np.frombuffer(chunk, np.uint8)
+    count = int(np.count_nonzero(values == ord("\n")))
     numbers: list[int] | range = range(tally.lines + 1, tally.lines + 1 + count)
     tally.lines += count
     lines = turns = None
-    if buffer.find(b"\r", begin, end) < 0 and buffer.find(b"\x00", begin, end) < 0:
-        with memoryview(buffer) as whole, whole[begin:end] as chunk:
-            lines = _decoded(chunk, count)
-            if lines and full:
-                turns = _alike(lines)
+    if b"\r" not in chunk and b"\x00" not in chunk:
+        lines = _decoded(chunk, count, full)
+        if lines and full:
+            turns = _alike(lines)
             seen = turns.high if turns else 0
-            if lines and high != seen and not _is_utf8(chunk):
+            if np.count_nonzero(values > 127) != seen and not _is_utf8(chunk):
                 lines = turns = None
     if lines is None:
-        numbers, lines = _one_by_one(bytes(buffer[begin:end]), numbers[0], tally)
+        numbers, lines = _one_by_one(chunk, tally.lines - count + 1, tally)
     if not lines:
         return
     speech, text = _note_lengths(lines, tally)
@@ -382,9 +362,9 @@ def _read_typed(buffer: bytearray, end: int, tally: _Tally, full: bool,
         _note_turns(numbers, turns or _any_turns(lines, numbers, tally), speech, text, tally, probe)
 
 
-def _decoded(chunk: memoryview, count: int) -> list | None:
+def _decoded(chunk: bytes, count: int, full: bool) -> list | None:
     """The lines of a chunk with types, or None unless all can be used."""
-    for decoder in (_USUAL, _DECODER):
+    for decoder in (_USUAL, _DECODER) if full else (_LENGTHS,):
         try:
             lines = decoder.decode_lines(chunk)
         except (ValueError, RecursionError):
@@ -395,11 +375,12 @@ def _decoded(chunk: memoryview, count: int) -> list | None:
 
 _USUAL = msgspec.json.Decoder(_UsualLine)
 _DECODER = msgspec.json.Decoder(_Line)
+_LENGTHS = msgspec.json.Decoder(_Lengths)
 
 
-def _is_utf8(chunk: memoryview) -> bool:
+def _is_utf8(chunk: bytes) -> bool:
     try:
-        str(chunk, "utf-8")
+        chunk.decode()
     except UnicodeDecodeError:
         return False
     return True
@@ -459,11 +440,12 @@ def _typed(value) -> _Line | Text:
         return say("`messages` is missing")
     if not isinstance(messages, list) or not all(isinstance(one, dict) for one in messages):
         return say("`messages` is not a list of objects")
-    lengths = []
+    lengths, listed = [], isinstance(value.get("speech_length"), list)
     for key in ("speech_length", "text_length"):
         given = value.get(key, 0)
-        if isinstance(given, list) and given:
-            given = given[0]
+        if listed and not (isinstance(given, list) and given):
+            return say("`speech_length` is a list, and FunASR then wants a list in both")
+        given = given[0] if listed else given
         try:
             number = int(given)
         except (TypeError, ValueError, OverflowError):
@@ -508,6 +490,8 @@ def _alike(lines: list) -> _Turns | None:
         return None
     before, after = before + begin, end + after
     first, last = len(before), -len(after)
+    if not _ASKED.match(before):
+        return None
     audio = [one[first:last] for one in heard]
     paths = "\n".join(audio)
     rebuilt = before + f"{after}\n{before}".join(audio) + after
@@ -526,8 +510,12 @@ def _any_turns(lines: list, numbers, tally: _Tally) -> _Turns:
         pairs = [_turns(line.messages, number, tally)
                  for line, number in zip(lines, numbers, strict=True)]
     audio = [_audio(heard) for heard, _ in pairs]
-    tally.suspect("no_audio", [number for number, path in zip(numbers, audio, strict=True)
-                               if not path])
+    silent = [(number, heard) for number, path, (heard, _) in zip(numbers, audio, pairs,
+                                                                  strict=True) if not path]
+    tally.suspect("no_bang", [number for number, heard in silent if _NO_BANG.search(heard)])
+    tally.suspect("no_audio", [number for number, heard in silent if not _NO_BANG.search(heard)])
+    tally.suspect("prompt", [number for number, (heard, _) in zip(numbers, pairs, strict=True)
+                             if heard and not _ASKED.match(heard)])
     return _Turns(audio, [said for _, said in pairs])
 
 
@@ -556,6 +544,9 @@ def _note_turns(numbers, turns: _Turns, speech: np.ndarray, text: np.ndarray, ta
 
 
 _BEGIN, _END = "<|startofspeech|>!", "<|endofspeech|>"
+_NO_BANG = re.compile(r"<\|startofspeech\|>\s*[^!\s<]")
+_ASKED = re.compile(r"[\s\S]*语音转写(?:成[^：]{1,20})?(?:，不进行文本规整)?：<\|startofspeech\|>")
+"""The prompts that `FunASRNano.get_prompt` makes, with and without a language or normalisation."""
 
 
 def _audio(heard: str) -> str:
@@ -579,7 +570,7 @@ def _hashes(values: list[str]) -> np.ndarray:
     return np.fromiter(map(hash, values), np.int64, len(values))
 
 
-def _report(name: str, tally: _Tally, conf: FilterConf, probe: Probe | None, files: int,
+def _report(path: Path, tally: _Tally, conf: FilterConf, probe: Probe | None, files: list[Path],
             full: bool) -> ManifestReport:
     speech, text = tally.speech.whole(), tally.text.whole()
     histogram = np.bincount(np.minimum(speech, HISTOGRAM - 1).clip(0), minlength=HISTOGRAM)
@@ -610,10 +601,11 @@ def _report(name: str, tally: _Tally, conf: FilterConf, probe: Probe | None, fil
     text_hashes = tally.text_hashes.whole()
     text_hashes.sort()
     return ManifestReport(
-        name, tally.lines, seen, total / FRAMES_AN_HOUR, tuple(tally.malformed),
+        path.name, tally.lines, seen, total / FRAMES_AN_HOUR, tuple(tally.malformed),
         tally.malformed_count, tuple(tally.fatal), tally.fatal_count, lost, kept,
         kept_frames / FRAMES_AN_HOUR, histogram, planned, tally.suspicious, duplicates, places,
-        probe.report() if probe else None, files, full, audio_hashes, text_hashes)
+        probe.report() if probe else None, len(files), files != [path],
+        full, audio_hashes, text_hashes)
 
 
 def _filters(speech: np.ndarray, text: np.ndarray, conf: FilterConf):

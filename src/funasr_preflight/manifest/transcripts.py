@@ -25,6 +25,9 @@ KINDS = {
     "too_fast": say("more tokens a second than anybody speaks"),
     "too_slow": say("hardly any text for the length of the audio"),
     "no_audio": say("the user turn names no audio between its two speech marks"),
+    "no_bang": say("the path between the speech marks has no ! before it, so FunASR never opens "
+                   "the audio"),
+    "prompt": say("another prompt than FunASR uses when it decodes"),
     "several_turns": say("there is more than one user or assistant turn"),
 }
 """What is reported, by key."""

@@ -22,13 +22,25 @@ from funasr_preflight.texts import NOTHING, say
 LOST_WORTH_A_WARNING = 0.01
 PADDING_WORTH_A_NOTE = 0.2
 LONELY_SAMPLES = 2
+MEANT_AS_SAMPLES, SORTED = 512, 1024
+"""A `batch_size` below the one is meant as a number of samples; the other `sort_size` is enough."""
 MODEL_RATE = FilterConf.fs
 BLAMED_KEYS = {"too_long": "max_source_length", "too_short": "min_source_length",
                "text_too_long": "max_target_length", "over_token_length": "max_token_length"}
 HARMLESS_KINDS = ("spaces", "several_turns", "too_slow")
+FATAL_KINDS = ("no_bang",)
+ADVICE = {
+    "no_bang": say("Write <|startofspeech|>!PATH<|endofspeech|>: without the exclamation mark the "
+                   "path is text, and the run ends or trains on text alone."),
+    "prompt": say("Write the prompt that FunASR asks with when it decodes, such as 语音转写：, or "
+                  "give that language when you decode.")}
+"""What to do about some kinds of lines."""
+AS_SAMPLES = say(
+    "With `batch_type` token, `batch_size` counts 10 ms frames and tokens, padding included: write "
+    "6000 for a minute of speech, or `batch_type: example` to count samples.")
 AUDIO_KINDS = {"missing": say("the audio file is missing"),
                "unreadable": say("the audio file cannot be read"),
-               "outside": say("the audio path leaves its folder, or is no file")}
+               "outside": say("the audio path is a folder or a device")}
 
 
 def _manifests(context: Context) -> Iterator[tuple[ManifestReport, bool]]:
@@ -122,6 +134,7 @@ def empty_batch(context: Context) -> Iterator[Finding]:
                 "of a buffer, or `batch_size_sample_max` ({samples}) is below 2.",
                 count=report.plan.empty, manifest=report.name, size=conf.batch_size,
                 samples=conf.batch_size_sample_max),
+                AS_SAMPLES if conf.batch_size < MEANT_AS_SAMPLES else
                 say("Let `max_token_length` be no more than `batch_size`, and "
                     "`batch_size_sample_max` at least 2."), key="dataset_conf.batch_size")
 
@@ -167,8 +180,9 @@ def padding(context: Context) -> Iterator[Finding]:
                 "{sort_size}, batches of {batch:.1f} samples on average).",
                 share=report.padding_share, sort_size=conf.sort_size,
                 batch=_share(report.plan.served, report.batches)),
-                say("Set `sort_size` to 1024 or more, so that lines of one length meet."),
-                key="dataset_conf.sort_size")
+                say("Set `sort_size` to 1024 or more, so that lines of one length meet.")
+                if conf.sort_size < SORTED else
+                say("Smaller batches hold less of it."), key="dataset_conf.sort_size")
 
 
 @rule("data-lonely-batches", say("Hardly more than one sample in a batch"), "dataset")
@@ -177,11 +191,12 @@ def lonely_batches(context: Context) -> Iterator[Finding]:
     for report, training in _manifests(context):
         if training and report.batches > 1 and report.plan.served < (
                 LONELY_SAMPLES * report.batches):
-            yield problem(Severity.NOTE, say(
+            meant = conf.batch_type != "example" and conf.batch_size < MEANT_AS_SAMPLES
+            yield problem(Severity.WARNING if meant else Severity.NOTE, say(
                 "A batch holds {mean:.1f} samples on average: `batch_size` is {size} of "
                 "`batch_type` {kind}.", mean=report.plan.served / report.batches,
                 size=conf.batch_size, kind=conf.batch_type),
-                say("Raise `batch_size`, or `train_conf.accum_grad`."),
+                AS_SAMPLES if meant else say("Raise `batch_size`, or `train_conf.accum_grad`."),
                 key="dataset_conf.batch_size")
 
 
@@ -191,7 +206,7 @@ def read_again(context: Context) -> Iterator[Finding]:
     if report is None:
         return
     conf = FilterConf.of(context.config)
-    passes = passes_per_epoch(conf, report.files)
+    passes = passes_per_epoch(report, conf)
     if passes > 1:
         steps = steps_per_epoch(report, conf, context.gpus, _accum_grad(context))
         yield problem(Severity.WARNING, say(
@@ -199,7 +214,8 @@ def read_again(context: Context) -> Iterator[Finding]:
             "{passes} passes over {hours:.1f} h, {steps} optimizer steps.",
             manifest=report.name, passes=passes, hours=report.kept_hours, steps=steps),
             say("Set `data_split_num` to 1, or give a list of files."),
-            key="dataset_conf.data_split_num", edits=(("dataset_conf.data_split_num", 1),))
+            key="dataset_conf.data_split_num", edits=(("dataset_conf.data_split_num", 1),),
+            decision=True)
 
 
 @rule("data-no-step", say("An epoch makes no optimizer step"), "dataset")
@@ -230,12 +246,13 @@ def batches_repeat(context: Context) -> Iterator[Finding]:
 def suspicious(context: Context) -> Iterator[Finding]:
     for report, _ in _manifests(context):
         for kind, (count, lines) in report.suspicious.items():
-            severity = Severity.NOTE if kind in HARMLESS_KINDS else Severity.WARNING
+            severity = (Severity.NOTE if kind in HARMLESS_KINDS else
+                        Severity.ERROR if kind in FATAL_KINDS else Severity.WARNING)
             yield problem(severity, say(
                 "{count} of {utterances} utterances: {what}; the first in line {line}.",
                 count=count, utterances=report.utterances, what=KINDS[kind], line=lines[0]),
-                say("Look at these lines: the model learns to write what they say."),
-                file=report.name, line=lines[0])
+                ADVICE.get(kind, say("Look at these lines: the model learns to write what they "
+                                     "say.")), file=report.name, line=lines[0])
 
 
 @rule("data-duplicates", say("Audio that is in the manifest more than once"), "dataset")
@@ -333,7 +350,7 @@ def downsampled(context: Context) -> Iterator[Finding]:
                 probed=audio.probed, rate=max(above), fs=audio.fs, half=audio.fs / 2),
                 say("Set `frontend_conf.fs` to {rate}, the rate that the model was trained at.",
                     rate=MODEL_RATE), key="frontend_conf.fs",
-                edits=(("frontend_conf.fs", MODEL_RATE),))
+                edits=(("frontend_conf.fs", MODEL_RATE),), decision=True)
 
 
 @rule("data-mixed-rates", say("Audio of several sample rates"), "sample_rate")
@@ -381,7 +398,7 @@ def facts(report: ManifestReport, conf: FilterConf, gpus: int = 1, accum_grad: i
                                         samples=report.longest_batch[0],
                                         seconds=report.longest_batch[1] * 3600 / FRAMES_AN_HOUR))]
     if training:
-        rows += [(say("passes of an epoch"), passes_per_epoch(conf, report.files)),
+        rows += [(say("passes of an epoch"), passes_per_epoch(report, conf)),
                  (say("optimizer steps of an epoch"),
                   steps_per_epoch(report, conf, gpus, accum_grad))]
     return Table("train" if training else "valid",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,12 +15,33 @@ from funasr_preflight.texts import Text, say
 
 NEVER_READ, NO_EFFECT = "never read", "read without effect"
 OTHERWISE = "live, but not as described"
-PIECES = ("model", "audio_encoder", "audio_adaptor", "llm_conf", "frontend", "tokenizer",
-          "tokenizer_conf", "ctc_decoder", "dataset")
-"""What a YAML that is launched alone has to bring along."""
+LAUNCHER_KEYS = frozenset((
+    "hub", "model_path", "model_revision", "check_latest", "remote_code", "trust_remote_code",
+    "config", "disable_update", "log_level", "ncpu", "is_training", "init_param", "output_dir",
+    "train_data_set_list", "valid_data_set_list", "dataset_conf.dataloader", "token_list",
+    "vocab_size", "input_size", "jieba_usr_dict", "disable_log", "disable_pbar"))
+"""Keys that the launcher, the download or the building of a model reads or writes: the audit of
+the training path does not know them."""
+FREE_SECTIONS = ("hydra", "defaults", "distributed", "preprocessor_speech_conf",
+                 "preprocessor_noise_conf", "preprocessor_text_conf")
 CHOOSERS = {"optim": "adamw", "scheduler": "warmuplr"}
 """Keys that choose a class whose section refuses what it does not know, and the audited class."""
+SAVE_EXCLUDES = "train_conf.effective_save_name_excludes"
 _NUMBERS = ("int", "float")
+_NEVER_NULL = frozenset((
+    "optim_conf.lr", "scheduler_conf.warmup_steps",
+    *(f"train_conf.{name}" for name in (
+        "max_epoch", "accum_grad", "grad_clip", "log_interval", "validate_interval",
+        "save_checkpoint_interval", "keep_nbest_models")),
+    *(f"dataset_conf.{name}" for name in (
+        "sort_size", "num_workers", "data_split_num", "retry", "max_source_length",
+        "min_source_length", "max_target_length", "max_token_length"))))
+"""Keys whose null reaches arithmetic or a comparison, where a key left out has a default."""
+SCORES = ("acc", "loss")
+_PREPROCESSORS = ("SpeechPreprocessSpeedPerturb", "TextPreprocessSegDict",
+                  "TextPreprocessRemovePunctuation")
+PREPROCESSORS = {"preprocessor_speech": _PREPROCESSORS, "preprocessor_noise": _PREPROCESSORS}
+"""What FunASR's register has under these keys."""
 _AT_LEAST_ONE = ("max_epoch", "accum_grad", "batch_size", "batch_size_sample_max", "log_interval",
                  "validate_interval", "save_checkpoint_interval", "keep_nbest_models",
                  "avg_nbest_model", "data_split_num", "max_token_length", "batch_size_token_max",
@@ -54,43 +76,6 @@ def _differs_from_base(context: Context, key: str, value: Any) -> bool:
     return key not in context.base or context.base[key] != value
 
 
-@rule("launch-alone", say("The YAML is launched without the model directory's config"),
-      "configs_side_by_side")
-def launched_alone(context: Context) -> Iterator[Finding]:
-    if context.mode != "alone":
-        return
-    own = {key.partition(".")[0] for key in context.own.values}
-    lacking = [piece for piece in PIECES if piece not in own]
-    if "llm_conf" in own and not context.own.values.get("llm_conf.init_param_path"):
-        lacking.append("llm_conf.init_param_path")
-    fix = say("Launch with ++model=MODEL_DIR and take `model_conf` and "
-              "`tokenizer_conf.init_param_path` out of the file (or add ~model_conf and "
-              "~tokenizer_conf.init_param_path to the command).")
-    edits = tuple((key, REMOVE) for key in ("model_conf", "tokenizer_conf.init_param_path")
-                  if any(one == key or one.startswith(f"{key}.") for one in context.own.values))
-    if lacking:
-        yield problem(
-            Severity.ERROR,
-            say("The file sets `model_conf`, so FunASR does not lay it over the model directory's "
-                "config, whatever `model` says. Alone it lacks {lacking}, and the run ends there.",
-                lacking=", ".join(lacking)), fix, "model_conf", edits=edits)
-    elif not context.own.values.get("init_param"):
-        yield problem(
-            Severity.ERROR,
-            say("The file sets `model_conf`, so FunASR reads it alone, and without `init_param` "
-                "the model starts from random weights."), fix, "model_conf", edits=edits)
-
-
-@rule("override-refused", say("An override that the launcher refuses"), "configs_side_by_side")
-def override_refused(context: Context) -> Iterator[Finding]:
-    for key in context.notes.get("not_in_config", ()):
-        yield problem(
-            Severity.ERROR,
-            say("The command line changes `{key}`, which the file does not have, and Hydra ends "
-                "the run at that.", key=key),
-            say("Write ++{key}=... to add it.", key=key), key, file="command line")
-
-
 @rule("keys-unknown", say("Keys that FunASR does not know"), "introduction")
 def unknown_keys(context: Context) -> Iterator[Finding]:
     for key, value in context.own.values.items():
@@ -106,15 +91,15 @@ def unknown_keys(context: Context) -> Iterator[Finding]:
         fix = say("Did you mean `{meant}`?", meant=meant) if meant else say("Take it out.")
         near = meant and meant.rpartition(".")[0] == section and meant not in context.own.values
         edits = ((key, REMOVE), (meant, value)) if near else ((key, REMOVE),)
-        yield problem(Severity.ERROR if ends else Severity.WARNING, what, fix, key, edits=edits)
+        yield problem(Severity.ERROR if ends else Severity.WARNING, what, fix, key, edits=edits,
+                      decision=True)
 
 
 def _free_form(context: Context, key: str) -> bool:
     """Whether a key belongs to a class that was not audited, or is handed to another library."""
     parts = key.split(".")
-    if parts[:2] in (["llm_conf", "load_kwargs"], ["hydra", "run"]) or parts[0] in (
-            "hydra", "defaults", "distributed", "init_param", "train_data_set_list",
-            "valid_data_set_list", "output_dir"):
+    if (key in LAUNCHER_KEYS or parts[:2] == ["llm_conf", "load_kwargs"]
+            or any(part in FREE_SECTIONS for part in parts[:2])):
         return True
     chooser = parts[0].removesuffix("_conf")
     return chooser in CHOOSERS and context.get(chooser, CHOOSERS[chooser]) != CHOOSERS[chooser]
@@ -136,7 +121,9 @@ def refused(context: Context) -> Iterator[Finding]:
                 continue
             inherited = full not in context.own.values
             close = difflib.get_close_matches(str(key), list(accepted), 1)
-            fix = (say("Add ~{key} to the command.", key=full) if inherited else
+            fix = (say("Take `{key}` out of the model directory's config.yaml, or leave "
+                       "`{chooser}` as it is: no override can remove what comes from there.",
+                       key=full, chooser=chooser) if inherited else
                    say("Did you mean `{meant}`?", meant=f"{section}.{close[0]}") if close else
                    say("Take it out; {name} takes {names}.", name=name, names=", ".join(accepted)))
             what = (say("`{chooser}: {name}` takes no `{key}`, which the model directory's config "
@@ -170,7 +157,8 @@ def no_effect(context: Context) -> Iterator[Finding]:
 def _idle(context: Context, verdict: str, what: Text) -> Iterator[Finding]:
     """A warning for each key of a verdict where the user expects something of it, else a note."""
     for key, value in _own_keys(context):
-        if context.audit.verdict(key) == verdict and value is not None:
+        if context.audit.verdict(key) == verdict and value is not None and not (
+                key.endswith("deepspeed_config") and context.get("train_conf.use_deepspeed")):
             expected = _differs_from_base(context, key, value)
             yield problem(Severity.WARNING if expected else Severity.NOTE,
                           what.filled(key=key, value=_short(value), note=context.audit.note(key)),
@@ -195,8 +183,9 @@ def wrong_type(context: Context) -> Iterator[Finding]:
         wanted = context.audit.type_of(key)
         if wanted == "int" and any(isinstance(one, float) for one in context.audit.defaults(key)):
             wanted = "float"
-        if value is None or not _wrong(value, wanted):
-            continue
+        if value is None or not _wrong(value, wanted) or key == SAVE_EXCLUDES and isinstance(
+                value, str):
+            continue  # FunASR splits that one at its commas
         yield problem(
             Severity.ERROR if wanted in _NUMBERS else Severity.WARNING,
             say("`{key}` is {value} of type {found}, and {wanted} is wanted.", key=key,
@@ -224,6 +213,63 @@ def _wrong(value: Any, wanted: str) -> bool:
             "bool": isinstance(value, bool), "str": isinstance(value, str),
             "list": isinstance(value, list)}
     return not fits.get(wanted, True)
+
+
+@rule("keys-null", say("A null where FunASR calculates with the value"), "which_knobs")
+def null(context: Context) -> Iterator[Finding]:
+    for key, value in context.own.values.items():
+        if value is None and key in _NEVER_NULL:
+            yield problem(Severity.ERROR,
+                          say("`{key}` is null, which is not the same as left out: FunASR "
+                              "calculates with it, and the run ends.", key=key),
+                          say("Take it out, or give a number."), key, edits=((key, REMOVE),))
+    if (context.get("dataset_conf.ctc_tokenizer", "") is None and context.get("ctc_decoder")
+            and not context.get("ctc_tokenizer")):
+        key = "dataset_conf.ctc_tokenizer"
+        yield problem(Severity.ERROR,
+                      say("`{key}` is null, and the model ends the run without one.", key=key),
+                      say("Take it out."), key, edits=((key, REMOVE),))
+
+
+@rule("keys-crash", say("Values that end the run at its first step"), "training_settings")
+def crash(context: Context) -> Iterator[Finding]:
+    """Found by running them (FunASR 1.4.16): nothing before the step says so."""
+    if context.get("ctc_conf.blank_id") is not None and "ctc_conf.blank_id" in context.own.values:
+        yield problem(Severity.ERROR,
+                      say("`ctc_conf.blank_id` reaches the CTC class twice, and the run ends when "
+                          "the model is built."), say("Take it out."), "ctc_conf.blank_id",
+                      edits=(("ctc_conf.blank_id", REMOVE),))
+    for key in ("bf16", "fp16"):
+        if context.get(key) is True:
+            yield problem(Severity.ERROR,
+                          say("`{key}` at the top level is for decoding: it turns the whole model "
+                              "to 16 bits and the features stay in 32, so the first step ends the "
+                              "run.", key=key),
+                          say("Take it out and set train_conf.use_bf16."), key,
+                          edits=((key, REMOVE),))
+    if context.get("train_conf.use_fp16") is True and context.get(
+            "train_conf.use_bf16") is not True:
+        yield problem(Severity.ERROR,
+                      say("`train_conf.use_fp16` ends the run or makes it learn nothing: FunASR's "
+                          "loss scaling does not fit what it trains."),
+                      say("Set train_conf.use_bf16: true in its place."), "train_conf.use_fp16",
+                      edits=(("train_conf.use_fp16", False),))
+    score = context.get("train_conf.avg_keep_nbest_models_type", SCORES[0])
+    if score not in SCORES:
+        yield problem(Severity.ERROR,
+                      say("`train_conf.avg_keep_nbest_models_type` is {score}, and FunASR keeps "
+                          "acc and loss only: the first validation ends the run.",
+                          score=_short(score)), say("Write loss."),
+                      "train_conf.avg_keep_nbest_models_type", decision=True,
+                      edits=(("train_conf.avg_keep_nbest_models_type", "loss"),))
+    for kind, names in PREPROCESSORS.items():
+        name = context.get(f"dataset_conf.{kind}")
+        if name and name not in names:
+            yield problem(Severity.ERROR,
+                          say("`dataset_conf.{kind}: {name}` names nothing that FunASR has, and "
+                              "the run ends there.", kind=kind, name=_short(name)),
+                          say("Choose one of {names}.", names=", ".join(names)),
+                          f"dataset_conf.{kind}")
 
 
 @rule("keys-range", say("Values that cannot be meant"), "which_knobs")
@@ -259,15 +305,15 @@ def unknown_class(context: Context) -> Iterator[Finding]:
         if not names or value is None or value in names or _is_specaug(key) or (
                 "$" in str(value)):
             continue
-        if key == "model" and ("/" in str(value) or str(value).startswith(".")):
-            continue  # a model directory, which FunASR resolves
+        if key == "model" and (context.mode == "merged" or re.search(r"[/\\:]", str(value))):
+            continue  # a model directory or a hub's name, which FunASR resolves
         close = ([name for name in names if name.lower() == str(value).lower()]
                  or difflib.get_close_matches(str(value), names, 1))
         fix = (say("Write {name}.", name=close[0]) if close else
                say("Choose one of {names}.", names=", ".join(names[:12])))
         yield problem(Severity.ERROR,
                       say("`{key}: {value}` names nothing that FunASR has, and the run ends there.",
-                          key=key, value=_short(value)), fix, key,
+                          key=key, value=_short(value)), fix, key, decision=True,
                       edits=((key, close[0]),) if close else ())
 
 
@@ -295,7 +341,7 @@ def exchanged(context: Context) -> Iterator[Finding]:
                     "another class ended the run: {note}", key=key, value=_short(value),
                     usual=_short(base[key]), note=context.audit.note(key)),
                 say("Leave the key out, unless the class and all its keys are your own."), key,
-                edits=((key, REMOVE),))
+                edits=((key, REMOVE),), decision=True)
 
 
 @rule("keys-debug", say("The run stops in a debugger"), "which_knobs")
@@ -331,7 +377,7 @@ def conflicts(context: Context) -> Iterator[Finding]:
         yield problem(Severity.ERROR,
                       say("`train_conf.use_fp16` and `train_conf.use_bf16` are both true: only one "
                           "precision can be had."), say("Keep use_bf16."),
-                      f"{train}.use_fp16", edits=((f"{train}.use_fp16", False),))
+                      f"{train}.use_fp16", edits=((f"{train}.use_fp16", False),), decision=True)
     keep, average = (context.get(f"{train}.{name}") for name in ("keep_nbest_models",
                                                                  "avg_nbest_model"))
     if isinstance(keep, int) and isinstance(average, int) and average > keep > 0:
@@ -354,7 +400,7 @@ def conflicts(context: Context) -> Iterator[Finding]:
         yield problem(Severity.ERROR,
                       say("`lora_only` is true and `llm_conf.use_lora` is not: nothing is left "
                           "that may learn."), say("Turn LoRA on, or take `lora_only` out."),
-                      "lora_only", edits=(("lora_only", REMOVE),))
+                      "lora_only", edits=(("lora_only", REMOVE),), decision=True)
 
 
 @rule("keys-omitted", say("Keys that fall back on the code's defaults"), "frozen_and_omitted")

@@ -55,9 +55,9 @@ def rule(name: str, title: Text, chapter: str) -> Callable[[Check], Check]:
 
 def problem(severity: Severity, message: Text, fix: Text = NOTHING, key: str = "",
             file: str = "", line: int | None = None,
-            edits: tuple[tuple[str, Any], ...] = ()) -> Finding:
+            edits: tuple[tuple[str, Any], ...] = (), decision: bool = False) -> Finding:
     """A finding; the rule's id, page and the key's line are filled in by `findings_of`."""
-    return Finding("", severity, message, fix, key, file, line, edits)
+    return Finding("", severity, message, fix, key, file, line, edits, decision=decision)
 
 
 def findings_of(one: Rule, context: Context) -> Iterator[Finding]:

@@ -11,6 +11,7 @@ from funasr_preflight.findings import REMOVE, Finding, Severity
 from funasr_preflight.laws.geometry import FEATURE_FRAMES_A_SECOND
 from funasr_preflight.laws.memory import GIBIBYTE
 from funasr_preflight.laws.names import split_names
+from funasr_preflight.rules.launch import without_ctc
 from funasr_preflight.rules.registry import problem, rule
 from funasr_preflight.run import estimates
 from funasr_preflight.texts import say
@@ -35,14 +36,15 @@ def nothing_trains(context: Context) -> Iterator[Finding]:
         say("Nothing gets a gradient: encoder, adaptor and LLM are frozen, and the loss does not "
             "reach the CTC branch. The run ends at its first step."),
         say("Set audio_encoder_conf.freeze: false."), "audio_encoder_conf.freeze",
-        edits=(("audio_encoder_conf.freeze", False),))
+        edits=(("audio_encoder_conf.freeze", False),), decision=True)
 
 
 @rule("trains-without-gradient", say("Parameters that may learn and get no gradient"),
       "ctc_strategy")
 def without_gradient(context: Context) -> Iterator[Finding]:
     idle = [part for part in estimates.parts(context) if part.flagged > part.learning]
-    if not idle or context.get("train_conf.find_unused_parameters") is True:
+    if not idle or without_ctc(context) or (
+            context.get("train_conf.find_unused_parameters") is True):
         return
     count = sum(part.flagged - part.learning for part in idle) / MILLION
     names = ", ".join(f"`{part.name}`" for part in idle)
@@ -73,8 +75,8 @@ def encoder_frozen(context: Context) -> Iterator[Finding]:
         Severity.WARNING,
         say("The encoder does not learn. In the book's runs, adaptor or LoRA alone stay far behind "
             "the encoder on telephone speech."),
-        say("Set audio_encoder_conf.freeze: false."), "audio_encoder_conf.freeze",
-        edits=(("audio_encoder_conf.freeze", False),))
+        say("Set audio_encoder_conf.freeze: false, unless that is meant."),
+        "audio_encoder_conf.freeze")
 
 
 @rule("trains-freeze-param", say("Names in `freeze_param` that nothing has"), "encoder_freezing")
@@ -106,13 +108,15 @@ def lora_not_saved(context: Context) -> Iterator[Finding]:
 def half_precision(context: Context) -> Iterator[Finding]:
     for part in estimates.parts(context):
         adapters = context.get("llm_conf.use_lora") is True and estimates.frozen(context, "llm")
-        if part.learning and part.bytes_each == 2 and not adapters:
+        if part.learning and part.bytes_each == 2:
             yield problem(
                 Severity.WARNING,
+                say("LoRA's matrices are made in llm_conf.llm_dtype, 16 bits: most steps of a "
+                    "usual rate are rounded away.") if adapters else
                 say("The LLM learns, and llm_conf.llm_dtype keeps its weights in 16 bits: steps "
                     "below about a 256th of a weight are rounded away."),
                 say("Set llm_conf.llm_dtype: fp32, and train_conf.use_bf16: true for speed."),
-                "llm_conf.llm_dtype", edits=(("llm_conf.llm_dtype", "fp32"),))
+                "llm_conf.llm_dtype", edits=(("llm_conf.llm_dtype", "fp32"),), decision=True)
 
 
 @rule("run-deepspeed", say("DeepSpeed without its config"), "training_settings")
@@ -123,7 +127,8 @@ def deepspeed(context: Context) -> Iterator[Finding]:
                       say("use_deepspeed is true and deepspeed_config names no file: the run ends "
                           "when the trainer opens it."),
                       say("Name a DeepSpeed JSON, or set use_deepspeed: false."),
-                      "train_conf.use_deepspeed", edits=(("train_conf.use_deepspeed", False),))
+                      "train_conf.use_deepspeed", edits=(("train_conf.use_deepspeed", False),),
+                      decision=True)
 
 
 @rule("run-activation-checkpoint", say("Activation checkpointing that ends the run"), "gpu_box")
@@ -151,7 +156,7 @@ def frontend_rate(context: Context) -> Iterator[Finding]:
                           "nothing.",
                           known=known, own=own),
                       say("Keep {known}: FunASR resamples the audio.", known=known),
-                      "frontend_conf.fs", edits=(("frontend_conf.fs", known),))
+                      "frontend_conf.fs", edits=(("frontend_conf.fs", known),), decision=True)
 
 
 @rule("schedule-warmup-unfinished", say("The warm-up does not finish"), "learning_rate")
@@ -165,7 +170,7 @@ def warmup_unfinished(context: Context) -> Iterator[Finding]:
                           "at {share:.0%} of optim_conf.lr.", total=total, warmup=warmup,
                           share=float(found[0]) / context.get("optim_conf.lr")),
                       say("Make the warm-up about a tenth of the run."),
-                      "scheduler_conf.warmup_steps",
+                      "scheduler_conf.warmup_steps", decision=True,
                       edits=(("scheduler_conf.warmup_steps", max(1, total // 10)),))
 
 
@@ -226,7 +231,7 @@ def unscored(context: Context) -> Iterator[Finding]:
                           "{validate:,}: those between have no score, are never deleted and can "
                           "never be the best.", save=save, validate=validate),
                       say("Set both to the same number."), "train_conf.save_checkpoint_interval",
-                      edits=(("train_conf.save_checkpoint_interval", validate),))
+                      edits=(("train_conf.save_checkpoint_interval", validate),), decision=True)
 
 
 @rule("after-no-llm", say("The checkpoint has no LLM"), "training_settings")
@@ -236,9 +241,8 @@ def no_llm(context: Context) -> Iterator[Finding]:
             Severity.ERROR,
             say("effective_save_name_excludes leaves the LLM out of every checkpoint, and FunASR "
                 "decodes such a checkpoint with a random LLM."),
-            say("Set train_conf.effective_save_name_excludes: null, or complete checkpoints with "
-                "helpers.training.checkpoints.completed."),
-            "train_conf.effective_save_name_excludes",
+            say("Set train_conf.effective_save_name_excludes: null."),
+            "train_conf.effective_save_name_excludes", decision=True,
             edits=(("train_conf.effective_save_name_excludes", None),))
 
 
@@ -263,7 +267,7 @@ def prompt(context: Context) -> Iterator[Finding]:
                       say("Set dataset_conf.prompt_classes: null, unless you decode with "
                           "hotwords."),
                       "dataset_conf.prompt_classes",
-                      edits=(("dataset_conf.prompt_classes", None),))
+                      edits=(("dataset_conf.prompt_classes", None),), decision=True)
 
 
 @rule("after-resume", say("A second run into the same folder goes on from the first"),
@@ -287,7 +291,7 @@ def averaging(context: Context) -> Iterator[Finding]:
                       say("Average fewer: avg_nbest_model and keep_nbest_models of 5."),
                       "train_conf.avg_nbest_model",
                       edits=(("train_conf.avg_nbest_model", 5),
-                             ("train_conf.keep_nbest_models", 5)))
+                             ("train_conf.keep_nbest_models", 5)), decision=True)
 
 
 @rule("specaug-not-applied", say("SpecAug that masks nothing"), "spec_augment")
