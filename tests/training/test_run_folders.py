@@ -29,23 +29,31 @@ def a_run(name, keep=False):
     folder = run_folders.folder_for(name, keep)
     (folder / "model.pt").write_text(name)
     run = Held()
-    run_folders.remove_with(run, folder)
+    run_folders.remove_after(run, folder)
     return run, folder
 
 
-def test_a_folder_goes_with_its_run():
+def test_a_folder_goes_when_the_run_is_gone_and_another_begins():
     run, folder = a_run("one")
     assert (folder / "model.pt").exists()
     del run
+    a_run("two")
     assert not folder.exists()
+
+
+def test_the_last_run_can_be_resumed_though_nobody_holds_it():
+    a_run("one")
+    assert (run_folders.folder_for("one", keep=True) / "model.pt").exists()
 
 
 def test_a_second_run_of_a_name_keeps_its_files_when_the_first_is_dropped():
     first, _ = a_run("same")
     second, folder = a_run("same")
     del first
+    a_run("other")
     assert (folder / "model.pt").exists()
     del second
+    a_run("other")
     assert not folder.exists()
 
 

@@ -77,7 +77,7 @@ class Run:
         steps: every training step.
         validations: the validation at the end of each epoch.
         optimizer: FunASR's optimizer after the last step.
-        folder: where FunASR wrote its checkpoints; it is removed with this object.
+        folder: where FunASR wrote its checkpoints; a later run removes it when this object is gone.
         seconds: wall-clock time of the whole run.
     """
 
@@ -113,9 +113,9 @@ def run(built: Built, train: Sequence[dict], valid: Sequence[dict], name: str, s
             removed.
         seed: seed of everything random, set as FunASR sets it before it builds the model.
         progress: text of a progress bar; none is shown without it.
-        keep_folder: leave what this process's earlier run of that name wrote (hold that run till
-            then, unless it was interrupted), so that FunASR resumes it if `train_conf.resume` is
-            true, as it is where a config does not set it.
+        keep_folder: leave what this process's earlier run of that name wrote, so that FunASR
+            resumes it if `train_conf.resume` is true, as it is where a config does not set it. A
+            run that was neither interrupted nor held must be the last one before.
         checkpoints: False leaves out the writing of files, some 300 MB an epoch of the mini, for
             a caller that wants the trained model alone. Nothing else of the run changes.
         silenced: what keeps FunASR's log lines off the page while it trains.
@@ -165,7 +165,7 @@ def run(built: Built, train: Sequence[dict], valid: Sequence[dict], name: str, s
         built.model.eval()
     done = Run(built, trainer.steps, trainer.validations, optimizer, folder,
                time.perf_counter() - started)
-    run_folders.remove_with(done, folder)
+    run_folders.remove_after(done, folder)
     return done
 
 

@@ -1,9 +1,9 @@
 """Folders of training runs, which leave the disk with the run.
 
 A run of the mini writes some 300 MB of checkpoints, and a chapter makes a dozen runs. Each process
-has a folder of its own in the cache, so that two runs of one name never meet. A run's folder is
-removed when nobody holds the `Run` any more, the process's when it ends, and what a killed process
-could not remove goes with the next one's first run.
+has a folder of its own in the cache, so that two runs of one name never meet. When nobody holds a
+`Run` any more, the process's next run removes its folder, unless it goes on in it. The process's
+folder goes when it ends, and what a killed process could not remove with the next one's first run.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from typing import Any
 from helpers.paths import CACHE
 
 PLACE = CACHE / "finetune"
-_removals: dict[Path, weakref.finalize] = {}
+_held: dict[Path, weakref.finalize] = {}
+_dropped: set[Path] = set()
 
 
 def folder_for(name: str, keep: bool = False) -> Path:
@@ -28,18 +29,20 @@ def folder_for(name: str, keep: bool = False) -> Path:
         remove_left_behind()
         atexit.register(_remove_own, own)
     folder = own / name
-    if folder in _removals:  # an earlier run of this name must not take the files of the next
-        _removals.pop(folder).detach()
+    if folder in _held:  # an earlier run of this name must not take the files of the next
+        _held.pop(folder).detach()
+    for other in _dropped - {folder}:
+        shutil.rmtree(other, ignore_errors=True)
+    _dropped.clear()
     if not keep:
         shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
-def remove_with(run: Any, folder: Path) -> None:
-    """Remove the folder when `run` is no longer referred to."""
-    _removals[folder] = weakref.finalize(run, shutil.rmtree, folder, ignore_errors=True)
-    _removals[folder].atexit = False  # the process's folder goes as a whole
+def remove_after(run: Any, folder: Path) -> None:
+    """Have the folder removed once `run` is no longer referred to and another run begins."""
+    _held[folder] = weakref.finalize(run, _dropped.add, folder)
 
 
 def remove_left_behind() -> None:
