@@ -21,7 +21,6 @@ from funasr_preflight.errors import BookError
 FILE = Path(__file__).with_name("audit.json")
 COMMAND = "python -m helpers.audit.making"
 """What makes it, in the book's repository."""
-COMPONENTS = ("audio_encoder", "audio_adaptor", "llm", "ctc_decoder", "ctc")
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from funasr_preflight.laws.names import COMPONENTS
 from helpers.config import configs
 from helpers.errors import BookError
 from helpers.model import mini
@@ -75,7 +76,7 @@ def test_checkpoints_are_funasrs_and_leave_out_the_llm(tuned):
     _, run = tuned
     saved = torch.load(run.folder / "model.pt", map_location="cpu", weights_only=False)
     names = {anatomy.component_of(name) for name in saved["state_dict"]}
-    assert names == set(mini.COMPONENTS) - {"llm"} and saved["epoch"] == 2
+    assert names == set(COMPONENTS) - {"llm"} and saved["epoch"] == 2
 
 
 def test_two_runs_with_one_seed_agree(tuned, items):

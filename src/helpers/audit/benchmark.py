@@ -22,10 +22,13 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from funasr_preflight.laws.geometry import FEATURE_FRAMES_A_SECOND
 from helpers.errors import BookError, one_sentence
 from helpers.experiments.provenance import provenance
 from helpers.paths import ROOT
 from helpers.session import setup
+from helpers.speech.manifests import chatml
+from helpers.speech.turns import drawn_seconds
 
 COMMAND = "python -m helpers.audit.benchmark"
 RESULTS = ROOT / "results/preflight_benchmark.json"
@@ -63,15 +66,13 @@ class Measured:
 def draw(path: Path, lines: int) -> Path:
     """Write a manifest of made-up telephone turns, each with a key and an audio of its own."""
     rng = np.random.default_rng(SEED)
-    seconds = rng.lognormal(1.0, 0.7, DRAWN).clip(0.3, 60)
+    seconds = drawn_seconds(rng, DRAWN, limits=(0.3, 60), median=np.exp(1.0), spread=0.7)
     counts = np.maximum(1, (2.5 * seconds * rng.lognormal(0, 0.2, DRAWN)).astype(int))
     texts = [" ".join(rng.choice(WORDS, count)) for count in counts]
     marks = "\0key\0", "\0audio\0"
-    from helpers.speech.manifests import chatml
-
     pieces = []
     for text, length, count in zip(texts, seconds, counts, strict=True):
-        item = chatml(*marks, text, int(100 * length), int(1.2 * count) + 1)
+        item = chatml(*marks, text, int(FEATURE_FRAMES_A_SECOND * length), int(1.2 * count) + 1)
         whole = json.dumps(item, ensure_ascii=False)
         begin, rest = whole.split("\\u0000key\\u0000")
         middle, end = rest.split("\\u0000audio\\u0000")

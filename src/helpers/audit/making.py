@@ -11,7 +11,8 @@ import re
 import sys
 from typing import Any
 
-from funasr_preflight.audit import COMMAND, COMPONENTS, FILE, load
+from funasr_preflight.audit import COMMAND, FILE, load
+from funasr_preflight.laws.names import COMPONENTS
 from helpers.config.funasr_source import READERS, SourceLine, default_of, lines_for, lines_of
 from helpers.errors import one_sentence
 

@@ -16,13 +16,11 @@ import torch
 from funasr.models.fun_asr_nano.model import FunASRNano
 from funasr.models.fun_asr_nano.tools.utils import forced_align
 
+from funasr_preflight.laws.geometry import ENCODER_FRAME_SECONDS
 from helpers.errors import BookError
 from helpers.model.mini import Built
 from helpers.model.stand_in import stand_in
 from helpers.speech import manifests
-
-FRAME_SECONDS = 0.06
-"""Length of an encoder frame, the unit of FunASR's timestamps."""
 
 
 class FunASRNanoWithCTC(FunASRNano):
@@ -119,7 +117,7 @@ def align(built: Built, item: dict, seed: int = 0) -> Alignment:
     tokens = forced_align(log_probabilities, torch.tensor(answer), built.model.blank_id)
     if not tokens:
         raise BookError(f"{item['key']} has more tokens than frames: it cannot be aligned.")
-    return Alignment(np.array([token["start_time"] for token in tokens]) * FRAME_SECONDS,
+    return Alignment(np.array([token["start_time"] for token in tokens]) * ENCODER_FRAME_SECONDS,
                      np.array([token["score"] for token in tokens]), loss)
 
 
@@ -154,7 +152,8 @@ def drift(alignments: Sequence[Alignment], reference: Sequence[Alignment]) -> Dr
     pairs = list(zip(alignments, reference, strict=True))
     distances = np.concatenate([np.abs(alignment.starts - other.starts)
                                 for alignment, other in pairs])
-    return Drift(1000 * float(distances.mean()), float((distances > 1.5 * FRAME_SECONDS).mean()),
+    moved = distances > 1.5 * ENCODER_FRAME_SECONDS
+    return Drift(1000 * float(distances.mean()), float(moved.mean()),
                  float(np.concatenate([alignment.scores for alignment, _ in pairs]).mean()),
                  float(np.mean([alignment.loss for alignment, _ in pairs])))
 

@@ -25,6 +25,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from funasr_preflight.laws.names import OUTPUT_LAYER, component_of
 from helpers.config import configs
 from helpers.config.funasr_source import raised_in_funasr
 from helpers.errors import BookError, first_sentence
@@ -36,9 +37,6 @@ MODEL_DIRECTORY = "MODEL_DIR"
 MERGED = (f"++model={MODEL_DIRECTORY}", "~model_conf", "~tokenizer_conf.init_param_path")
 """The overrides that make FunASR lay a config over the pretrained model's own."""
 WITH_CHECKPOINT = f"++init_param={MODEL_DIRECTORY}/model.pt"
-COMPONENTS = ("audio_encoder", "audio_adaptor", "llm", "ctc_decoder", "ctc")
-TIED = "llm.lm_head.weight"
-"""In Qwen3-0.6B this is the input embedding under a second name."""
 _LAYERS = {
     "encoder blocks": "audio_encoder.encoders",
     "encoder tp blocks": "audio_encoder.tp_encoders",
@@ -76,13 +74,13 @@ class Tensors:
     def count(self, component: str = "", loaded: bool = False) -> int:
         """Number of (loaded) tensors, of one component or of all."""
         names = (self.loaded or ()) if loaded else self.shapes
-        return sum(1 for name in names if _component(name) == component or not component)
+        return sum(1 for name in names if component_of(name) == component or not component)
 
     def parameters(self, component: str = "", loaded: bool = False) -> int:
         """Number of (loaded) values in these tensors; the LLM's tied matrix counts once."""
         names = (self.loaded or ()) if loaded else self.shapes
         return sum(torch.Size(self.shapes[name]).numel() for name in names
-                   if name != TIED and (_component(name) == component or not component))
+                   if name != OUTPUT_LAYER and (component_of(name) == component or not component))
 
 
 @dataclass(frozen=True)
@@ -353,10 +351,6 @@ def _sentence(error: Exception, directory: str) -> str:
     if key and "not in struct" in text:
         return f"`{key}` is not in struct"
     return f"`{key}`: {text}" if key else text
-
-
-def _component(name: str) -> str:
-    return name.partition(".")[0]
 
 
 def save_merged(config: str | Path, path: Path) -> Path:

@@ -48,7 +48,6 @@ MINI_LLM: dict[str, Any] = {
 SPECIAL_TOKENS = {"bos_token_id": "<|endoftext|>", "eos_token_id": "<|im_end|>",
                   "pad_token_id": "<|endoftext|>"}
 """Qwen3's own roles. A wrong end-of-turn id makes the model talk on after its answer."""
-COMPONENTS = ("audio_encoder", "audio_adaptor", "llm", "ctc_decoder", "ctc")
 Size = Literal["mini", "full"]
 
 

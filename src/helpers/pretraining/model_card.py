@@ -11,6 +11,7 @@ import json
 import sys
 from pathlib import Path
 
+from funasr_preflight.laws.geometry import ENCODER_FRAME_SECONDS
 from helpers.errors import BookError, one_sentence
 from helpers.paths import MINI, RESULTS
 
@@ -58,7 +59,6 @@ Licence: the speech and the weights are made by this project's own scripts, CC B
 """
 TARGETS = {"llm": 0.10, "ctc": 0.05}
 """Word error rates on wideband audio that the mini should not exceed."""
-FRAME_SECONDS = 0.06
 WHAT_LEARNS = {"hearing": "encoder, CTC branch", "joint": "everything",
                "speaking": "adaptor, LLM (encoder's outputs cached)"}
 
@@ -78,7 +78,7 @@ def render(log: list[dict], wer: dict) -> str:
     rates = [f"| {audio} | {_percent(row['llm'])} | {_percent(row['ctc'])} | "
              f"{row['llm']['utterances']} |" for audio, row in wer["rates"].items()]
     made = wer["provenance"]
-    aims = {"passes": frames * FRAME_SECONDS / 3600 / log[0]["hours"]}
+    aims = {"passes": frames * ENCODER_FRAME_SECONDS / 3600 / log[0]["hours"]}
     for branch, target in TARGETS.items():
         rate = wer["rates"]["wideband"][branch]["rate"]
         aims[f"{branch}_target"] = target

@@ -33,6 +33,7 @@ import torch
 from omegaconf import OmegaConf
 from tqdm import tqdm
 
+from funasr_preflight.laws.geometry import ENCODER_FRAME_SECONDS
 from helpers.config import configs
 from helpers.errors import one_sentence
 from helpers.model import mini
@@ -204,7 +205,7 @@ def longest_frames_at(step: int, recipe: Recipe) -> float:
     """The longest utterance (in 60 ms frames) that this step may use."""
     if step >= recipe.short_first:
         return math.inf
-    return (2.0 + 8.0 * step / recipe.short_first) / 0.06
+    return (2.0 + 8.0 * step / recipe.short_first) / ENCODER_FRAME_SECONDS
 
 
 def trainable_mini(seed: int) -> mini.Built:
@@ -254,7 +255,7 @@ def pretrain(recipe: Recipe, shards: Path, output: Path, start_from: Path | None
     output.mkdir(parents=True, exist_ok=True)
     with (output / "pretraining_log.jsonl").open("a", encoding="utf-8") as log:
         _write_log(log, recipe=asdict(recipe), utterances=len(data.tokens), hours=round(
-            float(data.lengths.sum()) * 0.06 / 3600, 2), torch=torch.__version__)
+            float(data.lengths.sum()) * ENCODER_FRAME_SECONDS / 3600, 2), torch=torch.__version__)
         clock = time.perf_counter()
         sums: dict[str, float] = {}
         for step, indices in enumerate(tqdm(_stream(data, recipe, rng), total=recipe.steps,

@@ -20,6 +20,7 @@ from unittest import mock
 
 import torch
 
+from funasr_preflight.laws.names import COMPONENTS
 from helpers.config import configs
 from helpers.errors import BookError
 from helpers.model import launch, mini
@@ -82,18 +83,6 @@ class Diary:
     def logged(self, tag: str = "train") -> int:
         """Number of progress lines in the log, of training or of validation (`val`)."""
         return sum(line.startswith(f"{tag}, ") for line in self.lines)
-
-
-@dataclass(frozen=True)
-class Size:
-    """Bytes in one checkpoint file: the model's tensors, and AdamW's state."""
-
-    weights: int
-    optimizer: int
-
-    @property
-    def total(self) -> int:
-        return self.weights + self.optimizer
 
 
 @contextlib.contextmanager
@@ -203,7 +192,7 @@ def same_tensors(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -
 def components(state: Collection[str]) -> dict[str, int]:
     """Component to number of tensors in a state dict, those without any included."""
     return {part: sum(anatomy.component_of(name) == part for name in state)
-            for part in mini.COMPONENTS}
+            for part in COMPONENTS}
 
 
 def completed(checkpoint: Path, pretrained: Path, target: Path) -> Path:
@@ -226,25 +215,6 @@ def completed(checkpoint: Path, pretrained: Path, target: Path) -> Path:
                         "this run started from.")
     torch.save({"state_dict": whole | tuned}, target)
     return target
-
-
-def size(model: torch.nn.Module, learning: Collection[str],
-         excludes: Sequence[str] | None = None) -> Size:
-    """Bytes of one checkpoint, from shapes and dtypes.
-
-    Args:
-        model: at any size, on any device, the meta device too.
-        learning: names of the parameters that receive a gradient; AdamW keeps two moments of
-            each, in its dtype, and a 4-byte step.
-        excludes: `train_conf.effective_save_name_excludes`.
-    """
-    weights = optimizer = 0
-    for name, parameter in model.named_parameters():
-        stored = parameter.numel() * parameter.element_size()
-        weights += 0 if name.startswith(tuple(excludes or ())) else stored
-        optimizer += anatomy.ADAM_MOMENTS * stored + 4 if name in learning else 0
-    weights += sum(buffer.numel() * buffer.element_size() for buffer in model.buffers())
-    return Size(weights, optimizer)
 
 
 def alone_at_full_size(name: str) -> Built:

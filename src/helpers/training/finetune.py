@@ -14,9 +14,10 @@ from __future__ import annotations
 import random
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ import torch
 from omegaconf import DictConfig
 from tqdm import tqdm
 
+from funasr_preflight.laws.names import frozen_by_name
 from helpers.config import configs
 from helpers.errors import BookError
 from helpers.model.funasr_private import distributed
@@ -190,9 +192,8 @@ def _train(trainer, dataloader, **state) -> None:
 
 def freeze_listed(model: torch.nn.Module, names: str | Sequence[str] | None) -> None:
     """Apply FunASR's top-level key `freeze_param`: module or parameter names, comma-separated."""
-    listed = names.split(",") if isinstance(names, str) else list(names or ())
     for name, parameter in model.named_parameters():
-        if any(name == prefix or name.startswith(f"{prefix}.") for prefix in listed):
+        if frozen_by_name(name, names):
             parameter.requires_grad = False
 
 
@@ -229,18 +230,21 @@ def trainable_line(model: torch.nn.Module) -> str:
     return summary.rpartition("Number of trainable parameters: ")[2].splitlines()[0]
 
 
-def learning_rates(config: DictConfig, steps: int) -> list[float]:
-    """The learning rate after each of the first `steps` steps, from FunASR's own scheduler."""
+def scheduled(config: DictConfig) -> Iterator[float]:
+    """The learning rate of each update in turn, without an end, from FunASR's own scheduler."""
     from funasr.schedulers import scheduler_classes
 
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=config.optim_conf.lr)
     scheduler = scheduler_classes[config.scheduler](optimizer, **config.scheduler_conf)
-    rates = []
-    for _ in range(steps):
+    while True:
+        yield scheduler.get_last_lr()[0]
         optimizer.step()
         scheduler.step()
-        rates.append(scheduler.get_last_lr()[0])
-    return rates
+
+
+def learning_rates(config: DictConfig, steps: int) -> list[float]:
+    """The learning rate after each of the first `steps` steps, as FunASR's trainer logs it."""
+    return list(islice(scheduled(config), 1, steps + 1))
 
 
 def _recording_trainer(bar: tqdm, checkpoints: bool):

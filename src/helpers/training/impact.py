@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from funasr_preflight.laws.names import COMPONENTS
 from helpers.config import configs
 from helpers.config.values import shown
 from helpers.model import mini
@@ -89,7 +90,7 @@ def impact_rows(found: Mapping[str, Impact]) -> list[list[str]]:
 
 def _impact_cell(subject: str, config: Mapping[str, Any], base: Mapping[str, Any],
                  found: Impact) -> str:
-    if subject in mini.COMPONENTS:
+    if subject in COMPONENTS:
         return found.of(subject)
     value = shown(config[subject])
     if subject == "optim_conf.lr" and config is not base:

@@ -13,11 +13,12 @@ from typing import Any
 
 import torch
 
+from funasr_preflight.laws.memory import GIBIBYTE
 from helpers.config import configs, funasr_source
 from helpers.errors import typed_sentence
 from helpers.model import launch, mini
 from helpers.speech import corpus
-from helpers.training import anatomy, finetune
+from helpers.training import finetune
 from helpers.training.finetune import SHORT_RUN, with_overrides
 
 BASE = "config_8k_telephone"
@@ -108,7 +109,7 @@ def _checkpoint_effect(_key: str) -> str:
     """What enters every checkpoint when nothing is excluded from it."""
     model = mini.build(BASE, size="full", device="meta").model
     tensors = [t for name, t in model.state_dict().items() if name.startswith("llm.")]
-    gibibytes = sum(t.numel() * t.element_size() for t in tensors) / anatomy.GIBIBYTE
+    gibibytes = sum(t.numel() * t.element_size() for t in tensors) / GIBIBYTE
     return f"{len(tensors)} tensors of the LLM, {gibibytes:.1f} GiB, enter every checkpoint"
 
 

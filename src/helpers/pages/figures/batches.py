@@ -13,7 +13,7 @@ from helpers.pages import palette
 from helpers.speech.turns import (
     seconds_of,
 )
-from helpers.training.batches import Reach, reach
+from helpers.training.batches import DataPass, reach
 
 SLIDER = (128, 256, 512, 768, 1024, 1536, 2048, 3500, 6000)
 
@@ -21,7 +21,7 @@ SLIDER = (128, 256, 512, 768, 1024, 1536, 2048, 3500, 6000)
 EDGES = np.array([0, 0.5, 1, 2, 3, 5, 7, 10, 15, 20, 33, 60, 180.1])
 
 
-def kept_figure(items: Sequence[dict], reached: Mapping[str, Reach]) -> Figure:
+def kept_figure(items: Sequence[dict], reached: Mapping[str, DataPass]) -> Figure:
     """Hours of speech by duration: what a pass serves and what it leaves out."""
     seconds = seconds_of(items)
     hours = np.histogram(seconds, EDGES, weights=seconds / 3600)[0]
@@ -40,7 +40,8 @@ def kept_figure(items: Sequence[dict], reached: Mapping[str, Reach]) -> Figure:
     return figure
 
 
-def batches_figure(items: Sequence[dict], reached: Mapping[str, Reach], first: int = 400) -> Figure:
+def batches_figure(items: Sequence[dict], reached: Mapping[str, DataPass],
+                   first: int = 400) -> Figure:
     """Longest utterance of the first batches, in order; and samples in a batch by its longest."""
     seconds = seconds_of(items)
     figure, (order, size) = plt.subplots(1, 2, figsize=(8.6, 3.5), width_ratios=(1.4, 1))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from helpers.model.launch import COMPONENTS, Attempt, pretrained_tensors
+from funasr_preflight.laws.names import COMPONENTS
+from helpers.model.launch import Attempt, pretrained_tensors
 
 
 def arrival_figure(attempts: dict[str, Attempt]):

@@ -8,14 +8,14 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
+from funasr_preflight.laws.memory import GIBIBYTE, TrainingMemory
 from helpers.evaluation.error_rates import ErrorRate
-from helpers.training.anatomy import GIBIBYTE, Memory
 from helpers.training.finetune import Run
 
 MARKERS = ("o", "s", "^", "D")
 
 
-def memory_bars(rows: Mapping[str, Memory]) -> Figure:
+def memory_bars(rows: Mapping[str, TrainingMemory]) -> Figure:
     """Stacked horizontal bars: weights, gradients and optimizer state, in GiB.
 
     Args:

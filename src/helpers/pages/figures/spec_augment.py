@@ -11,8 +11,9 @@ from funasr.models.specaug.specaug import SpecAugLFR
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
+from funasr_preflight.laws.geometry import ENCODER_FRAME_SECONDS, FEATURE_FRAME_SECONDS
 from helpers.model.mel import DECIBELS
-from helpers.model.spec_augment import BINS, FRAME_SECONDS, LFR_SECONDS, draw, hidden, unstack
+from helpers.model.spec_augment import BINS, draw, hidden, unstack
 from helpers.pages import palette
 
 MASK_COLOUR = "C1"
@@ -30,7 +31,7 @@ def mask_panels(panels: Sequence[tuple[str, np.ndarray, np.ndarray, np.ndarray]]
         left.set(title=title, xlabel="LFR frame", ylabel="stacked value",
                  yticks=range(0, mat.shape[1] + 1, BINS))
         tens = unstack(mat)
-        _picture(right, tens, hidden(masked), len(tens) * FRAME_SECONDS, BINS)
+        _picture(right, tens, hidden(masked), len(tens) * FEATURE_FRAME_SECONDS, BINS)
         ticks = np.linspace(0, BINS - 1, 5).round().astype(int)
         right.set(title="unstacked", xlabel="time (s)", ylabel="frequency (Hz)",
                   yticks=ticks + 0.5, yticklabels=[f"{centres[tick]:.0f}" for tick in ticks])
@@ -78,7 +79,7 @@ def explorer(mat: np.ndarray, widths: Sequence[int], numbers: Sequence[int], see
     import ipywidgets as widgets
 
     wide = widgets.SelectionSlider(description="Width", options=[
-        (f"{width} ({width * LFR_SECONDS:.2f} s)", width) for width in widths])
+        (f"{width} ({width * ENCODER_FRAME_SECONDS:.2f} s)", width) for width in widths])
     many = widgets.SelectionSlider(description="Masks", options=list(numbers))
     inner = []
     for number in numbers:
@@ -95,8 +96,9 @@ def _panel(mat: np.ndarray, width: int, number: int, seed: int) -> str:
     module = SpecAugLFR(apply_time_warp=False, apply_freq_mask=False, num_time_mask=number,
                         time_mask_width_range=(width, width + 1))
     masked = draw(module, len(mat), seed=seed)[0]
-    said = (f"{number} time mask{'s' if number > 1 else ''} of {width * LFR_SECONDS:.2f} s: "
-            f"{masked[:, 0].mean():.0%} of this clip of {len(mat) * LFR_SECONDS:.1f} s is hidden")
+    widest, clip = width * ENCODER_FRAME_SECONDS, len(mat) * ENCODER_FRAME_SECONDS
+    said = (f"{number} time mask{'s' if number > 1 else ''} of {widest:.2f} s: "
+            f"{masked[:, 0].mean():.0%} of this clip of {clip:.1f} s is hidden")
     light, dark = (_small_spectrogram(mat, masked, style)
                    for style in (palette.LIGHT_STYLE, palette.DARK_STYLE))
     return f"<p>{said}.</p>{palette.picture(light, dark, 'webp', f'Spectrogram. {said}.')}"
@@ -106,7 +108,7 @@ def _small_spectrogram(mat: np.ndarray, masked: np.ndarray, style: Path) -> byte
     tens = unstack(mat)
     with plt.style.context(style):
         figure, axes = plt.subplots(figsize=(7.0, 2.2))
-        _picture(axes, tens, hidden(masked), len(tens) * FRAME_SECONDS, BINS)
+        _picture(axes, tens, hidden(masked), len(tens) * FEATURE_FRAME_SECONDS, BINS)
         axes.set(xlabel="time (s)", ylabel="mel bin")
         file = io.BytesIO()
         figure.savefig(file, format="webp", dpi=90, pil_kwargs={"quality": 60})

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
-from helpers.training.speech_tokens import LFR_FRAME_SECONDS, Flow
+from funasr_preflight.laws.geometry import ENCODER_FRAME_SECONDS
+from helpers.training.speech_tokens import Flow
 
 
 def flow_figure(one: Flow) -> Figure:
@@ -13,12 +14,12 @@ def flow_figure(one: Flow) -> Figure:
     from matplotlib import pyplot as plt
 
     figure, axes = plt.subplots(2, 1, figsize=(7, 4.2), sharex=True, layout="constrained")
-    seconds = np.arange(one.frames) * LFR_FRAME_SECONDS
+    seconds = np.arange(one.frames) * ENCODER_FRAME_SECONDS
     for axis, norms, title in ((axes[0], one.into_llm, "at the adaptor's output"),
                                (axes[1], one.into_adaptor, "at the encoder's output")):
-        axis.bar(seconds, norms / norms.max(), width=LFR_FRAME_SECONDS, align="edge",
+        axis.bar(seconds, norms / norms.max(), width=ENCODER_FRAME_SECONDS, align="edge",
                  color="#0072b2")
-        axis.axvline(one.tokens * LFR_FRAME_SECONDS, color="#d55e00", linewidth=1.5)
+        axis.axvline(one.tokens * ENCODER_FRAME_SECONDS, color="#d55e00", linewidth=1.5)
         axis.set_title(title, loc="left")
         axis.set_ylabel("gradient,\nlargest = 1")
     axes[0].annotate("the LLM's copy ends here", color="#d55e00", xycoords="axes fraction",
