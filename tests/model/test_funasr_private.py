@@ -17,13 +17,14 @@ def test_the_top_level_decides_before_train_conf() -> None:
     assert way.ddp and not way.deepspeed and way.trainer_conf == {"max_epoch": 3}
 
 
-def test_versions_without_the_function_look_at_the_top_level_alone(monkeypatch) -> None:
-    """FunASR 1.4.0 and older hand the whole of train_conf to the trainer."""
+def test_versions_without_the_function_hand_all_of_train_conf_to_the_trainer(monkeypatch) -> None:
+    """FunASR before 1.4.2: two processes use DDP, and DeepSpeed may be asked for in two places."""
     monkeypatch.delattr(train_ds, RESOLVER)
     train_conf = {"use_deepspeed": True, "max_epoch": 3}
-    way = funasr_private.distributed({"train_conf": train_conf}, processes=1)
-    assert not (way.ddp or way.fsdp or way.deepspeed) and way.trainer_conf == train_conf
+    way = funasr_private.distributed({"train_conf": train_conf}, processes=2)
+    assert way.ddp and way.deepspeed and way.trainer_conf == train_conf
     assert funasr_private.distributed({"use_deepspeed": True, "train_conf": {}}, 1).deepspeed
+    assert not funasr_private.distributed({"train_conf": {"max_epoch": 3}}, 1).deepspeed
 
 
 def test_a_name_that_is_gone_is_said_in_one_sentence() -> None:

@@ -129,9 +129,7 @@ class SourceLine:
 
 def code_default(key: str) -> CodeDefault:
     """What the code does with a key that is not set."""
-    section, _, name = key.rpartition(".")
-    return default_of(key, [line for line in lines_for(section, READERS.get(section, ()))
-                            if line.name == name])
+    return default_of(key, _lines_about(key))
 
 
 def default_of(key: str, lines: Collection[SourceLine]) -> CodeDefault:
@@ -188,18 +186,19 @@ def elsewhere(key: str, executed: Collection[tuple[str, int]]) -> list[SourceLin
 
 def ignored_by(key: str) -> str:
     """The function that has a parameter of this name and never mentions it again, or ""."""
+    return next((f"{line.owner} ({line.place_of_default})" for line in _lines_about(key)
+                 if line.kind == IGNORED), "")
+
+
+def _lines_about(key: str) -> list[SourceLine]:
     section, _, name = key.rpartition(".")
-    return next((f"{line.owner} ({line.place_of_default})"
-                 for reader in READERS.get(section, ()) for line in lines_of(reader)
-                 if line.name == name and line.kind == IGNORED), "")
+    return [line for line in lines_for(section, READERS.get(section, ())) if line.name == name]
 
 
 def _received(key: str) -> list[SourceLine]:
-    section, _, name = key.rpartition(".")
-    return list(dict.fromkeys(
-        line for line in lines_for(section, READERS.get(section, ()))
-        if line.name == name and line.kind != IGNORED
-        and (line.receiver or _is_handed_on(line, section))))
+    section = key.rpartition(".")[0]
+    return list(dict.fromkeys(line for line in _lines_about(key) if line.kind != IGNORED
+                              and (line.receiver or _is_handed_on(line, section))))
 
 
 def _is_handed_on(parameter: SourceLine, section: str) -> bool:

@@ -18,7 +18,7 @@ from tqdm import tqdm
 from helpers.errors import BookError
 from helpers.evaluation.error_rates import error_counts, error_rate
 from helpers.evaluation.intervals import ErrorRate
-from helpers.model.funasr_private import decode_batch
+from helpers.model.funasr_private import decode_batch, decodes_batches
 from helpers.model.mini import Built
 from helpers.speech import manifests
 
@@ -153,6 +153,8 @@ def _chat(built: Built, items: Sequence[dict]) -> list:
 
 
 def _decode_llm(built: Built, items: Sequence[dict], longest_answer: int) -> list[Hypothesis]:
+    if not decodes_batches(built.model):
+        return _decode_both(built, items, longest_answer)
     results = decode_batch(
         built.model, _chat(built, items), None, [item["key"] for item in items], built.tokenizer,
         built.frontend, **_inference_arguments(built, longest_answer))

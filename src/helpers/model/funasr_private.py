@@ -28,16 +28,23 @@ class Distributed(NamedTuple):
 def distributed(config: Mapping[str, Any], processes: int) -> Distributed:
     """What FunASR's training program makes of a config's settings for several processes.
 
-    Versions without a function for it (1.4.0 and older) look at the top level alone, and hand all
-    of `train_conf` to the trainer.
+    Versions without a function for it (before 1.4.2) decide by the top level, and hand all of
+    `train_conf` to the trainer, which obeys its `use_deepspeed`.
     """
     from funasr.bin import train_ds
 
     resolve = getattr(train_ds, "_resolve_distributed_config", None)
     if resolve is None:
-        return Distributed(processes > 1, config.get("use_fsdp", False),
-                           config.get("use_deepspeed", False), None, config["train_conf"])
+        train_conf = config["train_conf"]
+        deepspeed = config.get("use_deepspeed") or train_conf.get("use_deepspeed", False)
+        return Distributed(processes > 1, config.get("use_fsdp", False), deepspeed,
+                           train_conf.get("deepspeed_config"), train_conf)
     return Distributed(*resolve(dict(config), processes))
+
+
+def decodes_batches(model) -> bool:
+    """Whether FunASRNano decodes several utterances at once: old versions do it one by one."""
+    return hasattr(model, "_inference_llm_batch")
 
 
 def decode_batch(model, *arguments: Any, **settings: Any) -> list[dict[str, Any]]:
