@@ -242,9 +242,8 @@ def test_other_dimensions_are_counted_by_building_them(manifests):
 
 def test_averaging_holds_the_weights_of_every_file_and_one_optimizer():
     disk = estimates.disk(checking.context_of(OURS, steps=1))
-    memory = estimates.training_memory(checking.context_of(OURS, steps=1))
-    weights = disk.checkpoint.weights
-    assert weights < disk.averaging <= 6 * weights + memory.optimizer
+    size = disk.checkpoint
+    assert size.weights < disk.averaging <= 6 * size.weights + size.tied + size.optimizer
 
 
 def test_checkpoints_are_counted_in_batches_scored_or_not(manifests):
