@@ -19,7 +19,7 @@ LAYERS = ("errors", "paths", "session", "config", "speech", "telephone", "ledger
 OWN = {"helpers", "funasr_preflight"}
 DRAWING = {"matplotlib", "ipywidgets"}
 DOOR = SOURCE / "funasr_preflight" / "with_funasr.py"
-ADAPTERS = {"helpers.model.funasr_private", "funasr_preflight.launch.reading"}
+ADAPTERS = {"helpers.model.funasr_private", "funasr_preflight.private_names"}
 """Who may touch names that other libraries keep for themselves: one module of each package."""
 PACKAGES = [SOURCE / "helpers", SOURCE / "funasr_preflight"]
 MODULES = sorted(path for package in PACKAGES for path in package.rglob("*.py"))
