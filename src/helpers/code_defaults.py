@@ -151,10 +151,14 @@ class _Use:
 
 @cache
 def _uses(reader: str) -> tuple[_Use, ...]:
+    """What a reader looks at; nothing where this version of FunASR has no such reader."""
     module_name, _, attribute = reader.partition(":")
-    target = importlib.import_module(module_name)
-    for name in filter(None, attribute.split(".")):
-        target = getattr(target, name)
+    try:
+        target = importlib.import_module(module_name)
+        for name in filter(None, attribute.split(".")):
+            target = getattr(target, name)
+    except (ModuleNotFoundError, AttributeError):
+        return ()
     target = inspect.unwrap(target)
     lines, first = inspect.getsourcelines(target)
     first = max(first, 1)

@@ -115,7 +115,6 @@ def run(built: Built, train: Sequence[dict], valid: Sequence[dict], name: str, s
             `dataset_conf`.
         RuntimeError: PyTorch's own, at the first step, if no parameter can receive a gradient.
     """
-    from funasr.bin.train_ds import _resolve_distributed_config
     from funasr.register import tables
     from funasr.train_utils.average_nbest_models import average_checkpoints
     from funasr.train_utils.set_all_random_seed import set_all_random_seed
@@ -129,7 +128,7 @@ def run(built: Built, train: Sequence[dict], valid: Sequence[dict], name: str, s
                                                          folder / "valid.jsonl")),
         "output_dir": str(folder)}
     kwargs.pop("model", None)
-    _, _, use_deepspeed, _, trainer_conf = _resolve_distributed_config(kwargs, world_size=1)
+    use_deepspeed, trainer_conf = _for_one_process(kwargs)
     if use_deepspeed:
         raise BookError("train_conf.use_deepspeed is true, and this driver is for one process "
                         "without DeepSpeed: set it to false.")
@@ -231,6 +230,20 @@ def learning_rates(config: DictConfig, steps: int) -> list[float]:
         scheduler.step()
         rates.append(scheduler.get_last_lr()[0])
     return rates
+
+
+def _for_one_process(kwargs: dict[str, Any]) -> tuple[bool, dict[str, Any]]:
+    """Whether DeepSpeed is asked for, and what FunASR's program hands to its trainer.
+
+    Versions before 1.4.2 hand on the whole of `train_conf`.
+    """
+    from funasr.bin import train_ds
+
+    resolve = getattr(train_ds, "_resolve_distributed_config", None)
+    if resolve is None:
+        return kwargs["train_conf"].get("use_deepspeed", False), kwargs["train_conf"]
+    _, _, use_deepspeed, _, trainer_conf = resolve(kwargs, world_size=1)
+    return use_deepspeed, trainer_conf
 
 
 def _recording_trainer(bar: tqdm):

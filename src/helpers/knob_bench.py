@@ -302,20 +302,21 @@ def _launch(built: mini.Built, parts: dict[str, str]) -> None:
 def _outputs(built: mini.Built, item: dict, parts: dict[str, str]) -> None:
     torch.manual_seed(0)
     model = built.model.eval()
+    has_ctc = getattr(model, "ctc_decoder", None) is not None
     speech = torch.randn(2, 9, built.frontend.output_size())
     lengths = torch.tensor([9, 6])
     with torch.no_grad():
         hidden, hidden_lengths = model.encode(speech.clone(), lengths)
         parts["encoder output"] = digest(hidden, hidden_lengths)
         parts["LLM input"] = digest(model.audio_adaptor(hidden.clone(), hidden_lengths))
-        if model.ctc_decoder is None:
+        if not has_ctc:
             parts["CTC output"] = "none"
         else:
             decoded, decoded_lengths = model.ctc_decoder(hidden.clone(), hidden_lengths)
             parts["CTC output"] = digest(model.ctc.log_softmax(decoded), decoded_lengths)
     with mock.patch.object(evaluate, "LONGEST_ANSWER_TOKENS", ANSWER_TOKENS):
         heard = [evaluate.decode(built, [item], branch)[0]
-                 for branch in (["llm", "both"] if model.ctc_decoder is not None else ["llm"])]
+                 for branch in (["llm", "both"] if has_ctc else ["llm"])]
     parts["decoding"] = digest([(one.llm, one.ctc) for one in heard])
 
 

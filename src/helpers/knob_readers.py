@@ -10,6 +10,7 @@ mentions again.
 from __future__ import annotations
 
 import ast
+import contextlib
 import importlib.util
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -72,8 +73,7 @@ def elsewhere(key: str, executed: Collection[tuple[str, int]]) -> list[Place]:
 def ignored_by(key: str) -> str:
     """The function that has a parameter of this name and never mentions it again, or ""."""
     parent, _, name = key.rpartition(".")
-    for reader in READERS.get(parent, ()):
-        module, _, owner = reader.partition(":")
+    for module, owner in _present(parent):
         file = _file_of(module, owner)
         for found_name, found_owner, line in _ignored(file):
             if found_name == name and (not owner or found_owner == owner
@@ -82,11 +82,19 @@ def ignored_by(key: str) -> str:
     return ""
 
 
+def _present(parent: str) -> Iterator[tuple[str, str]]:
+    """The readers of a section whose module this version of FunASR has."""
+    for reader in READERS.get(parent, ()):
+        module, _, owner = reader.partition(":")
+        with contextlib.suppress(ModuleNotFoundError):
+            importlib.util.find_spec(module)
+            yield module, owner
+
+
 def _received(key: str) -> list[Place]:
     parent, _, name = key.rpartition(".")
     found = []
-    for reader in READERS.get(parent, ()):
-        module, _, owner = reader.partition(":")
+    for module, owner in _present(parent):
         receivers = _receivers(owner, parent)
         found += [place for place in _places(_file_of(module, owner))
                   if place.name == name and place.receiver in receivers

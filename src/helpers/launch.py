@@ -10,6 +10,7 @@ deciding, tensor by tensor, what it takes.
 from __future__ import annotations
 
 import contextlib
+import copy
 import importlib
 import inspect
 import re
@@ -21,6 +22,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
+from types import SimpleNamespace
 from unittest import mock
 
 import torch
@@ -334,7 +336,7 @@ def _built(started: Attempt, composed: DictConfig) -> Attempt:
         started.config, started.overrides, built=True, merged=started.merged, tensors=tensors,
         layers=dict(counted),
         ctc_switched_off="tensors" in seen and getattr(model, "ctc_decoder", None) is None,
-        low_frame_rate=model.use_low_frame_rate)
+        low_frame_rate=getattr(model, "use_low_frame_rate", None))
 
 
 def _tensors(model: torch.nn.Module, loaded: frozenset[str] | None = None) -> Tensors:
@@ -344,16 +346,30 @@ def _tensors(model: torch.nn.Module, loaded: frozenset[str] | None = None) -> Te
 
 @contextlib.contextmanager
 def _watched_loading(seen: dict[str, Tensors]) -> Iterator[None]:
-    """Note which tensors FunASR's loader filled, before it acts on the answer."""
+    """Note which tensors FunASR's loader filled, before it acts on the answer.
+
+    The loader copies what the file holds, and hands the model a state in which some tensors are
+    those copies: they are the loaded ones, in every version of FunASR.
+    """
     from funasr.models.fun_asr_nano.model import FunASRNano
 
-    original = FunASRNano.on_pretrained_model_loaded
+    loader = importlib.import_module("funasr.train_utils.load_pretrained_model")
+    from_file: list[torch.Tensor] = []
+    original = FunASRNano.load_state_dict
 
-    def watched(self, loaded_keys):
-        seen["tensors"] = _tensors(self, frozenset(loaded_keys))
-        return original(self, loaded_keys)
+    def copied(state):
+        made = copy.deepcopy(state)
+        from_file.extend(made.get("state_dict", made).values())
+        return made
 
-    with mock.patch.object(FunASRNano, "on_pretrained_model_loaded", watched):
+    def watched(self, state, *arguments, **keywords):
+        read = {id(tensor) for tensor in from_file}
+        seen["tensors"] = _tensors(self, frozenset(
+            name for name, tensor in state.items() if id(tensor) in read))
+        return original(self, state, *arguments, **keywords)
+
+    with (mock.patch.object(loader, "copy", SimpleNamespace(deepcopy=copied)),
+          mock.patch.object(FunASRNano, "load_state_dict", watched)):
         yield
 
 
