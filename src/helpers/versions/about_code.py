@@ -1,0 +1,112 @@
+"""The audit, the launches and the core of the knob test, run on a version's own code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from helpers.errors import BookError
+from helpers.versions import book, released
+from helpers.versions.probe import NotThereError, probe
+
+CORE = ("frontend_conf.fs", "optim_conf.lr", "audio_encoder_conf.freeze",
+        "train_conf.effective_save_name_excludes", "dataset_conf.max_token_length",
+        "ctc_decoder_conf.freeze", "scheduler_conf.warmup_steps")
+"""Keys of the knob test that move something at once in the book's version, one a subject."""
+
+
+@probe("Keys of the three configs that nothing in the code reads")
+def keys_that_nothing_reads() -> list[str]:
+    sections = _sections()
+    every = {key for name in book.module("configs").CONFIG_NAMES
+             for key in book.module("configs").flatten(name)}
+    return sorted(key for key in every if not _is_read(sections, key))
+
+
+@probe("Keys that the code reads with a default of its own: key to default")
+def keys_read_with_a_default() -> dict[str, str]:
+    text = book.module("readers").yaml_text
+    return {f"{section}.{name}".lstrip("."): " or ".join(dict.fromkeys(map(text, use["values"])))
+            for section, names in _sections().items() for name, use in names.items()
+            if use["kind"] == "default"}
+
+
+@probe("Classes in the registers that a config chooses from")
+def registered_classes() -> dict[str, list[str]]:
+    return book.module("audit")._registers()
+
+
+@cache
+def _sections() -> dict[str, dict[str, Any]]:
+    return book.module("audit")._sections()
+
+
+def _is_read(sections: dict[str, dict[str, Any]], key: str) -> bool:
+    parent, _, name = key.rpartition(".")
+    use = sections.get(parent, {}).get(name)
+    return use is not None and use["kind"] != "never used"
+
+
+def _launched(copy: str, config: str, way: str) -> str:
+    """Tensors of a copy that arrive, of those that it has; or what ends the launch."""
+    launch = book.module("launch")
+    with _released(copy):
+        try:
+            attempt = (launch.launch_alone if way == "alone" else launch.launch_merged)(config)
+        except BookError as error:
+            return str(error)
+    if not attempt.built:
+        return attempt.outcome
+    arrived = attempt.tensors.count(loaded=True)
+    gone = ", then the CTC branch is removed" if attempt.ctc_switched_off else ""
+    return (f"{arrived:,} of the file's {len(released.names(copy)):,} tensors; "
+            f"the model has {attempt.tensors.count():,}{gone}")
+
+
+@contextmanager
+def _released(copy: str) -> Iterator[None]:
+    """Let the launches find one public copy's names in `model.pt`, whatever this version builds."""
+    folder = released.directory(copy)
+    with mock.patch.object(book.module("launch"), "pretrained_directory", lambda: Path(folder)):
+        yield
+
+
+def _launch_probe(copy: str, config: str, way: str) -> None:
+    def ask() -> str:
+        from funasr.register import tables
+
+        if "FunASRNano" not in tables.model_classes:
+            raise NotThereError("it has no class FunASRNano")
+        return _launched(copy, config, way)
+
+    ask.__name__ = f"launch_{way}_{config}_{'ms' if copy == 'ModelScope' else 'hf'}"
+    probe(f"`{config}` launched {way} with the copy of {copy}: what arrives")(ask)
+
+
+for _config in book.FINE_TUNING:
+    for _way in ("alone", "merged"):
+        for _copy in ("ModelScope", "Hugging Face"):
+            _launch_probe(_copy, _config, _way)
+
+
+def _knob_probe(key: str) -> None:
+    def ask() -> str:
+        book.built()
+        book.needs_dataset()
+        knobs, values = book.module("knobs"), book.module("knob_values")
+        ended = knobs._baseline(values.MAIN.name)[1].error
+        if ended:
+            raise NotThereError(f"the bench does not run the main config: {ended}")
+        knob = knobs.turn(key)
+        return f"{knob.verdict}: {', '.join(knob.moved)}" if knob.moved else knob.verdict
+
+    ask.__name__ = f"knob_{key.replace('.', '_')}"
+    probe(f"What turning `{key}` moves", slow=True)(ask)
+
+
+for _key in CORE:
+    _knob_probe(_key)
