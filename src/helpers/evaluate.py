@@ -215,6 +215,8 @@ def _chat(built: Built, items: Sequence[dict]) -> list:
 
 
 def _decode_llm(built: Built, items: Sequence[dict]) -> list[Hypothesis]:
+    if not hasattr(built.model, "_inference_llm_batch"):  # FunASR 1.3.3 and older have no batches
+        return _decode_both(built, items)
     results, _ = built.model._inference_llm_batch(
         _chat(built, items), None, [item["key"] for item in items], built.tokenizer,
         built.frontend, **_inference_arguments(built))

@@ -335,7 +335,7 @@ def _built(started: Attempt, composed: DictConfig) -> Attempt:
     return Attempt(
         started.config, started.overrides, built=True, merged=started.merged, tensors=tensors,
         layers=dict(counted),
-        ctc_switched_off="tensors" in seen and getattr(model, "ctc_decoder", None) is None,
+        ctc_switched_off=tensors.count("ctc") > 0 and getattr(model, "ctc_decoder", None) is None,
         low_frame_rate=getattr(model, "use_low_frame_rate", None))
 
 

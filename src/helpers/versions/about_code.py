@@ -42,6 +42,7 @@ def registered_classes() -> dict[str, list[str]]:
 
 @cache
 def _sections() -> dict[str, dict[str, Any]]:
+    book.needs_class()
     return book.module("audit")._sections()
 
 
@@ -77,10 +78,7 @@ def _released(copy: str) -> Iterator[None]:
 
 def _launch_probe(copy: str, config: str, way: str) -> None:
     def ask() -> str:
-        from funasr.register import tables
-
-        if "FunASRNano" not in tables.model_classes:
-            raise NotThereError("it has no class FunASRNano")
+        book.needs_class()
         return _launched(copy, config, way)
 
     ask.__name__ = f"launch_{way}_{config}_{'ms' if copy == 'ModelScope' else 'hf'}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +14,33 @@ THAWED = {"audio_encoder_conf.freeze": False}
 LORA = {"llm_conf.use_lora": True}
 
 
+IN_REGISTER = """
+import funasr
+from funasr.register import tables
+before = "FunASRNano" in tables.model_classes
+try:
+    import funasr.models.fun_asr_nano.model
+except ImportError as error:
+    print(before, False)
+else:
+    print(before, "FunASRNano" in tables.model_classes)
+"""
+
+
 @probe("Does `import funasr` put the class FunASRNano into the register?")
 def class_registered() -> bool:
-    return book.funasr_alone("from funasr.register import tables; "
-                             "print('FunASRNano' in tables.model_classes)") == "True"
+    return book.funasr_alone(IN_REGISTER).split()[0] == "True"
 
 
 @probe("Does importing the class's module, once the package is there, put it into the register?")
 def class_importable() -> bool:
-    return book.funasr_alone("import funasr, funasr.models.fun_asr_nano.model; "
-                             "from funasr.register import tables; "
-                             "print('FunASRNano' in tables.model_classes)") == "True"
+    return book.funasr_alone(IN_REGISTER).split()[1] == "True"
+
+
+@probe("Does the class want weights of the LLM's own in its folder?")
+def llm_wants_own_weights() -> bool:
+    book.needs_class()
+    return book.wants_llm_weights()
 
 
 @probe("Does the main config build?")
@@ -60,10 +75,11 @@ def lora_values() -> int:
     return sum(parameter.numel() for name, parameter in parameters if "lora_" in name)
 
 
-@probe("Does a batch pass through the model with `audio_encoder_conf.feat_permute: true`, "
+@probe("Do features pass through the encoder with `audio_encoder_conf.feat_permute: true`, "
        "as the configs have it?")
 def feat_permute_passes() -> bool:
-    return not _error_of({})
+    book.needs_class()
+    return not book.permutes_features()
 
 
 @probe("Does the training loss have a CTC term (does `ctc_weight` change it)?")
@@ -80,12 +96,14 @@ def specaug_changes_loss() -> bool:
 @probe("What ends a step with `audio_encoder_conf.activation_checkpoint: true` and a learning "
        "encoder (\"\" if nothing)")
 def activation_checkpoint_error() -> str:
-    return _error_of(THAWED | {"audio_encoder_conf.activation_checkpoint": True}, backward=True)
+    return _error_of(THAWED | {"audio_encoder_conf.activation_checkpoint": True})
 
 
 @probe("Steps of three that the main config survives under DDP")
 def steps_under_ddp() -> int:
-    return book.module("anatomy").parallel_steps(_trainable({}), book.items())[0]
+    book.needs_class()
+    book.needs_dataset()
+    return book.module("anatomy").parallel_steps(book.built({}), book.items())[0]
 
 
 @probe("Is the CTC branch removed when `model.pt` has no tensors for it (the Hugging Face copy)?")
@@ -136,34 +154,20 @@ def _with_init_param(path: str):
         return AutoModel.build_model(**config)[0]
 
 
-def _trainable(changes: dict[str, Any]):
-    """The mini with these keys, and with the one that old versions need to train at all."""
-    if _permutes():
-        changes = {"audio_encoder_conf.feat_permute": False} | changes
-    return book.built(changes)
-
-
-@cache
-def _permutes() -> bool:
-    return bool(_error_of({}))
-
-
 def _loss(changes: dict[str, Any]) -> float:
     import torch
 
-    made = _trainable(changes)
+    made = book.built(changes)
     torch.manual_seed(0)
     return made.model.train()(**book.batch(made))[0].item()
 
 
-def _error_of(changes: dict[str, Any], backward: bool = False) -> str:
-    """What ends one pass of the mini with these keys; "" if nothing does."""
-    made = _trainable(changes) if backward else book.built(changes)
+def _error_of(changes: dict[str, Any]) -> str:
+    """What ends one step of the mini with these keys; "" if nothing does."""
+    made = book.built(changes)
     inputs = book.batch(made)
     try:
-        loss = made.model.train()(**inputs)[0]
-        if backward:
-            loss.backward()
+        made.model.train()(**inputs)[0].backward()
     except Exception as error:  # noqa: BLE001  what ends it is the answer
         return book.described(error)
     return ""

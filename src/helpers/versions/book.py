@@ -6,6 +6,7 @@ The names below are looked up when a probe asks, so that reading the record impo
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -27,12 +28,6 @@ MAIN = "config_8k_telephone"
 FINE_TUNING = ("config_8k_telephone", "stage1_encoder_adapt")
 
 
-def __getattr__(name: str) -> Any:
-    if name not in MODULES:
-        raise AttributeError(name)
-    return importlib.import_module(MODULES[name])
-
-
 def module(name: str) -> Any:
     """One of the book's modules, by its name here."""
     return importlib.import_module(MODULES[name])
@@ -52,40 +47,80 @@ def prepare() -> list[str]:
     if "FunASRNano" not in tables.model_classes:
         try:
             importlib.import_module("funasr.models.fun_asr_nano.model")
-            helped.append("the class's module was imported once more, after the package")
-        except ImportError as error:
-            helped.append(f"nothing helped: its module ends in `{error}`")
-    if _takes_none_for_not_given():
-        helped.append("three arguments of `from_pretrained` that it sets to None were left out, "
-                      "for the installed transformers refuses them")
+        except ImportError:
+            return helped
+        helped.append("The class's module was imported once more, after the package.")
+    if wants_llm_weights():
+        _llm_from_its_config()
+        helped.append("The LLM was built from its config.json, without weights of its own.")
+    if permutes_features():
+        for short in (module("finetune").SHORT_RUN, module("bench").SMALL):
+            short["audio_encoder_conf.feat_permute"] = False
+        helped.append("`audio_encoder_conf.feat_permute` was set to false in every question but "
+                      "the one about it.")
     return helped
 
 
-def _takes_none_for_not_given() -> bool:
-    """Whether this version hands `use_cache=None` to transformers; if so, leave it out."""
-    import inspect
-
+@cache
+def wants_llm_weights() -> bool:
+    """Whether the class loads the LLM with weights of its own, rather than from its config."""
     from transformers import AutoModelForCausalLM
 
+    class _Asked(Exception):
+        pass
+
+    def asked(*_, **__):
+        raise _Asked
+
+    with mock.patch.object(AutoModelForCausalLM, "from_pretrained", asked):
+        try:
+            built()
+        except NotThereError as reason:
+            return "_Asked" in str(reason)
+    return False
+
+
+def _llm_from_its_config() -> None:
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    mock.patch.object(
+        AutoModelForCausalLM, "from_pretrained",
+        lambda path, **_: AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(path)),
+    ).start()
+
+
+@cache
+def permutes_features() -> bool:
+    """Whether `feat_permute: true` makes the encoder end in an error."""
+    import torch
+
+    model = built({"audio_encoder_conf.feat_permute": True}).model.eval()
     try:
-        nano = importlib.import_module("funasr.models.fun_asr_nano.model")
-    except ImportError:
-        return False
-    if "use_cache=None" not in inspect.getsource(nano):
-        return False
-    original = AutoModelForCausalLM.from_pretrained
-
-    def without_none(*arguments, **keywords):
-        return original(*arguments, **{name: value for name, value in keywords.items()
-                                       if value is not None})
-
-    mock.patch.object(AutoModelForCausalLM, "from_pretrained", without_none).start()
-    return True
+        with torch.no_grad():
+            model.encode(torch.zeros(1, 20, 560), torch.tensor([20]))
+    except RuntimeError:
+        return True
+    return False
 
 
 def described(error: BaseException) -> str:
-    """Type, first line without paths, place in FunASR."""
-    return module("bench").described(error)
+    """Type, first clause without paths, file in FunASR; no line, which every release moves."""
+    text = (str(error).strip().splitlines() or [""])[0].partition(": [")[0].rstrip(".")
+    text = re.sub(r"(/[\w.\-]+){2,}", lambda found: Path(found[0]).name, text)
+    place, at = "", error.__traceback__
+    while at is not None:
+        file = at.tb_frame.f_code.co_filename
+        if "/funasr/" in file:
+            place = f" (funasr/{file.rpartition('/funasr/')[2]})"
+        at = at.tb_next
+    return f"{type(error).__name__}: {text}{place}"
+
+
+def needs_class() -> None:
+    from funasr.register import tables
+
+    if "FunASRNano" not in tables.model_classes:
+        raise NotThereError("it has no class FunASRNano that can be imported")
 
 
 def built(changes: Mapping[str, Any] | None = None, config: str = MAIN, **options: Any) -> Any:
@@ -94,6 +129,7 @@ def built(changes: Mapping[str, Any] | None = None, config: str = MAIN, **option
     Raises:
         NotThereError: this version does not build it.
     """
+    needs_class()
     finetune, mini = module("finetune"), module("mini")
     options = {"size": "mini"} | options
     try:
@@ -101,7 +137,7 @@ def built(changes: Mapping[str, Any] | None = None, config: str = MAIN, **option
         with module("notebook").funasr_silenced():
             return mini.build(changed, **options)
     except Exception as error:  # noqa: BLE001  whatever keeps it from building is the reason
-        raise NotThereError(f"the model is not built: {described(error)}") from None
+        raise NotThereError(f"the mini is not built: {described(error)}") from None
 
 
 @cache
@@ -135,6 +171,7 @@ def scratch(name: str) -> Path:
     return folder
 
 
+@cache
 def funasr_alone(script: str) -> str:
     """What a fresh process with this version prints last; "" if it ends in an error."""
     import os
