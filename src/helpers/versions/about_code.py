@@ -91,16 +91,25 @@ for _config in book.FINE_TUNING:
             _launch_probe(_copy, _config, _way)
 
 
+@cache
+def _bench_run() -> tuple[dict[str, Any], Any]:
+    """The knob test's main config, and what its bench observes of it."""
+    bench, values = book.module("bench"), book.module("knob_values")
+    book.needs_class()
+    book.needs_dataset()
+    config = bench.changed(bench.base_config(book.MAIN), values.with_files(values.MAIN.values))
+    return config, bench.observe(config)
+
+
 def _knob_probe(key: str) -> None:
-    def ask() -> str:
-        book.built()
-        book.needs_dataset()
-        knobs, values = book.module("knobs"), book.module("knob_values")
-        ended = knobs._baseline(values.MAIN.name)[1].error
-        if ended:
-            raise NotThereError(f"the bench does not run the main config: {ended}")
-        knob = knobs.turn(key)
-        return f"{knob.verdict}: {', '.join(knob.moved)}" if knob.moved else knob.verdict
+    def ask() -> list[str] | str:
+        bench, values = book.module("bench"), book.module("knob_values")
+        config, before = _bench_run()
+        if before.error:
+            raise NotThereError(f"the bench does not run the main config: {before.error}")
+        new = values.other_values(key, bench.value_of(config, key))[0]
+        after = bench.observe(bench.changed(config, values.with_files({key: new})))
+        return after.error or list(bench.differences(before, after))
 
     ask.__name__ = f"knob_{key.replace('.', '_')}"
     probe(f"What turning `{key}` moves", slow=True)(ask)

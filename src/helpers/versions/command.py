@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib.metadata
 import json
 import os
 import subprocess
@@ -11,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from helpers.errors import BookError, one_sentence
-from helpers.versions import book, record, wheels, worker
+from helpers.versions import book, record, released, wheels, worker
+from helpers.versions.questions import PROBES
 
 ANSWERS = book.CACHE / "versions" / "answers"
 SECONDS = 1800
@@ -51,42 +53,39 @@ def ask(version: str, again: bool = False, quick: bool = False) -> dict[str, Any
     if again:
         path.unlink(missing_ok=True)
     _released_names()
-    _in_process(wheels.unpacked(version), [str(path), *(["--quick"] if quick else [])], version)
+    _in_process(wheels.unpacked(version), version,
+                [str(path), *(["--quick"] if quick else [])])
     answers = {row.pop("probe"): row for row in worker.read(path)}
-    about = answers.pop("version")
-    if about["answer"] != version:
-        raise BookError(f"The process for {version} loaded FunASR {about['answer']}: remove "
-                        f"{wheels.FOLDER.name} from the cache and ask again.")
-    return {"helped": about["helped"], "findings": answers}
+    helped = answers.pop(worker.HELPED)["answer"]
+    return {"helped": helped, "findings": answers}
 
 
 def _released_names() -> None:
-    from helpers.versions import released
-
     if not released.FILE.is_file():
-        _in_process(None, ["unused", "--released"], "the installed version")
+        _in_process(None, importlib.metadata.version("funasr"), [os.devnull, "--released"])
 
 
-def _in_process(folder: Path | None, arguments: list[str], version: str) -> None:
+def _in_process(folder: Path | None, version: str, arguments: list[str]) -> None:
     source = str(Path(__file__).resolve().parents[2])
     places = [*([str(folder)] if folder else []), source, os.environ.get("PYTHONPATH", "")]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, places)),
                                 "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
     try:
-        done = subprocess.run([sys.executable, "-m", worker.__name__, *arguments],
+        done = subprocess.run([sys.executable, "-m", worker.__name__, version, *arguments],
                               env=environment, stdout=subprocess.DEVNULL, check=False,
                               timeout=SECONDS)
     except subprocess.TimeoutExpired:
         raise BookError(f"FunASR {version} did not answer in {SECONDS} s: run the same command "
                         "again, and it goes on where it stopped.") from None
+    if done.returncode == worker.OTHER_VERSION:
+        raise BookError(f"The process for FunASR {version} loaded another one: remove "
+                        f"{wheels.FOLDER.name} from the cache and ask again.")
     if done.returncode:
         raise BookError(f"The process for FunASR {version} ended with {done.returncode}: run the "
                         "same command again, and it goes on where it stopped.")
 
 
 def _record(versions: list[str], again: bool, quick: bool) -> int:
-    from helpers.versions.questions import PROBES
-
     content = _content()
     for version in versions:
         print(f"FunASR {version}", file=sys.stderr)

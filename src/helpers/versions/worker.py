@@ -1,6 +1,6 @@
 """What the process of one version does: ask, and write a line for each answer.
 
-`python -m helpers.versions.worker OUT.jsonl [--quick | --released] [NAMES...]`, with the version's
+`python -m helpers.versions.worker VERSION OUT.jsonl [--quick | --released]`, with the version's
 folder first on `PYTHONPATH`. A question that ends the process loses only its own line.
 """
 
@@ -12,34 +12,34 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 
-from helpers.versions import book
+from helpers.versions import book, released
+from helpers.versions.probe import answered
+from helpers.versions.questions import PROBES
+
+HELPED = "helped"
+"""Stands among the answers for what this version needed to be asked at all."""
+
+OTHER_VERSION = 3
 
 
 def main(arguments: list[str]) -> int:
-    """Answer what is not in the file yet."""
-    out, *wanted = arguments
+    """Answer what is not in the file yet; OTHER_VERSION if another FunASR is loaded."""
+    expected, out, *options = arguments
+    if version("funasr") != expected:
+        return OTHER_VERSION
     path = Path(out)
     helped = book.prepare()
-    if wanted == ["--released"]:
-        from helpers.versions import released
-
+    if "--released" in options:
         released.write()
         return 0
-    from helpers.versions.questions import PROBES
-
     done = {row["probe"] for row in read(path)}
-    if "version" not in done:
-        _add(path, {"probe": "version", "answer": version("funasr"), "helped": helped})
-    quick = "--quick" in wanted
-    names = [name for name in wanted if not name.startswith("--")] or list(PROBES)
-    from helpers.versions.probe import answered
-
-    for name in names:
-        if name in done or (quick and PROBES[name].slow):
+    if HELPED not in done:
+        _add(path, {"probe": HELPED, "answer": helped})
+    for name, one in PROBES.items():
+        if name in done or (one.slow and "--quick" in options):
             continue
         started = time.perf_counter()
-        row = answered(PROBES[name], book.described)
-        _add(path, {"probe": name, **row})
+        _add(path, {"probe": name, **answered(one, book.described)})
         print(f"{time.perf_counter() - started:6.1f} s  {name}", file=sys.stderr, flush=True)
     return 0
 
