@@ -14,27 +14,16 @@ THAWED = {"audio_encoder_conf.freeze": False}
 LORA = {"llm_conf.use_lora": True}
 
 
-IN_REGISTER = """
-import funasr
-from funasr.register import tables
-before = "FunASRNano" in tables.model_classes
-try:
-    import funasr.models.fun_asr_nano.model
-except ImportError as error:
-    print(before, False)
-else:
-    print(before, "FunASRNano" in tables.model_classes)
-"""
-
-
 @probe("Does `import funasr` put the class FunASRNano into the register?")
 def class_registered() -> bool:
-    return book.funasr_alone(IN_REGISTER).split()[0] == "True"
+    return book.registered_by_import()
 
 
 @probe("Does importing the class's module, once the package is there, put it into the register?")
 def class_importable() -> bool:
-    return book.funasr_alone(IN_REGISTER).split()[1] == "True"
+    from funasr.register import tables
+
+    return "FunASRNano" in tables.model_classes
 
 
 @probe("Does the class want weights of the LLM's own in its folder?")

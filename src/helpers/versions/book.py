@@ -40,11 +40,8 @@ def prepare() -> list[str]:
         One sentence for each thing that was done so that a later question can be asked at all.
     """
     module("notebook").setup()
-    import funasr  # noqa: F401  registers what it can
-    from funasr.register import tables
-
     helped = []
-    if "FunASRNano" not in tables.model_classes:
+    if not registered_by_import():
         try:
             importlib.import_module("funasr.models.fun_asr_nano.model")
         except ImportError:
@@ -59,6 +56,15 @@ def prepare() -> list[str]:
         helped.append("`audio_encoder_conf.feat_permute` was set to false in every question but "
                       "the one about it.")
     return helped
+
+
+@cache
+def registered_by_import() -> bool:
+    """Whether `import funasr` alone puts the class into the register; asked before any help."""
+    import funasr  # noqa: F401  registers what it can
+    from funasr.register import tables
+
+    return "FunASRNano" in tables.model_classes
 
 
 @cache
@@ -169,18 +175,6 @@ def scratch(name: str) -> Path:
     folder = CACHE / "versions" / name
     folder.mkdir(parents=True, exist_ok=True)
     return folder
-
-
-@cache
-def funasr_alone(script: str) -> str:
-    """What a fresh process with this version prints last; "" if it ends in an error."""
-    import os
-    import subprocess
-    import sys
-
-    done = subprocess.run([sys.executable, "-W", "ignore", "-c", script], env=os.environ,
-                          capture_output=True, text=True, check=False)
-    return (done.stdout.strip().splitlines() or [""])[-1]
 
 
 def downloaded(**overlay: Any) -> dict[str, Any]:
