@@ -59,7 +59,7 @@ def ask(version: str, again: bool = False, quick: bool = False) -> dict[str, Any
                     [str(path), *(["--quick"] if quick else [])])
     answers = {row.pop("probe"): row for row in worker.read(path)}
     return {"helped": answers[worker.HELPED]["answer"],
-            "findings": {name: answers[name] for name in PROBES if name in wanted}}
+            "findings": {name: answers[name] for name in PROBES if name in answers}}
 
 
 def _released_names() -> None:
@@ -92,8 +92,7 @@ def _record(versions: list[str], again: bool, quick: bool) -> int:
     for version in versions:
         print(f"FunASR {version}", file=sys.stderr)
         content["versions"][version] = ask(version, again, quick)
-        content["questions"] = {name: one.question for name, one in PROBES.items()
-                                if not (quick and one.slow)}
+        content["questions"] = {name: one.question for name, one in PROBES.items()}
         _write(content)
     return 0
 

@@ -19,6 +19,10 @@ LARGE = ("keys-read-with-a-default", "registered-classes")
 """Findings for programs to compare, too large for a table."""
 
 
+NOT_ASKED = {"not_there": "not asked of this version yet"}
+"""Stands for the answer to a slow question where a version was recorded with `--quick`."""
+
+
 @dataclass(frozen=True)
 class Nearest:
     """The column that stands for a version.
@@ -73,18 +77,17 @@ class Record:
         if version not in self.content["versions"]:
             raise BookError(f"FunASR {version} is not recorded: choose one of "
                             f"{', '.join(self.versions)}, or ask `nearest`.")
-        findings = self.content["versions"][version]["findings"]
-        if name not in findings:
-            raise BookError(f"There is no finding `{name}` of FunASR {version}: choose one of "
-                            f"{', '.join(sorted(findings))}.")
-        return findings[name]
+        if name not in self.content["questions"]:
+            raise BookError(f"There is no finding `{name}`: choose one of "
+                            f"{', '.join(sorted(self.content['questions']))}.")
+        return self.content["versions"][version]["findings"].get(name, NOT_ASKED)
 
     def since(self, name: str) -> list[tuple[str, dict[str, Any]]]:
         """Runs of versions with one answer: the first version of each, and its finding."""
         runs: list[tuple[str, dict[str, Any]]] = []
         for version in self.versions:
             found = self.finding(name, version)
-            if not runs or runs[-1][1] != found:
+            if found is not NOT_ASKED and (not runs or runs[-1][1] != found):
                 runs.append((version, found))
         return runs
 
@@ -183,7 +186,7 @@ def differences(older: Mapping[str, Any], newer: Mapping[str, Any],
     lines = []
     for name, found in newer.items():
         before = older.get(name)
-        if before is None or before == found:
+        if before is None or before is NOT_ASKED or before == found:
             continue
         if name in LARGE and "answer" in found and "answer" in before:
             lines += _changed_entries(name, before["answer"], found["answer"])
