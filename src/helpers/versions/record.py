@@ -68,6 +68,10 @@ class Record:
         """Finding to the question that it answers."""
         return dict(self.content["questions"])
 
+    def helped(self, version: str) -> list[str]:
+        """What was done so that this version could be asked at all, a sentence each."""
+        return list(self.content["versions"][version]["helped"])
+
     def finding(self, name: str, version: str) -> dict[str, Any]:
         """`answer`, or `not_there` with the reason.
 
