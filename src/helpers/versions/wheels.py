@@ -15,7 +15,7 @@ from helpers.errors import BookError
 from helpers.versions.book import CACHE
 
 FOLDER = CACHE / "funasr-wheels"
-CHOSEN = ("1.2.9", "1.3.0", "1.3.1", "1.3.2", "1.3.15", "1.4.0", "1.4.2", "1.4.8", "1.4.16")
+CHOSEN = ("1.2.9", "1.3.0", "1.3.1", "1.3.2", "1.4.0", "1.4.2", "1.4.8", "1.4.16")
 """Each differs from the one before it in what a fine-tuning run executes, or is a landmark: the
 document's version (1.2.9), the book's (1.4.16). Other versions may be named on the command line."""
 
