@@ -58,9 +58,9 @@ def make() -> dict[str, Any]:
     return {
         "funasr": importlib.metadata.version("funasr"),
         "keys": keys,
-        "sections": _sections(),
+        "sections": sections_read(),
         "refuses": sorted(section for section, refusal in refused.items() if refusal),
-        "registers": _registers(),
+        "registers": registers(),
         "accepts": _accepted(),
         "deprecated": _deprecated(),
         "architecture": {knob.key: merged[knob.key] for knob in turned
@@ -70,7 +70,7 @@ def make() -> dict[str, Any]:
         "without_gradient": _without_gradient(items)}
 
 
-def _sections() -> dict[str, dict[str, Any]]:
+def sections_read() -> dict[str, dict[str, Any]]:
     sections: dict[str, dict[str, Any]] = {}
     for section, readers in (READERS | RUN_READERS).items():
         lines = lines_for(section, readers)
@@ -94,7 +94,7 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, (int, float, str, bool, list, type(None))) else str(value)
 
 
-def _registers() -> dict[str, list[str]]:
+def registers() -> dict[str, list[str]]:
     from funasr.register import tables
 
     registered = {key: sorted(getattr(tables, register)) for key, register in REGISTERS.items()}

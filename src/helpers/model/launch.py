@@ -10,6 +10,7 @@ deciding, tensor by tensor, what it takes.
 from __future__ import annotations
 
 import contextlib
+import copy
 import importlib
 import inspect
 import tempfile
@@ -19,6 +20,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
+from types import SimpleNamespace
 from unittest import mock
 
 import torch
@@ -147,8 +149,8 @@ def compose(config: str | Path, overrides: Sequence[str] = ()) -> DictConfig:
                         f"{first_sentence(error)}.") from None
 
 
-def launch(config: str | Path, overrides: Sequence[str] = (),
-           inside_model_directory: bool = False) -> Attempt:
+def launch(config: str | Path, overrides: Sequence[str] = (), inside_model_directory: bool = False,
+           directory: Path | None = None) -> Attempt:
     """Build the model of `train_ds.py --config-name CONFIG OVERRIDES`, full size, without memory.
 
     Args:
@@ -156,11 +158,12 @@ def launch(config: str | Path, overrides: Sequence[str] = (),
         overrides: Hydra overrides; MODEL_DIR in them becomes the pretrained model's directory.
         inside_model_directory: run the command in that directory rather than in an empty one.
             A relative `Qwen3-0.6B` is found in the first and not in the second.
+        directory: another model directory than `pretrained_directory()`.
 
     Returns:
         What happened. A config that does not build is a result, not an error.
     """
-    directory = pretrained_directory()
+    directory = directory or pretrained_directory()
     command = [text.replace(MODEL_DIRECTORY, str(directory)) for text in overrides]
     composed = compose(config, command)
     name, merged = configs.path_of(config).stem, "model_conf" not in composed
@@ -174,43 +177,45 @@ def launch(config: str | Path, overrides: Sequence[str] = (),
             return _failed(started, error, str(directory))
 
 
-def launch_with_missing_pieces(config: str | Path) -> list[Attempt]:
+def launch_with_missing_pieces(config: str | Path, directory: Path | None = None) -> list[Attempt]:
     """Launch a YAML alone in the model's folder, supplying what it lacks, one piece at a time.
 
     Returns:
         One attempt for each override added, until it builds or no piece answers the complaint.
     """
-    attempts = [launch(config, inside_model_directory=True)]
+    attempts = [launch(config, inside_model_directory=True, directory=directory)]
     while not attempts[-1].built:
         complaint = attempts[-1].sentence
         piece = next((piece for text, piece in MISSING_PIECES if text in complaint), None)
         if piece is None or piece in attempts[-1].overrides:
             break
         attempts.append(launch(config, (*attempts[-1].overrides, piece),
-                               inside_model_directory=True))
+                               inside_model_directory=True, directory=directory))
     return attempts
 
 
-def launch_alone(config: str | Path) -> Attempt:
+def launch_alone(config: str | Path, directory: Path | None = None) -> Attempt:
     """Launch a YAML alone with every piece that it lacks, and with the pretrained `model.pt`.
 
     Raises:
         BookError: no set of pieces makes it build.
     """
-    last = launch_with_missing_pieces(config)[-1]
+    last = launch_with_missing_pieces(config, directory)[-1]
     if not last.built:
         raise BookError(f"{last.config} does not build alone ({last.outcome}): launch it merged.")
-    return launch(config, (*last.overrides, WITH_CHECKPOINT), inside_model_directory=True)
+    return launch(config, (*last.overrides, WITH_CHECKPOINT), inside_model_directory=True,
+                  directory=directory)
 
 
-def launch_merged(config: str | Path) -> Attempt:
+def launch_merged(config: str | Path, directory: Path | None = None) -> Attempt:
     """Launch a config laid over the pretrained model's own, from an empty folder.
 
     The keys that stand in the way of a merge are removed where the config has them.
     """
     plain = configs.load(config)
     return launch(config, tuple(override for override in MERGED if override[0] != "~"
-                                or OmegaConf.select(plain, override[1:]) is not None))
+                                or OmegaConf.select(plain, override[1:]) is not None),
+                  directory=directory)
 
 
 def speech_tokens(config: str | Path, low_frame_rate: bool, seconds: float) -> tuple[int, int]:
@@ -301,8 +306,8 @@ def _built(started: Attempt, composed: DictConfig) -> Attempt:
     return Attempt(
         started.config, started.overrides, built=True, merged=started.merged, tensors=tensors,
         layers=dict(counted),
-        ctc_switched_off="tensors" in seen and getattr(model, "ctc_decoder", None) is None,
-        low_frame_rate=model.use_low_frame_rate)
+        ctc_switched_off=tensors.count("ctc") > 0 and getattr(model, "ctc_decoder", None) is None,
+        low_frame_rate=getattr(model, "use_low_frame_rate", None))
 
 
 def _tensors(model: torch.nn.Module, loaded: frozenset[str] | None = None) -> Tensors:
@@ -312,16 +317,30 @@ def _tensors(model: torch.nn.Module, loaded: frozenset[str] | None = None) -> Te
 
 @contextlib.contextmanager
 def _watched_loading(seen: dict[str, Tensors]) -> Iterator[None]:
-    """Note which tensors FunASR's loader filled, before it acts on the answer."""
+    """Note which tensors FunASR's loader filled, before it acts on the answer.
+
+    The loader copies what the file holds, and hands the model a state in which some tensors are
+    those copies: they are the loaded ones, in every version of FunASR.
+    """
     from funasr.models.fun_asr_nano.model import FunASRNano
 
-    original = FunASRNano.on_pretrained_model_loaded
+    loader = importlib.import_module("funasr.train_utils.load_pretrained_model")
+    from_file: list[torch.Tensor] = []
+    original = FunASRNano.load_state_dict
 
-    def watched(self, loaded_keys):
-        seen["tensors"] = _tensors(self, frozenset(loaded_keys))
-        return original(self, loaded_keys)
+    def copied(state):
+        made = copy.deepcopy(state)
+        from_file.extend(made.get("state_dict", made).values())
+        return made
 
-    with mock.patch.object(FunASRNano, "on_pretrained_model_loaded", watched):
+    def watched(self, state, *arguments, **keywords):
+        read = {id(tensor) for tensor in from_file}
+        seen["tensors"] = _tensors(self, frozenset(
+            name for name, tensor in state.items() if id(tensor) in read))
+        return original(self, state, *arguments, **keywords)
+
+    with (mock.patch.object(loader, "copy", SimpleNamespace(deepcopy=copied)),
+          mock.patch.object(FunASRNano, "load_state_dict", watched)):
         yield
 
 
