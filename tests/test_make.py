@@ -17,6 +17,8 @@ import bootstrap  # noqa: E402
 
 from helpers.site.commands import assets, build, serve, system  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 
 def sentence(excinfo) -> str:
     text = str(excinfo.value)

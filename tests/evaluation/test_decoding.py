@@ -11,6 +11,8 @@ from helpers.pretraining import model_card, wer
 from helpers.speech import corpus
 from helpers.telephone.channel import telephone_set
 
+pytestmark = pytest.mark.slow
+
 REFERENCES = ["the code is one two", "yes", "my order is late again"]
 HYPOTHESES = ["the coat is one", "yes", "my order is very late again"]
 

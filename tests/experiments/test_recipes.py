@@ -23,6 +23,8 @@ from helpers.speech import manifests
 from helpers.telephone.channel import telephone_set
 from helpers.training import anatomy, finetune
 
+pytestmark = pytest.mark.slow
+
 BEST = ("recommended", RECIPES["recommended"].phases[-1].label)
 OTHERS = [(name, RECIPES[name].phases[-1].label) for name in ("stage1", "main", "stage1_then_main")]
 

@@ -16,6 +16,8 @@ from helpers.experiments.arms import ARMS, BANDS, EXPERIMENTS, RECORDS, Recorded
 from helpers.experiments.results import contradictions
 from helpers.training import anatomy, finetune
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def recorded() -> Recorded:

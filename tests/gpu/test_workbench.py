@@ -22,6 +22,8 @@ from helpers.speech import corpus, manifests, minds14
 from helpers.telephone.channel import telephone_set
 from helpers.training import checkpoints, finetune
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def released_layout():

@@ -11,6 +11,8 @@ from helpers.knobs import bench, notes, readers, record, turning, values
 from helpers.knobs.record import LIVE, NEVER_READ, NO_EFFECT, OTHERWISE, RAISES, Knob
 from helpers.pages import knob_table
 
+pytestmark = pytest.mark.slow
+
 SAMPLE = ("frontend_conf.fs", "train_conf.log_interval", "scheduler_conf.warmup_steps",
           "dataset_conf.batch_size_token_max", "audio_adaptor_conf.use_low_frame_rate",
           "ctc_decoder_conf.freeze", "audio_adaptor", "ctc_conf.reduce", "specaug")

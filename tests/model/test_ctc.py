@@ -20,6 +20,8 @@ from helpers.telephone.channel import telephone_set
 from helpers.training import anatomy, data_parallel, finetune
 from helpers.training.finetune import SHORT_RUN, with_overrides
 
+pytestmark = pytest.mark.slow
+
 MAIN, STAGE1 = configs.FINE_TUNING
 
 

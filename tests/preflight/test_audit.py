@@ -14,6 +14,8 @@ from helpers.model import mini
 from helpers.session import setup
 from helpers.training import anatomy
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def loaded():

@@ -160,6 +160,7 @@ def test_the_fixed_copy_passes_its_own_check(tmp_path, train, capsys):
 # Speed
 
 
+@pytest.mark.slow
 def test_ten_thousand_lines_take_a_moment_and_no_torch(train):
     started = time.perf_counter()
     done = subprocess.run(
@@ -229,6 +230,7 @@ def test_numbers_of_the_command_line_have_bounds(arguments, capsys):
     assert ended.value.code == 2 and "is no positive" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_terminal_without_the_letters_and_a_pipe_that_closes_get_no_traceback():
     for shell in ("PYTHONIOENCODING=ascii {} | cat", "{} | head -1", "{} > /dev/full"):
         command = f"{sys.executable} -m funasr_preflight {OURS}"

@@ -420,6 +420,7 @@ def test_a_pipe_is_never_opened(tmp_path):
     assert scan(path, TOKEN, sample_audio=scanning.ALL).audio.outside_count == 1
 
 
+@pytest.mark.slow
 def test_no_heavy_import():
     import subprocess
     import sys

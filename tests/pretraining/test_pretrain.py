@@ -13,6 +13,8 @@ from helpers.pretraining import data as pretraining_data
 from helpers.pretraining import pretrain
 from helpers.speech import corpus, manifests
 
+pytestmark = pytest.mark.slow
+
 STEPS = 2
 
 

@@ -12,6 +12,8 @@ from helpers.site.commands import execute
 
 ASSETS = ROOT / "src" / "helpers" / "pages" / "assets"
 
+pytestmark = pytest.mark.slow
+
 HEAD = """---
 jupytext:
   text_representation:

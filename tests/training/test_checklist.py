@@ -13,6 +13,8 @@ from helpers.telephone.channel import telephone_set
 from helpers.training import checklist
 from helpers.training.finetune import with_overrides
 
+pytestmark = pytest.mark.slow
+
 MAIN, STAGE1 = configs.FINE_TUNING
 
 

@@ -11,6 +11,8 @@ from helpers.telephone.channel import telephone_set
 from helpers.training import checkpoints, finetune
 from helpers.training.finetune import SHORT_RUN, with_overrides
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def run():

@@ -11,6 +11,8 @@ from helpers.model import mini
 from helpers.telephone.channel import telephone_set
 from helpers.training import anatomy, finetune
 
+pytestmark = pytest.mark.slow
+
 MAIN, STAGE1 = configs.FINE_TUNING
 PACE = {"optim_conf.lr": 1e-3, "scheduler_conf.warmup_steps": 2, "train_conf.max_epoch": 2,
         "dataset_conf.batch_size_sample_max": 5}
@@ -81,6 +83,14 @@ def test_two_runs_with_one_seed_agree(tuned, items):
     _, first = tuned
     second = finetune.run(build(), items, items[:4], "test_again")
     assert [s.loss for s in second.steps] == pytest.approx([s.loss for s in first.steps], rel=1e-4)
+
+
+def test_a_run_without_checkpoints_learns_the_same_and_writes_none(tuned, items):
+    _, first = tuned
+    bare = finetune.run(build(), items, items[:4], "test_bare", checkpoints=False)
+    assert [s.loss for s in bare.steps] == pytest.approx([s.loss for s in first.steps], rel=1e-4)
+    assert len(bare.validations) == len(first.validations)
+    assert not list(bare.folder.glob("model*")) and list(first.folder.glob("model*"))
 
 
 def test_nothing_is_printed(items, capfd):

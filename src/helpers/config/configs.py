@@ -14,6 +14,7 @@ import yaml
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import GrammarParseError, OmegaConfBaseException
 
+from funasr_preflight.launch.reading import flatten as leaves
 from helpers.config import document
 from helpers.config.document import section_of
 from helpers.errors import BookError
@@ -27,6 +28,9 @@ __all__ = [
 
 CONFIG_NAMES = ("pretrained", "config_8k_telephone", "stage1_encoder_adapt")
 FINE_TUNING = CONFIG_NAMES[1:]
+"""The two fine-tuning configs, written from the document."""
+PUBLISHED = tuple(f"published/{name}" for name in FINE_TUNING)
+"""The same two as their makers publish them, where the document lies."""
 Status = Literal["same", "modified", "new", "omitted"]
 STATUSES: tuple[Status, ...] = ("same", "modified", "new", "omitted")
 ConfigLike = str | Path | DictConfig | Mapping
@@ -97,7 +101,7 @@ def path_of(name_or_path: str | Path) -> Path:
     """
     text = str(name_or_path)
     stem = text.removesuffix(".yaml")
-    if stem in CONFIG_NAMES:
+    if stem in (*CONFIG_NAMES, *PUBLISHED):
         return CONFIGS / f"{stem}.yaml"
     path = Path(name_or_path)
     if path.is_dir():
@@ -161,7 +165,7 @@ def flatten(config: ConfigLike) -> dict[str, Any]:
     """
     flat: dict[str, Any] = {}
     plain = OmegaConf.to_container(as_config(config), resolve=False)
-    for key, value in _leaves(plain):
+    for key, value in leaves(plain):
         if key in flat:
             raise BookError(f"The key `{key}` is there twice, once with a dot in its name: "
                             "write it as nested keys.")
@@ -276,15 +280,6 @@ def _unresolved(config: DictConfig) -> str:
                       else _first_line(error))
             return f"`{key}: {value}` cannot be resolved ({reason}): point it at a key that is set."
     return "An interpolation of this config cannot be resolved."
-
-
-def _leaves(plain: Mapping, prefix: str = ""):
-    for name, value in plain.items():
-        key = f"{prefix}{name}"
-        if isinstance(value, Mapping) and value:
-            yield from _leaves(value, f"{key}.")
-        else:
-            yield key, value
 
 
 def _status(base: Any, value: Any) -> Status | None:

@@ -8,7 +8,6 @@ test sentences, by both branches, in one or more *bands*: versions of the same s
 from __future__ import annotations
 
 import random
-import shutil
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
@@ -131,7 +130,8 @@ def train(arm: Arm, seed: int = 0, built: mini.Built | None = None,
         return None
     done = finetune.run(built or build(arm), training_list(arm, seed),
                         call_set("valid", CHANNELS["telephone"], arm.valid),
-                        f"{arm.name}_{seed}".replace(" ", "_").replace(",", ""), seed, progress)
+                        f"{arm.name}_{seed}".replace(" ", "_").replace(",", ""), seed, progress,
+                        checkpoints=False)
     if arm.steps and len(done.steps) != arm.steps:
         raise BookError(f"{arm.name}: {len(done.steps)} steps were done and {arm.steps} were asked "
                         "for: widen the limits of dataset_conf.")
@@ -182,8 +182,6 @@ def train_and_hear(arm: Arm, seed: int, tests: Mapping[str, Sequence[dict]],
         built.model.load_state_dict(state)
     done = train(arm, seed, built, progress)
     errors = decoding.hear(built, tests, branches)
-    if done:
-        shutil.rmtree(done.folder)  # a hundred runs of checkpoints fill a disk
     return Heard(built, done, errors, round(time.perf_counter() - started))
 
 

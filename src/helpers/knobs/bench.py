@@ -330,18 +330,10 @@ def _train(built: mini.Built, items: tuple[list[dict], list[dict]], parts: dict[
         if parameter.requires_grad:
             parameter.register_post_accumulate_grad_hook(
                 lambda _, name=parameter_name: with_gradient.add(name))
-    if resume:
-        first = mini.Built(copy.deepcopy(built.model), changed(
-            built.kwargs | {"tokenizer": None, "frontend": None},
-            {"train_conf.max_epoch": 1}) | {"tokenizer": built.tokenizer,
-                                            "frontend": built.frontend}, built.config)
-        finetune.run(first, *items, name)
+    earlier = finetune.run(_one_epoch(built), *items, name) if resume else None
     lines: list[str] = []
-    folder = CACHE / "finetune" / name
-    keep = (mock.patch.object(finetune, "_empty_folder", lambda _: folder) if resume
-            else contextlib.nullcontext())
-    with keep, mock.patch.object(finetune, "funasr_silenced", lambda: _log_caught(lines)):
-        run = finetune.run(built, *items, name)
+    with mock.patch.object(finetune, "funasr_silenced", lambda: _log_caught(lines)):
+        run = finetune.run(built, *items, name, keep_folder=earlier is not None)
     saved = torch.load(run.folder / "model.pt", map_location="cpu", weights_only=False)
     parts["gradients"] = digest(with_gradient)
     parts["learning rate"] = digest([step.learning_rate for step in run.steps])
@@ -353,6 +345,13 @@ def _train(built: mini.Built, items: tuple[list[dict], list[dict]], parts: dict[
     parts["files"] = digest(sorted(path.name for path in run.folder.iterdir()
                                    if path.name.startswith("model")))
     parts["checkpoint"] = digest(list(saved["state_dict"]), list(saved))
+
+
+def _one_epoch(built: mini.Built) -> mini.Built:
+    """A copy that trains one epoch, with the same tokenizer and frontend."""
+    tools = {name: built.kwargs[name] for name in ("tokenizer", "frontend")}
+    kwargs = changed(built.kwargs | dict.fromkeys(tools), {"train_conf.max_epoch": 1})
+    return mini.Built(copy.deepcopy(built.model), kwargs | tools, built.config)
 
 
 def _folder(name: str) -> Path:

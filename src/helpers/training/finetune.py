@@ -12,7 +12,6 @@ change are in `SHORT_RUN`, for the caller to merge in openly.
 from __future__ import annotations
 
 import random
-import shutil
 import tempfile
 import time
 from collections.abc import Sequence
@@ -27,9 +26,9 @@ from tqdm import tqdm
 from helpers.config import configs
 from helpers.errors import BookError
 from helpers.model.mini import Built
-from helpers.paths import CACHE
 from helpers.session import funasr_silenced
 from helpers.speech import manifests
+from helpers.training import run_folders
 
 SHORT_RUN: dict[str, Any] = {
     "dataset_conf.prompt_classes": None,
@@ -74,7 +73,7 @@ class Run:
         steps: every training step.
         validations: the validation at the end of each epoch.
         optimizer: FunASR's optimizer after the last step.
-        folder: where FunASR wrote its checkpoints.
+        folder: where FunASR wrote its checkpoints; it is removed with this object.
         seconds: wall-clock time of the whole run.
     """
 
@@ -98,18 +97,22 @@ def with_overrides(config: configs.ConfigLike, *overrides: dict[str, Any]) -> Di
 
 
 def run(built: Built, train: Sequence[dict], valid: Sequence[dict], name: str, seed: int = 0,
-        progress: str | None = None, keep_folder: bool = False) -> Run:
+        progress: str | None = None, keep_folder: bool = False, checkpoints: bool = True) -> Run:
     """Fine-tune a model in place, as its config says, with FunASR's own trainer.
 
     Args:
         built: from `helpers.model.mini.build`; its `kwargs` are the config of this run.
         train: manifest lines to train on.
         valid: manifest lines to validate on after each epoch.
-        name: name of the run's folder in the cache; an earlier run of that name is removed.
+        name: name of the run's folder in the cache; this process's earlier run of that name is
+            removed.
         seed: seed of everything random, set as FunASR sets it before it builds the model.
         progress: text of a progress bar; none is shown without it.
-        keep_folder: leave what an earlier run of that name wrote, so that FunASR resumes it if
-            `train_conf.resume` is true, as it is where a config does not set it.
+        keep_folder: leave what this process's earlier run of that name wrote (hold that run till
+            then, unless it was interrupted), so that FunASR resumes it if `train_conf.resume` is
+            true, as it is where a config does not set it.
+        checkpoints: False leaves out the writing of files, some 300 MB an epoch of the mini, for
+            a caller that wants the trained model alone. Nothing else of the run changes.
 
     Raises:
         BookError: DeepSpeed is asked for, a set is empty or none of it passes the filters of
@@ -122,7 +125,7 @@ def run(built: Built, train: Sequence[dict], valid: Sequence[dict], name: str, s
     from funasr.train_utils.set_all_random_seed import set_all_random_seed
 
     started = time.perf_counter()
-    folder = CACHE / "finetune" / name if keep_folder else _empty_folder(name)
+    folder = run_folders.folder_for(name, keep_folder)
     kwargs = built.kwargs | {
         "train_data_set_list": str(manifests.write_manifest(_some(train, "train"),
                                                          folder / "train.jsonl")),
@@ -139,7 +142,7 @@ def run(built: Built, train: Sequence[dict], valid: Sequence[dict], name: str, s
         with funasr_silenced(), bar:
             set_all_random_seed(seed)
             freeze_listed(built.model, kwargs.get("freeze_param"))
-            trainer = _recording_trainer(bar)(
+            trainer = _recording_trainer(bar, checkpoints)(
                 device=kwargs["device"], excludes=kwargs.get("excludes"), output_dir=str(folder),
                 **trainer_conf)
             model = trainer.warp_model(built.model, **kwargs)
@@ -150,12 +153,15 @@ def run(built: Built, train: Sequence[dict], valid: Sequence[dict], name: str, s
                                       scaler=None)
             _train(trainer, dataloader, model=model, optim=optimizer, scheduler=scheduler,
                    scaler=None)
-            average_checkpoints(trainer.output_dir, trainer.avg_nbest_model)
+            if checkpoints:
+                average_checkpoints(trainer.output_dir, trainer.avg_nbest_model)
             trainer.close()
     finally:
         built.model.eval()
-    return Run(built, trainer.steps, trainer.validations, optimizer, folder,
+    done = Run(built, trainer.steps, trainer.validations, optimizer, folder,
                time.perf_counter() - started)
+    run_folders.remove_with(done, folder)
+    return done
 
 
 def _train(trainer, dataloader, **state) -> None:
@@ -234,7 +240,7 @@ def learning_rates(config: DictConfig, steps: int) -> list[float]:
     return rates
 
 
-def _recording_trainer(bar: tqdm):
+def _recording_trainer(bar: tqdm, checkpoints: bool):
     """FunASR's `Trainer`, noting what it is about to log."""
     from funasr.train_utils.trainer_ds import Trainer
 
@@ -251,6 +257,10 @@ def _recording_trainer(bar: tqdm):
                     loss_dict["stats"]["acc"].item(), loss_dict["lr"]))
                 bar.update()
             super().log(loss_dict, tag, **kwargs)
+
+        def save_checkpoint(self, *args, **kwargs):
+            if checkpoints:
+                super().save_checkpoint(*args, **kwargs)
 
     return RecordingTrainer
 
@@ -270,10 +280,3 @@ def _some(items: Sequence[dict], name: str) -> Sequence[dict]:
     if not items:
         raise BookError(f"The {name} set is empty: give at least one manifest line.")
     return items
-
-
-def _empty_folder(name: str) -> Path:
-    folder = CACHE / "finetune" / name
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    return folder
