@@ -16,8 +16,9 @@ import pytest
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("*.ipynb"))
 COMPUTE = re.compile(r"(finetune\.run|two_processes\.(one_pass|run)|gpu_cost\.measure"
-                     r"|evaluate\.(decode|score)|anatomy\.reached|experiments\.(run|train|hear)"
-                     r"|(lr_sweep|ctc_training|sample_rate)\.train|.*\.(backward|generate|forward))")
+                     r"|decoding\.(decode|score|hear)|anatomy\.reached|(arms|runs)\.(run|train\w*)"
+                     r"|recipes\.in_memory|call_cost\.heard_now|sample_rate\.hear\w*"
+                     r"|.*\.(backward|generate|forward))")
 """Calls, as notebooks spell them, whose results depend on the machine's arithmetic."""
 SHOW = re.compile(r"print|(page\.)?(table|note)|glue|display")
 EXACT = {"names", "error", "tokens", "kept", "number", "learning_rate", "folder", "param_groups",
