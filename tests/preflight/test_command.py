@@ -238,6 +238,22 @@ def test_a_terminal_without_the_letters_and_a_pipe_that_closes_get_no_traceback(
         assert b"Traceback" not in done.stderr, shell
 
 
+def test_a_key_that_stops_it_gets_no_traceback(monkeypatch, capsys):
+    def stopped(*arguments, **settings):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("funasr_preflight.checking.check", stopped)
+    assert run(OURS) == 130 and capsys.readouterr().err == "Stopped.\n"
+
+
+def test_the_diff_and_what_is_left_are_told(tmp_path, capsys):
+    run(MAIN, "--fix", tmp_path / "mended.yaml")
+    told = capsys.readouterr().err
+    assert "-model_conf:" in told and "+++ mended.yaml" in told
+    assert "train_conf.effective_save_name_excludes: null" in told
+    assert run("++optim_conf.lr=1e-5", "--fix", tmp_path / "none.yaml") == 2
+
+
 def test_sarif_names_files_as_the_repository_has_them(train, capsys, monkeypatch):
     monkeypatch.chdir(ROOT)
     run("configs/config_8k_telephone.yaml", "--train", train, "--probe", "none", "--format",
