@@ -101,7 +101,8 @@ def context_of(config: str | Path | None, train: str | Path | None = None,
     return Context(read.source, read.merged, read.mode, audit.load(), *reports, gpus=gpus,
                    steps=steps, seconds_per_step=seconds_per_step, base=read.base,
                    launch=read.launch,
-                   notes={"not_in_config": read.not_in_config, "assumed": tuple(assumed)})
+                   notes={"not_in_config": read.not_in_config, "removed": read.removed,
+                          "assumed": tuple(assumed)})
 
 
 def _named_list(read: reading.Config, which: str, given: reading.Given, assumed: list[Text]

@@ -85,13 +85,14 @@ def test_a_script_is_checked_with_its_overrides(tmp_path, train, capsys):
     script.write_text(f"""#!/bin/bash
 torchrun --nproc_per_node 2 funasr/bin/train_ds.py --config-path {CONFIGS} \\
   --config-name recommended_8k.yaml ++model=/models/nano ++train_data_set_list={train} \\
-  ctc_decoder_conf.freeze=false '~freeze_param'
+  ++valid_data_set_list={train} ctc_decoder_conf.freeze=false '~freeze_param'
 """)
     assert run(script, "--probe", "none", "--format", "json") == 1
     told = json.loads(capsys.readouterr().out)
     assert [one["rule"] for one in told["findings"] if one["severity"] == "error"] == [
         "trains-without-gradient"]
-    assert told["findings"][0]["file"] == "command line"
+    first = told["findings"][0]
+    assert (first["file"], first["line"]) == ("run.sh", 4)
 
 
 def test_json_holds_every_finding_with_its_line_and_edits(found):
@@ -147,7 +148,7 @@ def test_a_name_that_a_terminal_would_obey_is_shown_as_text(tmp_path):
 
 def test_the_fixed_copy_passes_its_own_check(tmp_path, train, capsys):
     out = tmp_path / "mended.yaml"
-    run(MAIN, "--train", train, "--probe", "none", "--gpus", 2, "--fix", out)
+    run(MAIN, "--train", train, "--probe", "none", "--gpus", 2, "--fix-unsafe", out)
     after = check(out, train, gpus=2, probe=None)
     assert not after.at_least(Severity.ERROR)
     assert not [one for one in after.at_least(Severity.WARNING) if one.edits]
@@ -237,6 +238,22 @@ def test_a_terminal_without_the_letters_and_a_pipe_that_closes_get_no_traceback(
         done = subprocess.run(["bash", "-c", shell.format(command)], capture_output=True,
                               check=False)
         assert b"Traceback" not in done.stderr, shell
+
+
+def test_a_key_that_stops_it_gets_no_traceback(monkeypatch, capsys):
+    def stopped(*arguments, **settings):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("funasr_preflight.checking.check", stopped)
+    assert run(OURS) == 130 and capsys.readouterr().err == "Stopped.\n"
+
+
+def test_the_diff_and_what_is_left_are_told(tmp_path, capsys):
+    run(MAIN, "--fix", tmp_path / "mended.yaml")
+    told = capsys.readouterr().err
+    assert "-model_conf:" in told and "+++ mended.yaml" in told
+    assert "train_conf.effective_save_name_excludes: null" in told
+    assert run("++optim_conf.lr=1e-5", "--fix", tmp_path / "none.yaml") == 2
 
 
 def test_sarif_names_files_as_the_repository_has_them(train, capsys, monkeypatch):

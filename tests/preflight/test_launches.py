@@ -190,6 +190,7 @@ CASES_OF_RULES = [
     ("launch-lists", ["sound.yaml", "++train_data_set_list=[a.jsonl,b.jsonl]"], "one file name"),
     ("launch-alone", ["sound.yaml", "++model_conf={lsm_weight: 0.1}"], "audio_encoder"),
     ("override-refused", ["sound.yaml", "optim_conf.lr=1e-4"], "optim_conf.lr"),
+    ("override-refused", ["sound.yaml", "~optim_conf.lr"], "removes"),
     ("launch-weights", ["sound.yaml", "++init_param=null"], "random weights"),
     ("launch-weights", ["sound.yaml", "++init_param=/nowhere/model.pt"], "model.pt"),
     ("launch-paths", ["sound.yaml", "++dataset_conf.ctc_tokenizer_conf.vocab_path=null"],
@@ -363,3 +364,36 @@ def test_a_saved_run_s_own_config_is_launched_alone_and_whole(tmp_path, mini_dir
     report = check(tmp_path / "config.yaml")
     assert not report.of("launch-alone") and not report.of("keys-unknown")
     assert not report.of("launch-weights") and not report.of("launch-paths")
+
+
+MERGE = ["++model=DIR", "~model_conf"]
+OWN_PATHS = ["~tokenizer_conf.init_param_path"]
+LAUNCHES = [
+    ("config_8k_telephone", []), ("config_8k_telephone", ["++init_param=DIR/model.pt"]),
+    ("config_8k_telephone", MERGE),
+    ("config_8k_telephone", [*MERGE, *OWN_PATHS]),
+    ("config_8k_telephone", [*MERGE, *OWN_PATHS, "++hub=hf"]),
+    ("config_8k_telephone", [*MERGE, *OWN_PATHS, "++init_param=null"]),
+    ("config_8k_telephone", [*MERGE, *OWN_PATHS, "++init_param=/nowhere/model.pt"]),
+    ("config_8k_telephone", [*MERGE, *OWN_PATHS, "++ctc_conf.blank_id=0"]),
+    ("config_8k_telephone", [*MERGE, *OWN_PATHS, "++dataset_conf.ctc_tokenizer=null"]),
+    ("pretrained", MERGE),
+]
+
+
+@pytest.mark.parametrize(("name", "overrides"), LAUNCHES)
+def test_launches_end_where_funasr_ends_them(name, overrides, tmp_path, monkeypatch):
+    """Full size, without memory: what FunASR builds, and how many pretrained values arrive."""
+    from helpers.model import launch as funasr_launch
+
+    folder = funasr_launch.pretrained_directory()
+    monkeypatch.chdir(tmp_path)
+    attempt = funasr_launch.launch(name, [one.replace("DIR", funasr_launch.MODEL_DIRECTORY)
+                                          for one in overrides])
+    report = check(CONFIGS / f"{name}.yaml",
+                   overrides=[one.replace("DIR", str(folder)) for one in overrides])
+    ending = [one.rule for one in report.findings if one.severity is ERROR
+              and one.rule in ("launch-alone", "launch-paths", "launch-weights", "keys-crash",
+                               "keys-null")]
+    starts_well = attempt.built and attempt.arrived("audio_encoder") > 0
+    assert starts_well == (not ending), (attempt.outcome, ending)

@@ -377,6 +377,21 @@ def test_the_audio_is_looked_at(wanted, tmp_path):
     assert found.disagreeing == [(3, 500, 98)]
 
 
+def test_what_funasr_loads_in_other_ways_is_no_fault(tmp_path, monkeypatch):
+    """Raw samples at 16 kHz, what ffmpeg decodes, and a path that goes up."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "here").mkdir()
+    (tmp_path / "raw.pcm").write_bytes(b"\0" * 32_000)
+    (tmp_path / "a.m4a").write_bytes(b"not looked into")
+    soundfile.write(tmp_path / "up.wav", np.zeros(16_000), 16_000)
+    path = written(tmp_path / "m.jsonl", [
+        manifests.chatml("k", name, "good morning", 98, 3)
+        for name in ("raw.pcm", "a.m4a", "here/../up.wav")])
+    found = scan(path, TOKEN, sample_audio=scanning.ALL).audio
+    assert found.rates == {16_000: 2} and found.probed == 3
+    assert not (found.missing or found.unreadable or found.outside or found.disagreeing)
+
+
 def test_a_pipe_is_never_opened(tmp_path):
     import os
 

@@ -83,7 +83,9 @@ class _Index(PythonUnpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         known = {"OrderedDict": _Mapping, "_rebuild_tensor": _shape, "_rebuild_tensor_v2": _shape,
-                 "_rebuild_parameter": lambda tensor, *rest: tensor}
+                 "_rebuild_parameter": lambda tensor, *rest: tensor,
+                 "_rebuild_meta_tensor_no_storage":
+                     lambda dtype, size, *rest: _shape(None, 0, size)}
         return known.get(name, _Anything)
 
     def persistent_load(self, pid: Any) -> Any:

@@ -158,7 +158,8 @@ def _idle(context: Context, verdict: str, what: Text) -> Iterator[Finding]:
     """A warning for each key of a verdict where the user expects something of it, else a note."""
     for key, value in _own_keys(context):
         if context.audit.verdict(key) == verdict and value is not None and not (
-                key.endswith("deepspeed_config") and context.get("train_conf.use_deepspeed")):
+                key.endswith("deepspeed_config") and any(
+                    context.get(one) for one in ("use_deepspeed", "train_conf.use_deepspeed"))):
             expected = _differs_from_base(context, key, value)
             yield problem(Severity.WARNING if expected else Severity.NOTE,
                           what.filled(key=key, value=_short(value), note=context.audit.note(key)),

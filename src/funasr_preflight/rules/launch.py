@@ -48,13 +48,17 @@ def launched_alone(context: Context) -> Iterator[Finding]:
 @rule("override-refused", say("An override that the launcher refuses"), "configs_side_by_side")
 def override_refused(context: Context) -> Iterator[Finding]:
     for key in context.notes.get("not_in_config", ()):
-        yield problem(
-            Severity.ERROR,
-            say("The command line changes `{key}`, which the file does not have, and Hydra ends "
-                "the run at that.", key=key),
-            say("Write ++{key}=... to add it.", key=key), key,
-            file=context.own.places.get(key, ("command line", None))[0],
-            line=context.own.places.get(key, ("command line", None))[1])
+        file, line = context.own.places.get(key, ("command line", None))
+        if key in context.notes.get("removed", ()):
+            what = say("The command line removes `{key}`, which the file does not have, and Hydra "
+                       "ends the run at that.", key=key)
+            fix = say("Take the override out: what comes from the model directory cannot be "
+                      "removed so.")
+        else:
+            what = say("The command line changes `{key}`, which the file does not have, and Hydra "
+                       "ends the run at that.", key=key)
+            fix = say("Write ++{key}=... to add it.", key=key)
+        yield problem(Severity.ERROR, what, fix, key, file=file, line=line)
 
 
 @rule("launch-incomplete", say("A command that leaves out what the run needs"),

@@ -225,7 +225,9 @@ def unscored(context: Context) -> Iterator[Finding]:
                                                          "validate_interval"))
     whole = all(isinstance(one, int) and not isinstance(one, bool) and one > 0
                 for one in (save, validate))
-    if whole and save % validate and save <= (estimates.steps_an_epoch(context) or save):
+    batches = (estimates.steps_an_epoch(context) or 0) * estimates.whole(
+        _train(context, "accum_grad"), 1)
+    if whole and save % validate and save <= (batches or save):
         yield problem(Severity.WARNING,
                       say("Checkpoints are saved every {save:,} batches and validated every "
                           "{validate:,}: those between have no score, are never deleted and can "
