@@ -6,7 +6,6 @@ The pickle is read with every class in it replaced by one of the few here.
 
 from __future__ import annotations
 
-import pickle
 import zipfile
 from pathlib import Path
 from typing import Any, BinaryIO
