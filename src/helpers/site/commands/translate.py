@@ -29,6 +29,8 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
+from funasr_preflight import audit
+from funasr_preflight.texts import recorded
 from helpers.ledger import claims, translations
 from helpers.paths import ROOT
 
@@ -44,7 +46,8 @@ HEADER = """# The pre-flight's messages. Fields in {braces} are filled in and st
 # Messages of the pre-flight
 
 def messages(folder: Path = PREFLIGHT) -> dict[str, list[str]]:
-    """Every template given to `say` but the empty one, with the modules that use it.
+    """Every template given to `say` but the empty one, with the modules that use it, and the
+    sentences of the audit.
 
     Raises:
         SystemExit: a template is not a literal, so that no catalogue could have it.
@@ -61,6 +64,8 @@ def messages(folder: Path = PREFLIGHT) -> dict[str, list[str]]:
             users = found.setdefault(template.value, [])
             if path.name not in users:
                 users.append(path.name)
+    for note in audit.load().notes():
+        found.setdefault(recorded(note).template, []).append(audit.FILE.name)
     return found
 
 
