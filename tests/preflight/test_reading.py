@@ -223,7 +223,8 @@ def test_variables_that_double_end_in_one_sentence():
     "funasr-train-ds", "torchrun", " ", "\n", "\\\n", "'", '"', "$", "${", "}", "$(", ")", "`", "#",
     "a=1", "x=$x", "++b=${x:-2}", ";", "&", "|", ">", "<", "<<E", "E\n", "--config-name", "=",
     "--nproc_per_node", "9" * 9, "\\", "~c", "^\n", "%X%", "set X=", "%~dp0", "@(", "$x = ", "`\n",
-    "$env:X", "@x", "A=(", "A+=(", "${A[@]}", "$0", "cd ", "dirname ", "é", "\U000f0041", *string.ascii_lowercase[:3]]),
+    "$env:X", "@x", "A=(", "A+=(", "${A[@]}", "$0", "cd ", "dirname ", "é", "\U000f0041",
+    *string.ascii_lowercase[:3]]),
     max_size=30).map("".join))
 def test_any_command_is_read_or_refused_in_one_sentence(written, text):
     for suffix in (None, ".sh", ".bat", ".ps1"):
