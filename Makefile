@@ -8,15 +8,16 @@ PYTHON ?= $(shell for p in python3.12 python3.11 python3 python; do \
 PORT ?= 8000
 VENV := .venv/bin
 SITE := _build/html
+NBVAL := --nbval --nbval-cell-timeout 600 --nbval-sanitize-with tests/nbval_sanitize.cfg
 export OMP_NUM_THREADS ?= 1
 export HF_HUB_OFFLINE ?= 1
 export PYTHONHASHSEED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help environment assets book site test execute serve mini corpus wer lint lock clean
+.PHONY: help environment assets book site test check test-notebook conditions execute serve mini corpus wer lint lock clean
 
 help: ## Say what there is to make
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
 
 environment: ## Make .venv with the exact locked versions (first run: minutes)
 	@command -v $(PYTHON) >/dev/null 2>&1 || { echo "No Python was found: install Python 3.11 \
@@ -34,13 +35,23 @@ site: assets
 book: site ## Build the book and say where it is
 	@echo "The book is at $(CURDIR)/$(SITE)/index.html"
 
+check: environment lint ## Lint and the tests that need no model, process, browser or site (minutes)
+	@TQDM_DISABLE=1 $(VENV)/pytest -n 2 --dist loadfile -m "not slow and not site" tests
+
+test-notebook: environment ## Run one notebook and compare its outputs (NAME=learning_rate)
+	@test -f "notebooks/$(NAME).ipynb" || { echo "Say which notebook, as in NAME=learning_rate; \
+	notebooks/ has $$(cd notebooks && ls *.ipynb | sed 's/.ipynb//' | tr '\n' ' ')" >&2; exit 1; }
+	@TQDM_DISABLE=1 $(VENV)/pytest $(NBVAL) "notebooks/$(NAME).ipynb"
+
 test: site ## Check everything: code, notebooks, the built site in a real browser
 	@$(VENV)/python -m helpers.site.commands.system speech
 	@$(MAKE) --no-print-directory lint
 	@browser="$$($(VENV)/python -m helpers.site.commands.system browser)" || exit 1; \
 	  BOOK_BROWSER="$$browser" TQDM_DISABLE=1 \
-	  $(VENV)/pytest -n 2 --dist loadfile --nbval --nbval-cell-timeout 600 \
-	  --nbval-sanitize-with tests/nbval_sanitize.cfg tests notebooks
+	  $(VENV)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(NBVAL) notebooks tests
+
+conditions: environment ## Test in a clone as on another machine (CONDITION=arithmetic TESTS=notebooks)
+	@$(VENV)/python tools/conditions.py $(or $(CONDITION),--help) $(TESTS)
 
 execute: environment ## Run changed notebooks and store their outputs (ALL=1: every notebook)
 	@$(VENV)/python -m helpers.site.commands.execute $(if $(ALL),--all) $(NAMES)

@@ -23,7 +23,6 @@ FILE = Path(__file__).with_name("audit.json")
 COMMAND = "python -m helpers.audit.making"
 """What makes it, in the book's repository."""
 ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj")
-COMPONENTS = ("audio_encoder", "audio_adaptor", "llm", "ctc_decoder", "ctc")
 
 
 @dataclass(frozen=True)

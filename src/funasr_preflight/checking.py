@@ -11,13 +11,13 @@ from funasr_preflight.context import Context
 from funasr_preflight.findings import Finding, Report, Series, Table, sorted_findings
 from funasr_preflight.launch import reading
 from funasr_preflight.launch.yaml_file import local
+from funasr_preflight.laws.memory import GIBIBYTE
 from funasr_preflight.manifest import scanning
 from funasr_preflight.manifest.settings import FilterConf
 from funasr_preflight.rules.registry import RULES, Rule, findings_of
 from funasr_preflight.run import estimates
 from funasr_preflight.texts import Text, say
 
-GIB = 2**30
 CORRECTIONS = 4
 """So often is a corrected copy checked again."""
 PROBED_CLIPS = 200
@@ -179,17 +179,18 @@ def _training_table(context: Context) -> Table:
 
 
 def _cost_table(context: Context) -> Table:
-    memory, disk = estimates.memory(context), estimates.disk(context)
+    memory, disk = estimates.training_memory(context), estimates.disk(context)
+    activations = estimates.activation_bytes(context)
     rows = [(say("weights"), _gib(memory.weights)), (say("gradients"), _gib(memory.gradients)),
-            (say("AdamW's moments"), _gib(memory.moments))]
-    if memory.activations is not None:
+            (say("AdamW's moments"), _gib(memory.optimizer))]
+    if activations is not None:
         rows.append((say("activations of the largest batch, an estimate"),
-                     _gib(memory.activations)))
+                     _gib(activations)))
     chosen = context.get("train_conf.avg_keep_nbest_models_type", "acc")
-    rows += [(say("one checkpoint"), _gib(disk.checkpoint)),
+    rows += [(say("one checkpoint"), _gib(disk.checkpoint.total)),
              (say("checkpoints with a score, of which model.pt.best has the best validation "
-                  "{score}", score=chosen), disk.scored),
-             (say("checkpoints on disk, at most {count}", count=disk.kept), _gib(disk.total)),
+                  "{score}", score=chosen), disk.files.made),
+             (say("checkpoints on disk, at most {count}", count=disk.count), _gib(disk.total)),
              (say("memory to average them"), _gib(disk.averaging))]
     return Table("cost", say("Memory of one GPU, and disk: from shapes and formats, not measured "
                              "on a GPU"), (say("What"), say("Size")), tuple(rows))
@@ -217,8 +218,8 @@ def _series(context: Context) -> list[Series]:
     if found is None:
         return []
     return [Series("rate", say("The learning rate that the run sees"), say("step"),
-                   say("learning rate"), tuple(map(float, numbers)), tuple(map(float, found)))]
+                   tuple(map(float, numbers)), tuple(map(float, found)))]
 
 
 def _gib(count: int) -> str:
-    return f"{count / GIB:.1f} GiB"
+    return f"{count / GIBIBYTE:.1f} GiB"

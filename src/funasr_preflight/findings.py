@@ -68,7 +68,6 @@ class Series:
     name: str
     caption: Text
     x_label: Text
-    y_label: Text
     x: tuple[float, ...]
     y: tuple[float, ...]
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib.util import find_spec
+from itertools import islice
 from typing import Any
 
 
@@ -36,7 +37,7 @@ def parameter_sizes(config: Mapping[str, Any]) -> dict[str, dict[str, int]]:
 
 
 def scheduled_rates(config: Mapping[str, Any], steps: int) -> list[float]:
-    """Learning rates of the first steps under the config's scheduler, from FunASR's own class.
+    """Learning rates of the first updates under the config's scheduler, from FunASR's own class.
 
     Raises:
         Exception: what the scheduler raises on keys that it cannot take.
@@ -45,4 +46,4 @@ def scheduled_rates(config: Mapping[str, Any], steps: int) -> list[float]:
 
     from helpers.training import finetune
 
-    return finetune.learning_rates(OmegaConf.create(dict(config)), steps)
+    return list(islice(finetune.scheduled(OmegaConf.create(dict(config))), steps))

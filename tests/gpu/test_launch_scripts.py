@@ -17,6 +17,8 @@ from helpers.gpu.launch_scripts import Launch
 from helpers.model import launch
 from helpers.training import finetune
 
+pytestmark = pytest.mark.slow
+
 NAMES = (*configs.CONFIG_NAMES, "recommended_8k")
 
 

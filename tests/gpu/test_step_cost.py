@@ -12,6 +12,8 @@ from helpers.model import mini
 from helpers.telephone.channel import telephone_set
 from helpers.training import anatomy, finetune
 
+pytestmark = pytest.mark.slow
+
 MAIN = "config_8k_telephone"
 HERE = Place("mini", "cpu", steps=2, warm_up=1)
 SMALL = {"dataset_conf.batch_size": 1200, "dataset_conf.batch_size_token_max": 1200}

@@ -22,6 +22,8 @@ from helpers.speech import corpus, manifests, minds14
 from helpers.telephone.channel import telephone_set
 from helpers.training import checkpoints, finetune
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def released_layout():
@@ -93,7 +95,7 @@ def test_the_released_layout_loads_learns_saves_and_reads_itself_again(released_
     items, calls = corpus.load_set("test")[:6], telephone_set("adapt", 24)
 
     def words(built):
-        return decoding.score(decoding.decode(built, items, "llm"), "llm").rate
+        return decoding.score(decoding.decode(built, items, "llm"), "llm").value
 
     recipe = finetune.with_overrides(CONFIGS / "recommended_8k.yaml", finetune.SHORT_RUN,
                                      {"optim_conf.lr": 1e-5, "train_conf.max_epoch": 1})

@@ -5,11 +5,13 @@ from importlib.metadata import version
 
 import pytest
 
-from helpers.config import configs
+from helpers.config import configs, funasr_source
 from helpers.errors import BookError
-from helpers.knobs import bench, notes, readers, record, turning, values
+from helpers.knobs import bench, notes, record, turning, values
 from helpers.knobs.record import LIVE, NEVER_READ, NO_EFFECT, OTHERWISE, RAISES, Knob
 from helpers.pages import knob_table
+
+pytestmark = pytest.mark.slow
 
 SAMPLE = ("frontend_conf.fs", "train_conf.log_interval", "scheduler_conf.warmup_steps",
           "dataset_conf.batch_size_token_max", "audio_adaptor_conf.use_low_frame_rate",
@@ -49,11 +51,11 @@ def test_a_live_key_has_moved_something_and_a_dead_one_nothing():
 
 
 def test_facts_that_other_chapters_establish_by_other_means():
-    found = {knob.key: knob.verdict for knob in record.load()}
-    assert {found[key] for key in ("ctc_weight", "detach_ctc_decoder")} == {NO_EFFECT}
-    assert found["audio_encoder_conf.freeze_layer_num"] == NEVER_READ
+    verdicts = {knob.key: knob.verdict for knob in record.load()}
+    assert {verdicts[key] for key in ("ctc_weight", "detach_ctc_decoder")} == {NO_EFFECT}
+    assert verdicts["audio_encoder_conf.freeze_layer_num"] == NEVER_READ
     assert {knob.verdict for knob in record.rows("specaug")} == {NEVER_READ}
-    assert {found[key] for key in ("optim_conf.lr", "audio_encoder_conf.freeze")} == {LIVE}
+    assert {verdicts[key] for key in ("optim_conf.lr", "audio_encoder_conf.freeze")} == {LIVE}
 
 
 def test_prefixes_match_whole_parts():
@@ -120,17 +122,17 @@ def test_notes_are_about_keys_of_the_configs():
 
 def test_reading_means_a_line_that_ran():
     key = "dataset_conf.batch_size_scale_ratio_max"
-    assert not readers.on_this_path(key, ())
-    places = readers.elsewhere(key, ())
-    assert places and places[0].file == "funasr/datasets/fun_asr_datasets/datasets.py"
-    ran = {(places[0].file, places[0].line)}
-    assert [place.text for place in readers.on_this_path(key, ran)] == [places[0].text]
+    assert not funasr_source.on_this_path(key, ())
+    lines = funasr_source.elsewhere(key, ())
+    assert lines and lines[0].file == "funasr/datasets/fun_asr_datasets/datasets.py"
+    ran = {(lines[0].file, lines[0].line)}
+    assert [line.text for line in funasr_source.on_this_path(key, ran)] == [lines[0].text]
 
 
 def test_a_parameter_that_is_never_mentioned_is_not_read():
-    assert readers.ignored_by("audio_encoder_conf.pos_enc_class").startswith(
+    assert funasr_source.ignored_by("audio_encoder_conf.pos_enc_class").startswith(
         "SenseVoiceEncoderSmall.__init__ (funasr/models/sense_voice/model.py, line ")
-    assert readers.ignored_by("audio_encoder_conf.num_blocks") == ""
+    assert funasr_source.ignored_by("audio_encoder_conf.num_blocks") == ""
 
 
 def test_digests_tell_types_and_shapes_apart():

@@ -13,12 +13,14 @@ from funasr.register import tables
 from helpers.config import configs
 from helpers.errors import BookError
 from helpers.evaluation import decoding
-from helpers.experiments import ctc_training
+from helpers.experiments import ctc_training, runs
 from helpers.model import ctc, mini
 from helpers.speech import corpus, manifests
 from helpers.telephone.channel import telephone_set
 from helpers.training import anatomy, data_parallel, finetune
 from helpers.training.finetune import SHORT_RUN, with_overrides
+
+pytestmark = pytest.mark.slow
 
 MAIN, STAGE1 = configs.FINE_TUNING
 
@@ -78,26 +80,26 @@ def test_the_original_class_comes_back_even_after_an_error() -> None:
 
 def test_an_alignment_has_every_token_in_order_and_repeats(pretrained) -> None:
     item = corpus.load_set("test")[0]
-    one, again = (ctc.align(pretrained, item) for _ in range(2))
+    alignment, again = (ctc.align(pretrained, item) for _ in range(2))
     tokens = pretrained.model.ctc_tokenizer.encode(manifests.transcript(item))
-    assert len(one.starts) == len(one.scores) == len(tokens)
-    assert (np.diff(one.starts) > 0).all() and (one.starts == again.starts).all()
-    assert one.starts[-1] < 0.01 * item["speech_length"]
+    assert len(alignment.starts) == len(alignment.scores) == len(tokens)
+    assert (np.diff(alignment.starts) > 0).all() and (alignment.starts == again.starts).all()
+    assert alignment.starts[-1] < 0.01 * item["speech_length"]
 
 
 def test_the_alignment_of_the_branchs_own_text_is_funasrs(pretrained) -> None:
-    item = next(one for one, heard in zip(
+    item = next(listed for listed, heard in zip(
         corpus.load_set("test"), decoding.decode(pretrained, corpus.load_set("test")[:6], "ctc"),
-        strict=False) if manifests.transcript(one) == heard.ctc)
+        strict=False) if manifests.transcript(listed) == heard.ctc)
     served = decoding.inference(pretrained, [item])[0]
     ours = ctc.align(pretrained, item)
     assert served["ctc_text"] == manifests.transcript(item)
-    assert np.allclose(ours.starts, [one["start_time"] for one in served["ctc_timestamps"]])
+    assert np.allclose(ours.starts, [token["start_time"] for token in served["ctc_timestamps"]])
 
 
 def test_what_cannot_be_aligned_is_said(pretrained) -> None:
     item = corpus.load_set("test")[0]
-    messages = [dict(one) for one in item["messages"]]
+    messages = [dict(message) for message in item["messages"]]
     messages[2]["content"] = " ".join(["operator"] * 200)
     with pytest.raises(BookError, match="more tokens than frames"):
         ctc.align(pretrained, item | {"messages": messages})
@@ -110,18 +112,18 @@ def test_drift_is_measured_in_frames() -> None:
     still = ctc.Alignment(np.array([0.0, 0.6]), np.array([1.0, 0.5]), 2.0)
     moved = ctc.Alignment(np.array([0.0, 0.72]), np.array([0.5, 0.5]), 3.0)
     assert ctc.drift([still], [still]) == ctc.Drift(0.0, 0.0, 0.75, 2.0)
-    found = ctc.drift([moved], [still])
-    assert (found.milliseconds, found.moved) == (pytest.approx(60), 0.5)
+    drift = ctc.drift([moved], [still])
+    assert (drift.milliseconds, drift.moved) == (pytest.approx(60), 0.5)
     with pytest.raises(BookError, match="same order"):
         ctc.drift([still], [ctc.Alignment(np.zeros(3), np.zeros(3), 0.0)])
 
 
 def test_two_processes_stop_where_a_permission_is_not_used(items) -> None:
     outcomes = data_parallel.run({"as it is": {}, "cured": {"freeze_param": "ctc"}}, STAGE1, items)
-    assert [(one.rank, one.steps) for one in outcomes["as it is"]] == [(0, 1), (1, 1)]
-    assert all(one.error for one in outcomes["as it is"])
-    assert [(one.steps, one.error) for one in outcomes["cured"]] == [(3, ""), (3, "")]
-    assert len({one.weights for one in outcomes["cured"]}) == 1
+    assert [(outcome.rank, outcome.steps) for outcome in outcomes["as it is"]] == [(0, 1), (1, 1)]
+    assert all(outcome.error for outcome in outcomes["as it is"])
+    assert [(outcome.steps, outcome.error) for outcome in outcomes["cured"]] == [(3, ""), (3, "")]
+    assert len({outcome.weights for outcome in outcomes["cured"]}) == 1
 
 
 def test_a_process_that_fails_is_reported(items) -> None:
@@ -131,16 +133,14 @@ def test_a_process_that_fails_is_reported(items) -> None:
 
 def test_the_record_is_whole_and_its_commands_exist(tmp_path: Path) -> None:
     rows = ctc_training.RECORDS.read()
-    assert ctc_training.RECORDS.keys() == set(ctc_training.wanted())
+    assert ctc_training.RECORDS.keys() == set(ctc_training.RECORDING.runs)
     assert len({row["steps"] for row in rows}) == 1
-    for recipe in ctc_training.RECIPES:
-        chosen = ctc_training.rows_of(recipe, rows)
-        assert {row["seed"] for row in chosen} == set(ctc_training.SEEDS)
-        assert ctc_training.difference(chosen, chosen, "telephone", "ctc") == (0, 0, 0)
+    assert all(heard[branch]["words"] == runs.words(ctc_training.TEST_SENTENCES)
+               for row in rows for heard in row["audio"].values() for branch in ("llm", "ctc"))
     with pytest.raises(BookError, match="helpers.experiments.ctc_training --record"):
         replace(ctc_training.RECORDS, path=tmp_path / "none.json").read()
     (tmp_path / "broken.json").write_text(json.dumps({"row": []}))
     with pytest.raises(BookError, match="not a record"):
         replace(ctc_training.RECORDS, path=tmp_path / "broken.json").read()
-    with pytest.raises(BookError, match="no recipe"):
-        ctc_training.run("more CTC", 0)
+    with pytest.raises(BookError, match="no run more CTC"):
+        ctc_training.RECORDING.wanted(["more CTC"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -9,8 +11,8 @@ from torchaudio.compliance import kaldi
 
 from helpers.config import configs
 from helpers.errors import BookError
-from helpers.evaluation import error_rates
-from helpers.experiments import sample_rate
+from helpers.evaluation.decoding import BRANCHES
+from helpers.experiments import runs, sample_rate
 from helpers.model import mel
 from helpers.speech import corpus
 
@@ -86,8 +88,8 @@ def test_a_changed_frontend_that_changes_nothing_is_the_frontend(recording) -> N
 
 def test_the_seed_decides_the_features(recording) -> None:
     front = mel.frontend()
-    one, again, other = (mel.frames(recording, front, seed) for seed in (0, 0, 1))
-    assert np.array_equal(one, again) and not np.array_equal(one, other)
+    features, again, other = (mel.frames(recording, front, seed) for seed in (0, 0, 1))
+    assert np.array_equal(features, again) and not np.array_equal(features, other)
 
 
 def test_measuring_leaves_the_random_state_alone(recording) -> None:
@@ -100,8 +102,8 @@ def test_measuring_leaves_the_random_state_alone(recording) -> None:
 
 def test_correlation_of_a_constant_is_not_a_number() -> None:
     ramp = np.arange(6.0).reshape(3, 2)
-    found = mel.correlation(ramp, np.stack([ramp[:, 0] * -2, np.ones(3)], axis=1))
-    assert found[0] == pytest.approx(-1) and np.isnan(found[1])
+    correlations = mel.correlation(ramp, np.stack([ramp[:, 0] * -2, np.ones(3)], axis=1))
+    assert correlations[0] == pytest.approx(-1) and np.isnan(correlations[1])
     with pytest.raises(BookError, match="shapes"):
         mel.correlation(ramp, ramp[:2])
 
@@ -121,23 +123,19 @@ def test_bad_input_gets_one_sentence(call) -> None:
     assert str(error.value).count("\n") == 0
 
 
-def test_a_case_without_a_recording_is_named(monkeypatch, tmp_path) -> None:
-    monkeypatch.setattr(sample_rate, "FILE", tmp_path / "none.json")
-    with pytest.raises(BookError, match="--record"):
-        sample_rate.recorded()
+def test_a_case_without_a_recording_is_named(tmp_path) -> None:
+    with pytest.raises(BookError, match="sample_rate --record"):
+        replace(sample_rate.RECORDS, path=tmp_path / "none.json").read()
 
 
 def test_every_recorded_row_is_there() -> None:
     """The chapter reads all of these; a lost row would be an error on its page."""
-    _, rows, words = sample_rate.recorded()
-    assert len(words) == sample_rate.SENTENCES
-    for branch in sample_rate.BRANCHES:
+    content = sample_rate.RECORDS.content()
+    assert content["words"] == runs.words(sample_rate.SENTENCES)
+    assert sample_rate.RECORDS.keys() == {
+        key for keys in sample_rate.RUNS.values() for key in keys}
+    assert all(len(row["errors"]) == sample_rate.SENTENCES for row in content["rows"])
+    heard = sample_rate.results()
+    for branch in BRANCHES:
         for case in sample_rate.ALL_CASES:
-            assert len(rows["pretrained", branch, case.name]) == len(words)
-        assert {model for model, other, _ in rows if other == branch} == set(sample_rate.MODELS)
-
-
-def test_the_difference_of_a_case_with_itself_is_nothing() -> None:
-    errors, words = np.array([1, 0, 3]), np.array([4, 5, 6])
-    assert error_rates.difference(errors, errors, words) == (0, 0, 0)
-    assert error_rates.difference(errors + 1, errors, words)[1] > 0
+            assert heard.rate(sample_rate.PRETRAINED, case.name, branch).value > 0

@@ -7,6 +7,7 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
+from funasr_preflight.laws.names import COMPONENTS
 from helpers.config import configs
 from helpers.errors import BookError
 from helpers.model import mini
@@ -22,8 +23,8 @@ def minis() -> dict[str, mini.Built]:
 
 def test_it_is_made_of_funasrs_own_classes(minis):
     model = minis["pretrained"].model
-    classes = {part: type(getattr(model, part)) for part in mini.COMPONENTS}
-    made_of = {part: f"{found.__module__}.{found.__name__}" for part, found in classes.items()}
+    classes = {part: type(getattr(model, part)) for part in COMPONENTS}
+    made_of = {part: f"{class_.__module__}.{class_.__name__}" for part, class_ in classes.items()}
     assert type(model).__name__ == "FunASRNano"
     assert made_of["audio_encoder"].endswith("sense_voice.model.SenseVoiceEncoderSmall")
     assert made_of["audio_adaptor"] == made_of["ctc_decoder"]

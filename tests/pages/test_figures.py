@@ -2,14 +2,15 @@
 
 import pytest
 
-from helpers.evaluation.error_rates import ErrorRate
+from funasr_preflight.laws.memory import GIBIBYTE, TrainingMemory
+from helpers.evaluation.intervals import ErrorRate
 from helpers.pages.figures.learning import learning_curves, memory_bars, running_mean
-from helpers.training.anatomy import GIBIBYTE, Memory
 from helpers.training.finetune import Run, Step
 
 
 def test_memory_bars_show_every_row_and_its_total():
-    rows = {"little": Memory(GIBIBYTE, 0, 0), "much": Memory(GIBIBYTE, GIBIBYTE, 2 * GIBIBYTE)}
+    rows = {"little": TrainingMemory(GIBIBYTE, 0, 0),
+            "much": TrainingMemory(GIBIBYTE, GIBIBYTE, 2 * GIBIBYTE)}
     axes = memory_bars(rows).axes[0]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["little", "much"]
     assert [text.get_text() for text in axes.texts] == ["1.0", "4.0"]
@@ -17,7 +18,7 @@ def test_memory_bars_show_every_row_and_its_total():
 
 def test_learning_curves_show_every_run_and_every_rate():
     run = Run(None, [Step(n, 4 / n, 0.5, 0.1) for n in range(1, 21)], [], None, None, 1.0)
-    rate = ErrorRate(0.2, 0.1, 0.4, 20, 100, 10)
+    rate = ErrorRate(0.2, 0.1, 0.4)
     panels = {branch: {"telephone": [rate, rate], "wideband": [rate, rate]}
               for branch in ("LLM", "CTC")}
     figure = learning_curves({"a": run, "b": run}, panels, ["before", "after"])

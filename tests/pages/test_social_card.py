@@ -18,7 +18,7 @@ from helpers.site import share_card
 def test_the_card_shows_what_the_ledger_and_the_knob_test_found() -> None:
     with Image.open(social_card.CARD) as card:
         assert card.size == social_card.SIZE
-        assert json.loads(card.text["Description"]) == social_card.found(), (
+        assert json.loads(card.text["Description"]) == social_card.verdict_counts(), (
             "draw it again: python -m helpers.pages.social_card")
     assert social_card.CARD.stat().st_size < 150_000
 

@@ -8,12 +8,15 @@ import pytest
 from torch.nn import Linear
 
 from funasr_preflight import audit
+from funasr_preflight.laws.names import COMPONENTS
 from helpers.audit import making
 from helpers.errors import BookError
 from helpers.knobs import record
 from helpers.model import mini
 from helpers.session import setup
 from helpers.training import anatomy
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +43,7 @@ def test_the_file_is_what_the_installed_funasr_gives(notebook_setup, loaded):
 
 def test_the_stored_law_of_activations_fits_what_was_counted(loaded):
     assert loaded.content["activations"]["largest_error"] < 0.05
-    assert all(one > 0 for one in loaded.content["activations"]["bytes"])
+    assert all(size > 0 for size in loaded.content["activations"]["bytes"])
 
 
 def test_reading_it_imports_neither_torch_nor_funasr():
@@ -62,8 +65,8 @@ def test_verdicts_are_the_knob_test_s(loaded):
 
 def test_counts_are_those_of_the_full_model(full_model, loaded):
     total = sum(parameter.numel() for parameter in full_model.parameters())
-    assert sum(sum(loaded.parameters(one).values()) for one in audit.COMPONENTS) == total
-    for component in audit.COMPONENTS:
+    assert sum(sum(loaded.parameters(name).values()) for name in COMPONENTS) == total
+    for component in COMPONENTS:
         for name, size in loaded.parameters(component).items():
             assert full_model.get_parameter(name).numel() == size
             assert anatomy.component_of(name) == component

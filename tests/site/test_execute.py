@@ -7,10 +7,13 @@ import jupytext
 import nbformat
 import pytest
 
+from helpers.ledger import chapters
 from helpers.paths import ROOT
 from helpers.site.commands import execute
 
 ASSETS = ROOT / "src" / "helpers" / "pages" / "assets"
+
+pytestmark = pytest.mark.slow
 
 HEAD = """---
 jupytext:
@@ -68,10 +71,36 @@ def test_a_bad_run_leaves_the_stored_notebook_alone(chapter, code, reason):
     assert {path.name for path in source.parent.iterdir()} == {"chapter.md", "chapter.ipynb"}
 
 
+def test_what_pages_quote_is_what_the_stored_notebooks_say() -> None:
+    """Else the ledger and the sheet would show the values of an older run."""
+    stored = execute.as_text(execute.stored_chapters())
+    assert chapters.FILE.read_text(encoding="utf-8") == stored, "run make execute"
+
+
+def test_a_chapter_gives_its_values_keys_and_commands(chapter):
+    source = chapter("from helpers.pages.page import note\n"
+                     "note(b=0.5, a='two', c=None)  # train_conf.max_epoch")
+    with source.open("a", encoding="utf-8") as file:
+        file.write("\n```bash\npreflight a.yaml \\\n  --fix\n```\n")
+    assert not execute.execute(source).startswith("failed")
+    assert execute.quotable(source) == {"values": {"a": "two", "b": 0.5, "c": None},
+                                    "keys": ["train_conf.max_epoch"], "tables": [],
+                                    "commands": ["preflight a.yaml --fix"]}
+
+
+def test_a_page_that_quotes_chapters_without_saying_so_fails(chapter):
+    """It would show what they said before this run."""
+    code = "from helpers.ledger import claims\nclaims.load()['lr-critical'].reason()"
+    source = chapter(code)
+    assert "quotes_chapters: true" in execute.execute(source)
+    head = HEAD.replace("\n---\n\n", "\nbook:\n  quotes_chapters: true\n---\n\n")
+    source.write_text(source.read_text().replace(HEAD, head))
+    assert not execute.execute(source).startswith("failed")
+
+
 STYLED = {"data-filter-table": ("filter_table.css", "filter_table.js"),
           'class="players': ("players.css", "players.js"),
-          'class="cheat-sheet': ("cheat_sheet.css",),
-          'class="config-table': ("config_table.css",)}
+          'class="cheat-sheet': ("cheat_sheet.css",)}
 
 
 @pytest.mark.parametrize("mark", STYLED)

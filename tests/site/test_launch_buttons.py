@@ -13,6 +13,8 @@ from browsing import ROOT, SITE
 
 from helpers.pages import repository
 
+pytestmark = pytest.mark.slow
+
 ADDRESS = "https://github.com/someone/telephone-book"
 PAGE = "notebooks/claim_ledger"
 

@@ -20,7 +20,7 @@ from browsing import (
 from bs4 import BeautifulSoup
 from playwright.sync_api import Browser, Page, TimeoutError
 
-FILTER = ".config-table, [data-filter-table]"
+FILTER = "[data-filter-table]"
 
 
 # Loading

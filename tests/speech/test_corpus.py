@@ -12,6 +12,8 @@ from helpers.paths import CORPUS, ROOT
 from helpers.speech import corpus, manifests, mini_tokenizer, synthesis
 from helpers.speech.sentences import sentences
 
+pytestmark = pytest.mark.slow
+
 SET_NAMES = [recipe.name for recipe in corpus.SETS]
 
 

@@ -7,7 +7,9 @@ from helpers.config import configs
 from helpers.errors import BookError
 from helpers.model import mini
 from helpers.telephone.channel import telephone_set
-from helpers.training import anatomy, finetune
+from helpers.training import anatomy, finetune, warm_processes
+
+pytestmark = pytest.mark.slow
 
 MAIN, STAGE1 = configs.FINE_TUNING
 NO_DROPOUT = {f"audio_encoder_conf.{kind}_rate": 0.0
@@ -184,7 +186,7 @@ def test_a_flag_without_gradient_stops_ddp_at_its_second_step(items, overrides, 
 
 def test_two_processes_stop_where_one_does(tmp_path):
     """The book shows DDP in one process; this is the proof that two are no different."""
-    torch.multiprocessing.spawn(_one_of_two, (str(tmp_path),), nprocs=2)
+    warm_processes.run(_one_of_two, str(tmp_path), count=2)
     found = [path.read_text() for path in sorted(tmp_path.glob("rank*"))]
     assert len(found) == 2 and all(text.startswith("1 Expected to have") for text in found)
 

@@ -8,8 +8,10 @@ import torch
 from helpers.errors import BookError
 from helpers.model import mini
 from helpers.telephone.channel import telephone_set
-from helpers.training import checkpoints, finetune
+from helpers.training import anatomy, checkpoints, finetune
 from helpers.training.finetune import SHORT_RUN, with_overrides
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +38,7 @@ def test_the_size_of_a_file_is_known_before_it_is_written(run):
     done, _ = run
     learning = {name for name, _ in done.built.model.named_parameters()
                 if name.startswith("audio_encoder.")}
-    computed = checkpoints.size(done.built.model, learning, ["llm."]).total
+    computed = anatomy.checkpoint_size(done.built.model, learning, ["llm."]).total
     real = (done.folder / "model.pt").stat().st_size
     assert 0 <= real - computed < 0.02 * real
 

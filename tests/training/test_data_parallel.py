@@ -17,6 +17,8 @@ from helpers.telephone.channel import telephone_set
 from helpers.training import batches, data_parallel
 from helpers.training.checkpoints import CHANCE_OFF
 
+pytestmark = pytest.mark.slow
+
 STAGE1 = "stage1_encoder_adapt"
 TOLERANCE = 1e-4
 ALIKE = CHANCE_OFF | {

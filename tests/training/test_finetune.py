@@ -5,11 +5,14 @@ import math
 import pytest
 import torch
 
+from funasr_preflight.laws.names import COMPONENTS
 from helpers.config import configs
 from helpers.errors import BookError
 from helpers.model import mini
 from helpers.telephone.channel import telephone_set
 from helpers.training import anatomy, finetune
+
+pytestmark = pytest.mark.slow
 
 MAIN, STAGE1 = configs.FINE_TUNING
 PACE = {"optim_conf.lr": 1e-3, "scheduler_conf.warmup_steps": 2, "train_conf.max_epoch": 2,
@@ -73,7 +76,7 @@ def test_checkpoints_are_funasrs_and_leave_out_the_llm(tuned):
     _, run = tuned
     saved = torch.load(run.folder / "model.pt", map_location="cpu", weights_only=False)
     names = {anatomy.component_of(name) for name in saved["state_dict"]}
-    assert names == set(mini.COMPONENTS) - {"llm"} and saved["epoch"] == 2
+    assert names == set(COMPONENTS) - {"llm"} and saved["epoch"] == 2
 
 
 def test_two_runs_with_one_seed_agree(tuned, items):
@@ -81,6 +84,14 @@ def test_two_runs_with_one_seed_agree(tuned, items):
     _, first = tuned
     second = finetune.run(build(), items, items[:4], "test_again")
     assert [s.loss for s in second.steps] == pytest.approx([s.loss for s in first.steps], rel=1e-4)
+
+
+def test_a_run_without_checkpoints_learns_the_same_and_writes_none(tuned, items):
+    _, first = tuned
+    bare = finetune.run(build(), items, items[:4], "test_bare", checkpoints=False)
+    assert [s.loss for s in bare.steps] == pytest.approx([s.loss for s in first.steps], rel=1e-4)
+    assert len(bare.validations) == len(first.validations)
+    assert not list(bare.folder.glob("model*")) and list(first.folder.glob("model*"))
 
 
 def test_nothing_is_printed(items, capfd):

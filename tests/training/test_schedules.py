@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 from helpers.config import configs
 from helpers.errors import BookError
-from helpers.experiments import lr_sweep
+from helpers.experiments import lr_sweep, runs
 from helpers.model import mini
 from helpers.training import finetune, schedules
 
@@ -81,6 +82,9 @@ def test_wrong_requests_are_answered_in_one_sentence(tmp_path) -> None:
 
 def test_the_record_holds_every_trial_it_names() -> None:
     rows = lr_sweep.RECORDS.read()
-    assert {(row["group"], row["label"]) for row in rows} == {
-        (trial.group, trial.label) for trial in lr_sweep.trials()}
-    assert all(len(row["errors"]) == lr_sweep.TEST_SENTENCES for row in rows)
+    assert lr_sweep.RECORDS.keys() == {
+        key for keys in lr_sweep.RECORDING.runs.values() for key in keys}
+    assert all(row["words"] == runs.words(lr_sweep.TEST_SENTENCES) for row in rows)
+    for row in rows:
+        arm = lr_sweep.ARMS[row["group"], row["label"]]
+        assert row["keys"] == json.loads(json.dumps(dict(arm.keys)))

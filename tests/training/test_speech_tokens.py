@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from funasr_preflight.laws.geometry import ENCODER_FRAME_SECONDS
 from helpers.errors import BookError
 from helpers.model import mini
 from helpers.telephone.channel import telephone_set
@@ -29,7 +30,7 @@ def test_lengths_are_those_of_the_manifest(built) -> None:
     items = telephone_set("adapt", 2)
     for item, length in zip(items, speech_tokens.lengths(built, items), strict=True):
         assert length.seconds == item["speech_length"] / 100
-        assert abs(length.frames * speech_tokens.LFR_FRAME_SECONDS - length.seconds) < 0.1
+        assert abs(length.frames * ENCODER_FRAME_SECONDS - length.seconds) < 0.1
 
 
 def test_a_frozen_encoder_is_refused_in_one_sentence() -> None:

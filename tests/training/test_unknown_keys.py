@@ -1,7 +1,11 @@
 """The book's reason to exist: most of a config is unchecked. A release may change it."""
 
+import pytest
+
 from helpers.speech import corpus
 from helpers.training import unknown_keys
+
+pytestmark = pytest.mark.slow
 
 
 def test_only_optimizer_and_scheduler_refuse_an_unknown_key():

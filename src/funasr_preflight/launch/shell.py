@@ -158,7 +158,7 @@ class _Shell:
             array = self._array(text)
             if array is not None and found == [""]:
                 return list(array) if quoting == DOUBLE else " ".join(array).split()
-            filled = text if quoting == LITERAL else self._put_in(text, word.line)
+            filled = text if quoting == LITERAL else self.put_in(text, word.line)
             if quoting == 0 and filled != text and splits:
                 first, *rest = filled.split() or [""]
                 found[-1] += first
@@ -181,7 +181,7 @@ class _Shell:
         self.unknown |= self.origins.get(match[1], {})
         return value
 
-    def _put_in(self, text: str, line: int, depth: int = 0) -> str:
+    def put_in(self, text: str, line: int, depth: int = 0) -> str:
         made, place = [], 0
         while place < len(text):
             if text.startswith("$(", place) or text[place] == "`":
@@ -209,7 +209,7 @@ class _Shell:
             value = " ".join(value) if item in "@*" else (
                 value[int(item)] if item.isdigit() and int(item) < len(value) else None)
         if value is None and how and how.strip(":") in "-=" and depth < _DEEPEST:
-            return self._put_in(what, line, depth + 1)
+            return self.put_in(what, line, depth + 1)
         if value is None:
             self.unknown.setdefault(name, line)
             return f"${name}"
@@ -228,7 +228,7 @@ class _Shell:
         inner.variables, inner.unknown = dict(self.variables), self.unknown
         inner.origins = self.origins
         for statement in statements(command, "The command"):
-            words = ["".join(text if quoting == LITERAL else inner._put_in(
+            words = ["".join(text if quoting == LITERAL else inner.put_in(
                 text, part.line, depth + 1) for text, quoting in part.runs())
                 for part in statement]
             program, rest = words[0] if words else "", [one for one in words[1:] if one[:1] != "-"]

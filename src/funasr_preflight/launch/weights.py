@@ -6,12 +6,12 @@ The pickle is read with every class in it replaced by one of the few here.
 
 from __future__ import annotations
 
-import pickle
 import zipfile
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from funasr_preflight.errors import BookError
+from funasr_preflight.private_names import PythonUnpickler
 
 LARGEST_INDEX = 64 << 20
 """Bytes; the index of the released model has a quarter of a megabyte."""
@@ -75,9 +75,7 @@ class _Anything:
         self.state = None
 
 
-class _Index(pickle._Unpickler):
-    """In Python and not in C: a hostile index costs time there, and no memory."""
-
+class _Index(PythonUnpickler):
     def __init__(self, stream: BinaryIO):
         super().__init__(stream)
 

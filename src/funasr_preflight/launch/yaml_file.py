@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from funasr_preflight.errors import BookError
+from funasr_preflight.private_names import omegaconf_scalars
 
 LARGEST_BYTES = 1_000_000
 DEEPEST = 30
@@ -101,7 +102,7 @@ def read_yaml(path: Path) -> Document:
     node = composed(text, path.name)
     if not isinstance(node, yaml.MappingNode):
         raise BookError(f"{path.name} holds no keys: give a config with `key: value` lines.")
-    document.values = _plain(node, "", document, _scalars(), [0], ())
+    document.values = _plain(node, "", document, omegaconf_scalars(), [0], ())
     return document
 
 
@@ -130,14 +131,6 @@ def composed(text: str, name: str) -> yaml.Node | None:
 
 def _loader():
     return getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-
-def _scalars():
-    """OmegaConf's own loader: it reads 5e-6 as a number, as FunASR does, where plain YAML would
-    make it a string."""
-    from omegaconf._utils import get_yaml_loader
-
-    return get_yaml_loader()("")
 
 
 def _plain(node: yaml.Node, prefix: str, document: Document, scalars, count: list[int],

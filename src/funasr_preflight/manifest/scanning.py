@@ -101,7 +101,7 @@ class ManifestReport:
         lost: key of `LOST` to (utterances, hours) that are left out for it.
         length_histogram: utterances by `speech_length`, in 10 ms frames; the last bucket has all
             that are longer.
-        batches, padding_share, longest_batch, samples_dropped_in_collator: of one pass on one GPU;
+        batches, padding_share, longest_batch: of one pass on one GPU;
             see `Plan`.
         plan: all of that.
         suspicious: kind (a key of `transcripts.KINDS`) to (count, first lines).
@@ -145,10 +145,6 @@ class ManifestReport:
     @property
     def longest_batch(self) -> tuple[int, int]:
         return self.plan.longest
-
-    @property
-    def samples_dropped_in_collator(self) -> int:
-        return self.plan.dropped
 
 
 class _Column:

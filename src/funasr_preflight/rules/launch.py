@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from funasr_preflight.audit import COMPONENTS
 from funasr_preflight.context import Context
 from funasr_preflight.findings import REMOVE, Finding, Severity
 from funasr_preflight.launch.directory import HUGGING_FACE, MODEL_DIR, PATHS
 from funasr_preflight.launch.yaml_file import local
+from funasr_preflight.laws.names import COMPONENTS
 from funasr_preflight.rules.registry import problem, rule
 from funasr_preflight.run import estimates
 from funasr_preflight.texts import say

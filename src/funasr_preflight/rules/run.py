@@ -8,14 +8,17 @@ import numpy as np
 
 from funasr_preflight.context import Context
 from funasr_preflight.findings import REMOVE, Finding, Severity
+from funasr_preflight.laws.geometry import FEATURE_FRAMES_A_SECOND
+from funasr_preflight.laws.memory import GIBIBYTE
+from funasr_preflight.laws.names import split_names
 from funasr_preflight.rules.launch import without_ctc
 from funasr_preflight.rules.registry import problem, rule
 from funasr_preflight.run import estimates
 from funasr_preflight.texts import say
 
-MILLION, GIB = 1e6, 2**30
+MILLION = 1e6
 LOW_MEAN = 1 / 3
-LARGE_RAM = 100 * GIB
+LARGE_RAM = 100 * GIBIBYTE
 
 
 def _train(context: Context, name: str):
@@ -46,7 +49,7 @@ def without_gradient(context: Context) -> Iterator[Finding]:
     count = sum(part.flagged - part.learning for part in idle) / MILLION
     names = ", ".join(f"`{part.name}`" for part in idle)
     fix = say("Freeze them: ctc_decoder_conf.freeze: true, and ctc in the top-level freeze_param.")
-    listed = estimates.listed(context.get("freeze_param"))
+    listed = [name for name in split_names(context.get("freeze_param")) if name]
     edits = (("ctc_decoder_conf.freeze", True),
              ("freeze_param", ",".join(dict.fromkeys([*listed, "ctc"]))))
     if context.gpus > 1:
@@ -79,9 +82,12 @@ def encoder_frozen(context: Context) -> Iterator[Finding]:
 @rule("trains-freeze-param", say("Names in `freeze_param` that nothing has"), "encoder_freezing")
 def freeze_param(context: Context) -> Iterator[Finding]:
     for name in estimates.freeze_names_nothing(context):
+        blank = name != name.strip()
         yield problem(Severity.WARNING,
                       say("`freeze_param` names {name}, and no parameter is called that or lies "
-                          "below it.", name=name),
+                          "below it.", name=repr(name) if blank else name),
+                      say("FunASR keeps the blank after a comma: write the names without one.")
+                      if blank else
                       say("Name a module such as ctc or audio_encoder.tp_encoders."),
                       "freeze_param")
 
@@ -244,7 +250,7 @@ def no_llm(context: Context) -> Iterator[Finding]:
 
 @rule("after-best", say("Only one checkpoint to choose from"), "training_settings")
 def one_to_choose_from(context: Context) -> Iterator[Finding]:
-    if context.train is not None and estimates.disk(context).scored == 1:
+    if context.train is not None and estimates.disk(context).files.made == 1:
         yield problem(Severity.WARNING,
                       say("The run validates once, at its end: model.pt.best is the last "
                           "checkpoint, and the average is of one."),
@@ -283,7 +289,7 @@ def averaging(context: Context) -> Iterator[Finding]:
     if disk.averaging > LARGE_RAM:
         yield problem(Severity.WARNING,
                       say("At the end FunASR loads all checkpoints to average into memory at once: "
-                          "about {gib:.0f} GiB.", gib=disk.averaging / GIB),
+                          "about {gib:.0f} GiB.", gib=disk.averaging / GIBIBYTE),
                       say("Average fewer: avg_nbest_model and keep_nbest_models of 5."),
                       "train_conf.avg_nbest_model",
                       edits=(("train_conf.avg_nbest_model", 5),
@@ -318,7 +324,7 @@ def masked_share(context: Context) -> float | None:
     if conf.get("apply_time_mask") is False or "time_mask_width_range" not in conf:
         return None
     histogram = context.train.length_histogram
-    seconds = (np.arange(len(histogram)) + 0.5) / estimates.FRAMES_A_SECOND
+    seconds = (np.arange(len(histogram)) + 0.5) / FEATURE_FRAMES_A_SECOND
     drawn = np.random.default_rng(0).choice(seconds, 300, p=histogram / histogram.sum())
     try:
         return estimates.masked_share(conf, drawn)

@@ -6,7 +6,6 @@ dimensions, and from a build without memory where it has others.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,22 +13,25 @@ from typing import Any
 import numpy as np
 
 from funasr_preflight import with_funasr
-from funasr_preflight.audit import COMPONENTS
 from funasr_preflight.context import Context
 from funasr_preflight.errors import BookError
+from funasr_preflight.laws import geometry, memory, schedule
+from funasr_preflight.laws.memory import CheckpointSize, FilesLeft, TrainingMemory
+from funasr_preflight.laws.names import (
+    COMPONENTS,
+    EMBEDDING,
+    OUTPUT_LAYER,
+    frozen_by_name,
+    left_out,
+    lies_below,
+    split_names,
+)
 from funasr_preflight.manifest.batch_plan import CONTEXT_TOKENS, TEMPLATE_TOKENS
-from funasr_preflight.manifest.scanning import steps_per_epoch
+from funasr_preflight.manifest.scanning import passes_per_epoch
 from funasr_preflight.manifest.settings import FilterConf
 
 BYTES = {"bf16": 2, "fp16": 2, "fp32": 4}
-ADAM_MOMENTS = 2
 LORA = ("llm_conf.use_lora", "llm_conf.lora_conf.")
-FRAMES_A_SECOND, STACKED, SQUEEZED = 100, 6, 8
-"""10 ms frames in a second; so many make a frame of the encoder, and those a token of the LLM."""
-TOKENS_A_SECOND = 3.5
-"""Text tokens of a second of speech, about."""
-
-
 MOST_STEPS, LARGEST_NUMBER, MOST_MASKS, MOST_BLOCKS = 10**12, 10**15, 100, 500
 LARGEST_RANK, MOST_STEPS_RUN = 10**6, 200_000
 """Beyond these nothing is meant, and nothing is computed."""
@@ -40,8 +42,9 @@ class Part:
     """A component of the model at full size.
 
     Attributes:
-        name: one of `audit.COMPONENTS`.
+        name: one of `laws.names.COMPONENTS`.
         parameters: all values; `flagged` may learn, `learning` get a gradient as well.
+        saved: values that a checkpoint holds; `tied` of them under two names.
         bytes_each: of one value.
     """
 
@@ -49,30 +52,35 @@ class Part:
     parameters: int
     flagged: int
     learning: int
+    saved: int
+    tied: int
     bytes_each: int
 
 
 def parts(context: Context) -> list[Part]:
     """What may learn and what does, component by component; LoRA counts to the LLM."""
     if "parts" not in context.notes:
-        names = listed(context.get("freeze_param"))
-        lora_only = context.get("lora_only") is True
-        context.notes["parts"] = [_part(context, name, names, lora_only) for name in COMPONENTS]
+        context.notes["parts"] = [_part(context, name) for name in COMPONENTS]
     return context.notes["parts"]
 
 
-def _part(context: Context, name: str, named: Sequence[str], lora_only: bool) -> Part:
-    sizes = _sizes(context, name)
-    thawed = not frozen(context, name) and not lora_only
-    flagged = sum(size for one, size in sizes.items()
-                  if thawed and not any(one == prefix or one.startswith(f"{prefix}.")
-                                        for prefix in named))
+def _part(context: Context, component: str) -> Part:
+    sizes = _sizes(context, component)
+    excludes = context.get("train_conf.effective_save_name_excludes")
+    thawed = not frozen(context, component) and context.get("lora_only") is not True
+    flagged = sum(size for name, size in sizes.items()
+                  if thawed and not frozen_by_name(name, context.get("freeze_param")))
+    saved = sum(size for name, size in sizes.items() if not left_out(name, excludes))
+    second = 0 if left_out(OUTPUT_LAYER, excludes) else sizes.get(EMBEDDING, 0)
+    tied = 0 if left_out(EMBEDDING, excludes) else second
+    saved += second - tied
     total = sum(sizes.values())
-    if name == "llm" and context.get("llm_conf.use_lora") is True:
+    if component == "llm" and context.get("llm_conf.use_lora") is True:
         lora = lora_parameters(context)
         total, flagged = total + lora, flagged + lora
-    learning = 0 if context.audit.without_gradient(name) else flagged
-    return Part(name, total, flagged, learning, bytes_of(context, name))
+        saved += 0 if left_out("llm.", excludes) else lora
+    learning = 0 if context.audit.without_gradient(component) else flagged
+    return Part(component, total, flagged, learning, saved, tied, bytes_of(context, component))
 
 
 def frozen(context: Context, component: str) -> bool:
@@ -142,36 +150,34 @@ def _built_sizes(context: Context) -> dict[str, dict[str, int]]:
     return {name: sizes.get(name, {}) for name in COMPONENTS}
 
 
-def listed(names: Any) -> list[str]:
-    """`freeze_param` as FunASR reads it."""
-    if isinstance(names, str):
-        return [name.strip() for name in names.split(",") if name.strip()]
-    return [str(name) for name in names] if isinstance(names, list) else []
-
-
 def freeze_names_nothing(context: Context) -> list[str]:
     """Names in `freeze_param` that no parameter has."""
     every = [name for component in COMPONENTS for name in _sizes(context, component)]
-    return [prefix for prefix in listed(context.get("freeze_param"))
-            if not any(name == prefix or name.startswith(f"{prefix}.") for name in every)]
+    return [name for name in split_names(context.get("freeze_param"))
+            if name and not any(lies_below(parameter, name) for parameter in every)]
 
 
-def steps_an_epoch(context: Context) -> int | None:
-    """Optimizer steps of an epoch, from the training manifest."""
+def steps_an_epoch(context: Context, epochs: int = 1) -> int | None:
+    """Optimizer steps of one epoch or several, from the training manifest."""
     if context.train is None:
         return None
-    return steps_per_epoch(context.train, FilterConf.of(context.config), context.gpus,
-                           whole(context.get("train_conf.accum_grad"), 1))
+    passes, batches = _passes_and_batches(context)
+    return schedule.updates_of_a_run(batches, passes, epochs,
+                                     whole(context.get("train_conf.accum_grad"), 1))
+
+
+def _passes_and_batches(context: Context) -> tuple[int, int]:
+    """Passes of an epoch, and the batches that one process gets of each."""
+    passes = passes_per_epoch(context.train, FilterConf.of(context.config))
+    return passes, -(-context.train.batches // max(1, context.gpus))
 
 
 def total_steps(context: Context) -> int | None:
     """Optimizer steps of the run: those the user gave, or epochs of the manifest."""
     if context.steps is not None:
         return context.steps
-    an_epoch = steps_an_epoch(context)
     default = context.audit.default("train_conf.max_epoch")
-    epochs = whole(context.get("train_conf.max_epoch", default), 0)
-    total = an_epoch * epochs if an_epoch and epochs else None
+    total = steps_an_epoch(context, whole(context.get("train_conf.max_epoch", default), 0))
     return total if total and total < MOST_STEPS else None
 
 
@@ -184,17 +190,15 @@ def whole(value: Any, otherwise: int) -> int:
 def rates(context: Context, steps: Sequence[int]) -> np.ndarray | None:
     """Learning rate of these steps, counted from 1; None where it cannot be told.
 
-    WarmupLR rises in a line for `warmup_steps` and falls with the root of the step after that,
-    without an end (`funasr/schedulers/warmup_lr.py`). Any other scheduler of FunASR's is run step
-    by step, which imports torch, and not for more than MOST_STEPS_RUN steps.
+    A scheduler of FunASR's that is not WarmupLR is run step by step, which imports torch, and not
+    for more than MOST_STEPS_RUN steps.
     """
     if not follows_warmup(context):
         return _rates_run(context, steps)
     peak, warmup = context.get("optim_conf.lr"), warmup_steps(context)
     if not _positive(peak) or warmup is None:
         return None
-    numbers = np.asarray(steps, dtype=float)
-    return peak * np.minimum((warmup / numbers) ** 0.5, numbers / warmup)
+    return schedule.warmup_rates(steps, peak, warmup)
 
 
 def _rates_run(context: Context, steps: Sequence[int]) -> np.ndarray | None:
@@ -240,36 +244,23 @@ def curve_steps(context: Context, total: int, most: int = 400) -> list[int]:
 
 def mean_rate(context: Context, total: int) -> float | None:
     """Mean learning rate of a run."""
-    found = rates(context, np.unique(np.linspace(1, total, min(total, 4000)).round()))
-    return None if found is None else float(found.mean())
+    if rates(context, [total]) is None:
+        return None
+    return schedule.sum_over_run(total, lambda steps: rates(context, steps)) / total
 
 
-@dataclass(frozen=True)
-class Memory:
-    """An estimate of a GPU's memory in training, in bytes.
-
-    Attributes:
-        weights, gradients, moments: exact, from shapes and formats.
-        activations: of the largest batch; an estimate, see `activation_bytes`. None without a
-            manifest.
-    """
-
-    weights: int
-    gradients: int
-    moments: int
-    activations: int | None
+def _bytes(context: Context, values: str) -> int:
+    """Bytes of all parts' values of a kind, an attribute of `Part`."""
+    return sum(getattr(part, values) * part.bytes_each for part in parts(context))
 
 
-def memory(context: Context) -> Memory:
+def training_memory(context: Context) -> TrainingMemory:
     """Memory of one GPU, without what PyTorch and CUDA take for themselves."""
-    found = parts(context)
-    weights = sum(part.parameters * part.bytes_each for part in found)
-    gradients = sum(part.learning * part.bytes_each for part in found)
-    return Memory(weights, gradients, ADAM_MOMENTS * gradients, activation_bytes(context))
+    return memory.training_memory(_bytes(context, "parameters"), _bytes(context, "learning"))
 
 
 def activation_bytes(context: Context) -> int | None:
-    """What the backward pass keeps of the largest batch: an estimate.
+    """What the backward pass keeps of the largest batch: an estimate; None without a manifest.
 
     The audit counted it at full size on a CPU, with the encoder training, and fitted bytes for each
     frame, pair of frames and LLM token (`activations`). GPU kernels keep less of some tensors.
@@ -277,12 +268,12 @@ def activation_bytes(context: Context) -> int | None:
     if context.train is None or not context.train.batches:
         return None
     samples, longest = context.train.longest_batch
-    frames = longest / STACKED
-    seconds = longest / FRAMES_A_SECOND
+    frames = geometry.encoder_frames(longest)
     context_tokens = CONTEXT_TOKENS if context.get("dataset_conf.prompt_classes") else 0
-    tokens = (frames / SQUEEZED + TEMPLATE_TOKENS + context_tokens + TOKENS_A_SECOND * seconds)
-    a_frame, a_pair, a_token = context.audit.content["activations"]["bytes"]
-    return int(samples * (frames * a_frame + frames**2 * a_pair + tokens * a_token))
+    tokens = (geometry.speech_tokens(frames) + TEMPLATE_TOKENS + context_tokens
+              + geometry.TEXT_TOKENS_A_SECOND * longest / geometry.FEATURE_FRAMES_A_SECOND)
+    return memory.activation_bytes(samples, frames, tokens,
+                                   context.audit.content["activations"]["bytes"])
 
 
 @dataclass(frozen=True)
@@ -290,58 +281,42 @@ class Disk:
     """Bytes of checkpoints.
 
     Attributes:
-        checkpoint: one, with optimizer state.
-        kept: how many files of that kind lie there at the end, best and last included.
+        checkpoint: size of one, with optimizer state.
+        files: how many lie there at the end.
         averaging: memory that averaging needs at the end.
-        without_llm: whether `effective_save_name_excludes` leaves the LLM out.
-        scored: checkpoints that the run makes with a score, kept or not.
+        without_llm: whether `effective_save_name_excludes` leaves any of the LLM out.
     """
 
-    checkpoint: int
-    kept: int
+    checkpoint: CheckpointSize
+    files: FilesLeft
     averaging: int
     without_llm: bool
-    scored: int
+
+    @property
+    def count(self) -> int:
+        return self.files.whole + bool(self.files.averaged)
 
     @property
     def total(self) -> int:
-        return self.checkpoint * self.kept
+        averaged = self.checkpoint.weights + self.checkpoint.tied if self.files.averaged else 0
+        return self.checkpoint.total * self.files.whole + averaged
 
 
 def disk(context: Context) -> Disk:
-    """What the trainer writes; `epochs` adds a file where fewer are kept than epochs pass."""
-    excluded = saved_without(context)
-    saved = [part for part in parts(context)
-             if not any(f"{part.name}.".startswith(prefix) for prefix in excluded)]
-    weights = sum(part.parameters * part.bytes_each for part in saved)
-    moments = ADAM_MOMENTS * sum(part.learning * part.bytes_each for part in parts(context))
-    keep = whole(context.get("train_conf.keep_nbest_models"), 500)
-    epochs = whole(context.get("train_conf.max_epoch"), 100)
-    average = min(whole(context.get("train_conf.avg_nbest_model"), 10), keep)
-    scored, unscored = _checkpoints_made(context, epochs)
-    files = min(keep, scored)
-    # Averaging keeps the weights of each file, and one file with its moments while it is read.
-    held = (min(average, files) + 1) * weights + moments
-    return Disk(weights + moments, files + unscored + 2, held,
-                any("llm.".startswith(prefix) for prefix in excluded), scored)
-
-
-def _checkpoints_made(context: Context, epochs: int) -> tuple[int, int]:
-    """Checkpoints with a score, of which the best are kept, and without one, which all are.
-
-    Intervals count batches, anew in each epoch. At an epoch's end there is always a score.
-    """
-    accumulated = whole(context.get("train_conf.accum_grad"), 1)
-    batches = (steps_an_epoch(context) or 0) * accumulated
-    save = whole(context.get("train_conf.save_checkpoint_interval"), 5000)
-    validate = whole(context.get("train_conf.validate_interval"), 5000)
-    saved, scored = batches // save, batches // math.lcm(save, validate)
-    return epochs * (1 + scored), epochs * (saved - scored)
-
-
-def saved_without(context: Context) -> list[str]:
-    """Name prefixes that a checkpoint leaves out."""
-    return listed(context.get("train_conf.effective_save_name_excludes"))
+    """What the trainer leaves of a run that goes to its end."""
+    size = memory.checkpoint_size(_bytes(context, "saved"), _bytes(context, "learning"),
+                                  tied=_bytes(context, "tied"))
+    passes, batches = _passes_and_batches(context) if context.train else (0, 0)
+    keep = context.get("train_conf.keep_nbest_models")
+    files = memory.files_left(
+        whole(context.get("train_conf.max_epoch"), 100), passes * batches,
+        whole(context.get("train_conf.save_checkpoint_interval"), 5000),
+        whole(context.get("train_conf.validate_interval"), 5000),
+        keep if isinstance(keep, int) and not isinstance(keep, bool) else 500,
+        whole(context.get("train_conf.avg_nbest_model"), 10))
+    llm = next(part for part in parts(context) if part.name == "llm")
+    return Disk(size, files, memory.averaging_memory(size, files.averaged),
+                llm.saved < llm.parameters)
 
 
 def masked_share(conf: dict[str, Any], seconds: np.ndarray, draws: int = 40,
@@ -360,7 +335,8 @@ def masked_share(conf: dict[str, Any], seconds: np.ndarray, draws: int = 40,
     number = min(whole(conf.get("num_time_mask"), 2), MOST_MASKS)
     generator = np.random.default_rng(seed)
     covered = total = 0
-    for frames in np.maximum(1, np.ceil(seconds * FRAMES_A_SECOND / STACKED)).astype(int):
+    feature_frames = np.round(seconds * geometry.FEATURE_FRAMES_A_SECOND).astype(int)
+    for frames in np.maximum(1, geometry.encoder_frames(feature_frames)):
         widths = generator.integers(low, max(high, low + 1), (draws, number))
         starts = generator.integers(0, np.maximum(1, frames - widths.max(1, keepdims=True)),
                                     (draws, number))

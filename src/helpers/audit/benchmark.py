@@ -22,10 +22,14 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from funasr_preflight.laws.geometry import FEATURE_FRAMES_A_SECOND
 from helpers.errors import BookError, one_sentence
 from helpers.experiments.provenance import provenance
+from helpers.experiments.records import write_record
 from helpers.paths import ROOT
 from helpers.session import setup
+from helpers.speech.manifests import chatml
+from helpers.speech.turns import drawn_seconds
 
 COMMAND = "python -m helpers.audit.benchmark"
 RESULTS = ROOT / "results/preflight_benchmark.json"
@@ -63,15 +67,13 @@ class Measured:
 def draw(path: Path, lines: int) -> Path:
     """Write a manifest of made-up telephone turns, each with a key and an audio of its own."""
     rng = np.random.default_rng(SEED)
-    seconds = rng.lognormal(1.0, 0.7, DRAWN).clip(0.3, 60)
+    seconds = drawn_seconds(rng, DRAWN, limits=(0.3, 60), median=np.exp(1.0), spread=0.7)
     counts = np.maximum(1, (2.5 * seconds * rng.lognormal(0, 0.2, DRAWN)).astype(int))
     texts = [" ".join(rng.choice(WORDS, count)) for count in counts]
     marks = "\0key\0", "\0audio\0"
-    from helpers.speech.manifests import chatml
-
     pieces = []
     for text, length, count in zip(texts, seconds, counts, strict=True):
-        item = chatml(*marks, text, int(100 * length), int(1.2 * count) + 1)
+        item = chatml(*marks, text, int(FEATURE_FRAMES_A_SECOND * length), int(1.2 * count) + 1)
         whole = json.dumps(item, ensure_ascii=False)
         begin, rest = whole.split("\\u0000key\\u0000")
         middle, end = rest.split("\\u0000audio\\u0000")
@@ -162,10 +164,10 @@ def summary(runs: list[Measured], lines: int, many_lines: int) -> dict:
         return [run for run in runs if (run.reader, run.lines) == (reader, count)]
 
     own = of("funasr_index", lines)
-    found = {}
+    by_reader = {}
     for reader in READERS:
         several = of(reader, lines)
-        found[reader] = {
+        by_reader[reader] = {
             "seconds": statistics.median(run.seconds for run in several),
             "cpu_seconds": statistics.median(run.cpu_seconds for run in several),
             "peak_mb": max(run.peak_mb for run in several),
@@ -175,11 +177,11 @@ def summary(runs: list[Measured], lines: int, many_lines: int) -> dict:
                 theirs.cpu_seconds / ours.cpu_seconds
                 for theirs, ours in zip(own, several, strict=True))}
         for run in of(reader, many_lines) if many_lines != lines else ():
-            found[reader] |= {
+            by_reader[reader] |= {
                 "many_seconds": run.seconds, "many_peak_mb": run.peak_mb,
-                "microseconds_a_line": 1e6 * found[reader]["cpu_seconds"] / lines,
+                "microseconds_a_line": 1e6 * by_reader[reader]["cpu_seconds"] / lines,
                 "many_microseconds_a_line": 1e6 * run.cpu_seconds / many_lines}
-    return found
+    return by_reader
 
 
 def _peak_mb() -> float:
@@ -212,13 +214,10 @@ def main(arguments: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         made = benchmark(options.lines, options.many_lines, options.rounds, Path(folder))
     made["provenance"] = provenance(COMMAND, seed=SEED)
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    partial = options.out.with_suffix(".partial")
-    partial.write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
-    partial.replace(options.out)
-    for reader, found in made["summary"].items():
-        print(f"{reader}: {found['seconds']:.2f} s, {found['peak_mb']:.0f} MB, "
-              f"{found['times_faster']:.1f} times as fast as FunASR's index")
+    write_record(options.out, made)
+    for reader, medians in made["summary"].items():
+        print(f"{reader}: {medians['seconds']:.2f} s, {medians['peak_mb']:.0f} MB, "
+              f"{medians['times_faster']:.1f} times as fast as FunASR's index")
     return 0
 
 

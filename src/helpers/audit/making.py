@@ -11,7 +11,9 @@ import re
 import sys
 from typing import Any
 
-from funasr_preflight.audit import COMMAND, COMPONENTS, FILE, load
+from funasr_preflight.audit import COMMAND, FILE, load
+from funasr_preflight.laws.names import COMPONENTS
+from helpers.config.funasr_source import READERS, SourceLine, default_of, lines_for, lines_of
 from helpers.errors import one_sentence
 
 REGISTERS = {"model": "model_classes", "audio_encoder": "encoder_classes",
@@ -21,6 +23,15 @@ REGISTERS = {"model": "model_classes", "audio_encoder": "encoder_classes",
              "dataset_conf.batch_sampler": "batch_sampler_classes",
              "dataset_conf.dataloader": "dataloader_classes", "tokenizer": "tokenizer_classes"}
 """Keys whose value is a name in one of FunASR's registers, and that register."""
+
+_PROGRAM, _TRAINER = "funasr.bin.train_ds", "funasr.train_utils.trainer_ds"
+RUN_READERS = {
+    "": (*(reader for reader in READERS[""] if reader != f"{_TRAINER}:Trainer"),
+         f"{_TRAINER}:Trainer.warp_model", f"{_TRAINER}:Trainer.warp_optim_scheduler",
+         READERS["train_conf"][-1]),
+    "train_conf": (f"{_TRAINER}:Trainer.__init__", READERS["train_conf"][-1])}
+"""Who gets the top level and who `train_conf`: the trainer is made from the one, its methods are
+called with the other."""
 
 
 def make() -> dict[str, Any]:
@@ -47,9 +58,9 @@ def make() -> dict[str, Any]:
     return {
         "funasr": importlib.metadata.version("funasr"),
         "keys": keys,
-        "sections": _sections(),
-        "refuses": sorted(section for section, said in refused.items() if said),
-        "registers": _registers(),
+        "sections": sections_read(),
+        "refuses": sorted(section for section, refusal in refused.items() if refusal),
+        "registers": registers(),
         "accepts": _accepted(),
         "deprecated": _deprecated(),
         "architecture": {knob.key: merged[knob.key] for knob in turned
@@ -59,78 +70,35 @@ def make() -> dict[str, Any]:
         "without_gradient": _without_gradient(items)}
 
 
-def _sections() -> dict[str, dict[str, Any]]:
-    from helpers.config.code_defaults import READERS, receivers, uses_of
-
-    found: dict[str, dict[str, Any]] = {}
-    in_train_conf = _asked_of_train_conf()
-    for section, readers in (READERS | _run_readers()).items():
-        uses = [use for reader in readers for use in uses_of(reader)
-                if use.receiver in receivers(reader, section) and not use.name.isupper()
-                and not (section == "" and use.name in in_train_conf and use.receiver == "")]
-        if section == "train_conf":
-            uses += in_train_conf.values()
-        found[section] = {name: _reading([use for use in uses if use.name == name])
-                          for name in sorted({use.name for use in uses})}
-    return found
+def sections_read() -> dict[str, dict[str, Any]]:
+    sections: dict[str, dict[str, Any]] = {}
+    for section, readers in (READERS | RUN_READERS).items():
+        lines = lines_for(section, readers)
+        if section == "train_conf":  # what both files ask of `kwargs.get("train_conf")` at once
+            lines += [line for module in (_PROGRAM, _TRAINER) for line in lines_of(module)
+                      if line.receiver == section]
+        sections[section] = {name: _reading([line for line in lines if line.name == name])
+                             for name in sorted({line.name for line in lines})
+                             if not name.isupper()}
+    return sections
 
 
-def _run_readers() -> dict[str, tuple[str, ...]]:
-    """Who gets the top level and who `train_conf`: the trainer is made from the one, and its
-    methods are called with the other."""
-    from helpers.config.code_defaults import READERS
-
-    trainer, program = "funasr.train_utils.trainer_ds:Trainer", "funasr.bin.train_ds"
-    shared = f"{program}:_resolve_distributed_config"
-    return {"": (*(reader for reader in READERS[""] if reader != trainer),
-                 f"{trainer}.warp_model", f"{trainer}.warp_optim_scheduler", shared),
-            "train_conf": (f"{trainer}.__init__", shared)}
-
-
-def _asked_of_train_conf() -> dict[str, Any]:
-    """What the program and the trainer ask of `kwargs.get("train_conf", ...)` in one breath."""
-    from funasr.bin import train_ds
-    from funasr.train_utils import trainer_ds
-
-    from helpers.config.code_defaults import Use, literal
-
-    found = {}
-    for module in (train_ds, trainer_ds):
-        shown = f"{module.__name__.replace('.', '/')}.py"
-        for node in ast.walk(ast.parse(inspect.getsource(module))):
-            if _is_get(node) and _is_get(node.func.value) and (
-                    node.func.value.args[0].value == "train_conf"):
-                default = literal(node.args[1]) if len(node.args) > 1 else None
-                name = node.args[0].value
-                found[name] = Use(name, "train_conf", "default", default,
-                                   f"{shown}, line {node.lineno}")
-    return found
-
-
-def _is_get(node: ast.AST) -> bool:
-    return (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
-            and node.func.attr == "get" and bool(node.args)
-            and isinstance(node.args[0], ast.Constant))
-
-
-def _reading(uses: list) -> dict[str, Any]:
-    """Kind, defaults and first place of the uses of one key."""
-    kind = next(kind for kind in ("default", "required", "never used")
-                if any(use.kind == kind for use in uses))
-    same = [use for use in uses if use.kind == kind]
-    return {"kind": kind, "place": same[0].place,
-            "values": [_plain(use.value) for use in same] if kind == "default" else []}
+def _reading(lines: list[SourceLine]) -> dict[str, Any]:
+    """Kind, defaults and first place of the lines that read one key."""
+    default = default_of(lines[0].name, lines)
+    return {"kind": default.kind, "place": default.place,
+            "values": [_plain(value) for value in default.values]}
 
 
 def _plain(value: Any) -> Any:
     return value if isinstance(value, (int, float, str, bool, list, type(None))) else str(value)
 
 
-def _registers() -> dict[str, list[str]]:
+def registers() -> dict[str, list[str]]:
     from funasr.register import tables
 
-    found = {key: sorted(getattr(tables, register)) for key, register in REGISTERS.items()}
-    return found | {key: sorted(classes) for key, classes in _classes().items()}
+    registered = {key: sorted(getattr(tables, register)) for key, register in REGISTERS.items()}
+    return registered | {key: sorted(classes) for key, classes in _classes().items()}
 
 
 def _classes() -> dict[str, dict[str, type]]:
@@ -143,46 +111,46 @@ def _classes() -> dict[str, dict[str, type]]:
 def _accepted() -> dict[str, dict[str, dict[str, bool]]]:
     """What each optimizer and scheduler takes beside the first, and whether it has a default."""
     return {key: {name: {parameter.name: parameter.default is not parameter.empty
-                         for parameter in [*inspect.signature(one).parameters.values()][1:]}
-                  for name, one in sorted(classes.items())}
+                         for parameter in [*inspect.signature(class_).parameters.values()][1:]}
+                  for name, class_ in sorted(classes.items())}
             for key, classes in _classes().items()}
 
 
 def _deprecated() -> dict[str, dict[str, str]]:
     """Classes whose own file says, in a sentence to the user, that they are deprecated."""
-    found: dict[str, dict[str, str]] = {}
+    deprecated: dict[str, dict[str, str]] = {}
     for key, classes in _classes().items():
-        for name, one in sorted(classes.items()):
-            if not one.__module__.startswith("funasr."):
+        for name, class_ in sorted(classes.items()):
+            if not class_.__module__.startswith("funasr."):
                 continue
-            texts = "".join(node.value for node in ast.walk(ast.parse(inspect.getsource(one)))
+            texts = "".join(node.value for node in ast.walk(ast.parse(inspect.getsource(class_)))
                             if isinstance(node, ast.Constant) and isinstance(node.value, str))
-            said = re.search(rf"{one.__name__} is deprecated[^.]*\.", texts)
-            if said:
-                found.setdefault(key, {})[name] = said[0]
-    return found
+            sentence = re.search(rf"{class_.__name__} is deprecated[^.]*\.", texts)
+            if sentence:
+                deprecated.setdefault(key, {})[name] = sentence[0]
+    return deprecated
 
 
 def _parameters(model) -> dict[str, dict[str, int]]:
     from helpers.training.anatomy import component_of
 
-    found: dict[str, dict[str, int]] = {component: {} for component in COMPONENTS}
+    sizes: dict[str, dict[str, int]] = {component: {} for component in COMPONENTS}
     for name, parameter in model.named_parameters():
         component = component_of(name)
-        found[component][name.removeprefix(component)] = parameter.numel()
-    return found
+        sizes[component][name.removeprefix(component)] = parameter.numel()
+    return sizes
 
 
 def _linear_layers(llm) -> dict[str, list[int]]:
     from torch import nn
 
-    found: dict[str, list[int]] = {}
+    layers: dict[str, list[int]] = {}
     for name, module in llm.named_modules():
         if isinstance(module, nn.Linear):
             short = name.rpartition(".")[2]
-            entry = found.setdefault(short, [module.in_features, module.out_features, 0])
+            entry = layers.setdefault(short, [module.in_features, module.out_features, 0])
             entry[2] += 1
-    return found
+    return layers
 
 
 def _without_gradient(items) -> list[str]:
@@ -205,20 +173,19 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     from helpers.audit import activations
     from helpers.experiments.provenance import provenance
+    from helpers.experiments.records import write_record
     from helpers.session import setup
 
     setup()
-    found = json.loads(json.dumps(make()))
+    made = json.loads(json.dumps(make()))
     if options.check:
         stored = {key: value for key, value in load().content.items() if key != "provenance"}
-        changed = [key for key in found if found[key] != stored.get(key)]
+        changed = [key for key in made if made[key] != stored.get(key)]
         print(f"Changed: {', '.join(changed)}." if changed else "The audit is up to date.")
         return int(bool(changed))
-    made = {**found, "activations": activations.at_full_size(),
+    content = {**made, "activations": activations.at_full_size(),
             "provenance": provenance(COMMAND, seed=0)}
-    partial = FILE.with_suffix(".partial")
-    partial.write_text(json.dumps(made, indent=0, ensure_ascii=False) + "\n", encoding="utf-8")
-    partial.replace(FILE)
+    write_record(FILE, content, indent=0)
     return 0
 
 

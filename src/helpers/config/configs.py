@@ -14,9 +14,10 @@ import yaml
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import GrammarParseError, OmegaConfBaseException
 
+from funasr_preflight.launch.reading import flatten as leaves
 from helpers.config import document
 from helpers.config.document import section_of
-from helpers.errors import BookError
+from helpers.errors import BookError, first_sentence
 from helpers.paths import CONFIGS
 
 __all__ = [
@@ -27,6 +28,9 @@ __all__ = [
 
 CONFIG_NAMES = ("pretrained", "config_8k_telephone", "stage1_encoder_adapt")
 FINE_TUNING = CONFIG_NAMES[1:]
+"""The two fine-tuning configs, written from the document."""
+PUBLISHED = tuple(f"published/{name}" for name in FINE_TUNING)
+"""The same two as their makers publish them, where the document lies."""
 Status = Literal["same", "modified", "new", "omitted"]
 STATUSES: tuple[Status, ...] = ("same", "modified", "new", "omitted")
 ConfigLike = str | Path | DictConfig | Mapping
@@ -97,7 +101,7 @@ def path_of(name_or_path: str | Path) -> Path:
     """
     text = str(name_or_path)
     stem = text.removesuffix(".yaml")
-    if stem in CONFIG_NAMES:
+    if stem in (*CONFIG_NAMES, *PUBLISHED):
         return CONFIGS / f"{stem}.yaml"
     path = Path(name_or_path)
     if path.is_dir():
@@ -161,7 +165,7 @@ def flatten(config: ConfigLike) -> dict[str, Any]:
     """
     flat: dict[str, Any] = {}
     plain = OmegaConf.to_container(as_config(config), resolve=False)
-    for key, value in _leaves(plain):
+    for key, value in leaves(plain):
         if key in flat:
             raise BookError(f"The key `{key}` is there twice, once with a dot in its name: "
                             "write it as nested keys.")
@@ -206,15 +210,15 @@ def values_set() -> dict[str, dict[str, Any]]:
             for row in compare()}
 
 
-def same_value(one: Any, other: Any) -> bool:
+def same_value(value: Any, other: Any) -> bool:
     """Whether two YAML values are equal; `1` and `true` are not, `5` and `5.0` are."""
-    if isinstance(one, bool) != isinstance(other, bool):
+    if isinstance(value, bool) != isinstance(other, bool):
         return False
-    if isinstance(one, float) and isinstance(other, float) and math.isnan(one):
+    if isinstance(value, float) and isinstance(other, float) and math.isnan(value):
         return math.isnan(other)
-    if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(same_value, one, other))
-    return one == other
+    if isinstance(value, list) and isinstance(other, list):
+        return len(value) == len(other) and all(map(same_value, value, other))
+    return value == other
 
 
 def as_config(config: ConfigLike) -> DictConfig:
@@ -226,7 +230,7 @@ def as_config(config: ConfigLike) -> DictConfig:
     try:
         return OmegaConf.create(dict(config))
     except (OmegaConfBaseException, TypeError, ValueError) as error:
-        raise BookError(f"This is not a config: {_first_line(error)}.") from None
+        raise BookError(f"This is not a config: {first_sentence(error)}.") from None
 
 
 def _parse(text: str, name: str) -> DictConfig:
@@ -235,8 +239,8 @@ def _parse(text: str, name: str) -> DictConfig:
         if root is None or not root.value or root.tag.endswith(":null"):
             raise BookError(f"{name} is empty: a config needs at least one `key: value` line.")
         if not isinstance(root, yaml.MappingNode):
-            kind = "a list" if isinstance(root, yaml.SequenceNode) else "a single value"
-            raise BookError(f"{name} holds {kind}: a config is a mapping of `key: value` lines.")
+            content = "a list" if isinstance(root, yaml.SequenceNode) else "a single value"
+            raise BookError(f"{name} holds {content}: a config is a mapping of `key: value` lines.")
         return OmegaConf.load(io.StringIO(text))
     except yaml.YAMLError as error:
         raise BookError(_yaml_sentence(error, text, name)) from None
@@ -246,19 +250,19 @@ def _parse(text: str, name: str) -> DictConfig:
     except RecursionError:
         raise BookError(f"{name} is nested too deeply to be a config.") from None
     except OmegaConfBaseException as error:
-        raise BookError(f"{name} cannot be a config: {_first_line(error)}.") from None
+        raise BookError(f"{name} cannot be a config: {first_sentence(error)}.") from None
 
 
 def _yaml_sentence(error: yaml.YAMLError, text: str, name: str) -> str:
     mark = getattr(error, "problem_mark", None)
     if mark is not None:
-        place = f"line {mark.line + 1}, column {mark.column + 1}"
+        position = f"line {mark.line + 1}, column {mark.column + 1}"
     elif isinstance(getattr(error, "position", None), int):
-        place = f"line {text.count(chr(10), 0, error.position) + 1}"
+        position = f"line {text.count(chr(10), 0, error.position) + 1}"
     else:
-        place = "an unknown line"
+        position = "an unknown line"
     problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "broken YAML"
-    return f"{name}, {place}: {problem}; correct the YAML there."
+    return f"{name}, {position}: {problem}; correct the YAML there."
 
 
 def _unresolved(config: DictConfig) -> str:
@@ -273,18 +277,9 @@ def _unresolved(config: DictConfig) -> str:
             if value == "???":
                 return f"`{key}` is `???`, a value still to be given: set it."
             reason = ("it leads back to itself" if isinstance(error, RecursionError)
-                      else _first_line(error))
+                      else first_sentence(error))
             return f"`{key}: {value}` cannot be resolved ({reason}): point it at a key that is set."
     return "An interpolation of this config cannot be resolved."
-
-
-def _leaves(plain: Mapping, prefix: str = ""):
-    for name, value in plain.items():
-        key = f"{prefix}{name}"
-        if isinstance(value, Mapping) and value:
-            yield from _leaves(value, f"{key}.")
-        else:
-            yield key, value
 
 
 def _status(base: Any, value: Any) -> Status | None:
@@ -306,9 +301,5 @@ def _name_of(config: ConfigLike) -> str:
 def _suggestions(name: str) -> str:
     near = difflib.get_close_matches(Path(name).name.lower(), CONFIG_NAMES, n=2, cutoff=0.45)
     if near:
-        return f"; did you mean {' or '.join(f'`{one}`' for one in near)}?"
-    return f"; the book's configs are {', '.join(f'`{one}`' for one in CONFIG_NAMES)}."
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+        return f"; did you mean {' or '.join(f'`{config}`' for config in near)}?"
+    return f"; the book's configs are {', '.join(f'`{config}`' for config in CONFIG_NAMES)}."

@@ -37,38 +37,39 @@ def departures(path: str | Path = RECOMMENDED) -> list[Departure]:
     """Every departure that a config explains: `[chapter] why` in the comment on the key's line,
     or a line `# - KEY: [chapter] why` for what it leaves out."""
     text = Path(path).read_text(encoding="utf-8")
-    values, found = configs.flatten(path), []
+    values, listed = configs.flatten(path), []
     lines = text.splitlines()
     for key, line in _lines_of_keys(yaml.compose(text, Loader=yaml.SafeLoader)):
         comment = re.search(r"#\s*\[(\w+)\]\s*(.+)$", lines[line])
         if comment:
-            found.append(Departure(key, values[key], *comment.groups()))
-    found += [Departure(key, configs.NOT_SET, chapter, why) for key, chapter, why in
+            listed.append(Departure(key, values[key], *comment.groups()))
+    listed += [Departure(key, configs.NOT_SET, chapter, why) for key, chapter, why in
               re.findall(r"(?m)^# - (.+?): \[(\w+)\] (.+)$", text)]
-    return found
+    return listed
 
 
 def remarks(path: str | Path = RECOMMENDED) -> dict[str, str]:
     """Key to the comment on its line, where the comment names no chapter."""
     text = Path(path).read_text(encoding="utf-8")
     lines = text.splitlines()
-    found = {key: re.search(r"#\s*([^\[\s].*)$", lines[line]) for key, line in
+    comments = {key: re.search(r"#\s*([^\[\s].*)$", lines[line]) for key, line in
              _lines_of_keys(yaml.compose(text, Loader=yaml.SafeLoader))}
-    return {key: comment[1] for key, comment in found.items() if comment}
+    return {key: comment[1] for key, comment in comments.items() if comment}
 
 
 def unexplained(path: str | Path = RECOMMENDED) -> list[str]:
     """Keys whose merged value differs from a merged source config, without a word on why."""
-    mine = configs.flatten(configs.merge_over("pretrained", path))
-    told = {key for departure in departures(path) for key in departure.key.split(", ")}
-    found = {}
+    own = configs.flatten(configs.merge_over("pretrained", path))
+    explained = {key for departure in departures(path) for key in departure.key.split(", ")}
+    keys = {}
     for name in configs.FINE_TUNING:
         theirs = configs.flatten(configs.merge_over("pretrained", name))
-        for key in [*theirs, *mine]:
-            same = key in theirs and key in mine and configs.same_value(theirs[key], mine[key])
-            if not same and not any(key == one or key.startswith(f"{one}.") for one in told):
-                found[key] = None
-    return list(found)
+        for key in [*theirs, *own]:
+            same = key in theirs and key in own and configs.same_value(theirs[key], own[key])
+            if not same and not any(key == prefix or key.startswith(f"{prefix}.")
+                                    for prefix in explained):
+                keys[key] = None
+    return list(keys)
 
 
 def _lines_of_keys(node: yaml.MappingNode, prefix: str = "") -> Iterator[tuple[str, int]]:

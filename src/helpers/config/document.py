@@ -8,10 +8,16 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from helpers.paths import DATA
+from funasr_preflight.launch.reading import flatten
+from helpers.paths import CONFIGS, DATA
 
 DOCUMENT = DATA / "reference" / "document.yaml"
-PUBLIC_FILES = DATA / "reference" / "public_files.yaml"
+PUBLISHED = CONFIGS / "published"
+PUBLIC_SOURCE = {
+    "repository": "github.com/cppup/FunASR",
+    "folder": "examples/industrial_data_pretraining/fun_asr_nano_8k_telephone",
+    "commit": "f2e476dfcadfaa7be601801819693ad5a49084e8"}
+"""Where the document and the two published configs come from."""
 NOT_SET = "not set"
 NOT_SAID = "not said"
 FINE_TUNING = ("config_8k_telephone", "stage1_encoder_adapt")
@@ -97,15 +103,18 @@ def _et_cetera(key: str) -> bool:
 
 @lru_cache(maxsize=1)
 def public_values() -> dict[str, dict[str, Any]]:
-    """Key to config name to value in the public YAML files at the document's commit."""
-    rows = public_source()["values"]
-    return {key: _by_config(*values) for key, *values in rows}
+    """Key to config name to value in the published files; a key that a file does not set is absent.
 
-
-@lru_cache(maxsize=1)
-def public_source() -> dict[str, Any]:
-    """The data file on the public YAML files: repository, folder, commit, values."""
-    return OmegaConf.to_container(OmegaConf.load(PUBLIC_FILES))
+    Interpolations stay as written. Keys that the document names and neither file sets are there,
+    with NOT_SET.
+    """
+    values: dict[str, dict[str, Any]] = {statement.key: {} for statement in statements()}
+    for name in FINE_TUNING:
+        for key, value in flatten(
+                OmegaConf.to_container(OmegaConf.load(PUBLISHED / f"{name}.yaml"))):
+            values.setdefault(key, {})[name] = value
+    return {key: {name: by_config.get(name, NOT_SET) for name in FINE_TUNING}
+            for key, by_config in values.items()}
 
 
 @dataclass(frozen=True)
@@ -150,5 +159,5 @@ def _by_config(*values: Any) -> dict[str, Any]:
     return dict(zip(FINE_TUNING, values, strict=True))
 
 
-def _same(one: Any, other: Any) -> bool:
-    return isinstance(one, bool) == isinstance(other, bool) and one == other
+def _same(value: Any, other: Any) -> bool:
+    return isinstance(value, bool) == isinstance(other, bool) and value == other

@@ -6,18 +6,23 @@ audio, LLM and CTC branch, unseen voices and sentences.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
+import numpy as np
 import torch
 from tqdm import tqdm
 
 from helpers.errors import BookError
-from helpers.evaluation.error_rates import ErrorRate, error_rate
+from helpers.evaluation.error_rates import error_counts, error_rate
+from helpers.evaluation.intervals import ErrorRate
+from helpers.model.funasr_private import decode_batch, decodes_batches
 from helpers.model.mini import Built
 from helpers.speech import manifests
 
+BRANCHES = ("llm", "ctc")
 BATCH = 24
 LONGEST_ANSWER_TOKENS = 96
 
@@ -28,12 +33,14 @@ class Hypothesis:
 
     key: str
     reference: str
+    voice: str
     llm: str | None = None
     ctc: str | None = None
 
 
 def decode(built: Built, items: Sequence[dict], branch: str = "llm",
-           progress: str | None = None, seed: int = 0) -> list[Hypothesis]:
+           progress: str | None = None, seed: int = 0,
+           longest_answer: int = LONGEST_ANSWER_TOKENS) -> list[Hypothesis]:
     """Transcribe manifest items greedily.
 
     Args:
@@ -44,11 +51,13 @@ def decode(built: Built, items: Sequence[dict], branch: str = "llm",
         progress: text of a progress bar; none is shown without it.
         seed: seed of the frontend's dither, which would otherwise change a word now and then.
             The caller's random state is given back.
+        longest_answer: tokens after which the LLM is stopped.
 
     Raises:
         BookError: an unknown branch, or a CTC branch that the model does not have.
     """
-    decoders = {"llm": _decode_llm, "ctc": _decode_ctc, "both": _decode_both}
+    decoders = {"llm": partial(_decode_llm, longest_answer=longest_answer), "ctc": _decode_ctc,
+                "both": partial(_decode_both, longest_answer=longest_answer)}
     if branch not in decoders:
         raise BookError(f"There is no branch `{branch}`: choose llm, ctc or both.")
     if branch != "llm" and built.model.ctc_decoder is None:
@@ -85,12 +94,34 @@ def inference(built: Built, items: Sequence[dict], seed: int = 0, **arguments) -
     return results
 
 
-def score(hypotheses: Sequence[Hypothesis], branch: str = "llm", **options) -> ErrorRate:
+def score(hypotheses: Sequence[Hypothesis], branch: str = "llm", unit: str = "word") -> ErrorRate:
     """`error_rate` of one branch of `decode`'s result."""
-    texts = [getattr(h, branch) for h in hypotheses]
+    return error_rate([one.reference for one in hypotheses], _texts(hypotheses, branch), unit,
+                      [one.voice for one in hypotheses])
+
+
+def hear(built: Built, bands: Mapping[str, Sequence[dict]], branches: Sequence[str] = BRANCHES,
+         seed: int = 0) -> dict[str, dict[str, np.ndarray]]:
+    """Word errors of each sentence: band to branch to integers of shape (sentences,).
+
+    Args:
+        bands: name of a version of the sentences to its manifest lines.
+        seed: as for `decode`.
+    """
+    found: dict[str, dict[str, np.ndarray]] = {}
+    for band, items in bands.items():
+        for branch in branches:
+            heard = decode(built, items, branch, seed=seed)
+            found.setdefault(band, {})[branch] = error_counts(
+                [one.reference for one in heard], _texts(heard, branch))[0]
+    return found
+
+
+def _texts(hypotheses: Sequence[Hypothesis], branch: str) -> list[str]:
+    texts = [getattr(one, branch) for one in hypotheses]
     if any(text is None for text in texts):
         raise BookError(f"Branch {branch} was not decoded: call decode(..., branch='{branch}').")
-    return error_rate([h.reference for h in hypotheses], texts, **options)
+    return texts
 
 
 @contextmanager
@@ -107,11 +138,11 @@ def _inference_state(model: torch.nn.Module) -> Iterator[None]:
             module.training = modes[name]
 
 
-def _inference_arguments(built: Built) -> dict:
+def _inference_arguments(built: Built, longest_answer: int = LONGEST_ANSWER_TOKENS) -> dict:
     """The config keys that FunASR hands to `inference`, as `AutoModel.generate` does."""
     hidden = ("tokenizer", "frontend", "model", "token_list")
     arguments = {k: v for k, v in built.kwargs.items() if k not in hidden}
-    arguments["max_length"] = LONGEST_ANSWER_TOKENS
+    arguments["max_length"] = longest_answer
     arguments["device"] = str(next(built.model.parameters()).device)
     return arguments
 
@@ -121,20 +152,22 @@ def _chat(built: Built, items: Sequence[dict]) -> list:
     return [built.model.generate_chatml(prompt, manifests.audio_path(item)) for item in items]
 
 
-def _decode_llm(built: Built, items: Sequence[dict]) -> list[Hypothesis]:
-    results, _ = built.model._inference_llm_batch(
-        _chat(built, items), None, [item["key"] for item in items], built.tokenizer,
-        built.frontend, **_inference_arguments(built))
+def _decode_llm(built: Built, items: Sequence[dict], longest_answer: int) -> list[Hypothesis]:
+    if not decodes_batches(built.model):
+        return _decode_both(built, items, longest_answer)
+    results = decode_batch(
+        built.model, _chat(built, items), None, [item["key"] for item in items], built.tokenizer,
+        built.frontend, **_inference_arguments(built, longest_answer))
     return [_hypothesis(item, llm=result["text"])
             for item, result in zip(items, results, strict=True)]
 
 
-def _decode_both(built: Built, items: Sequence[dict]) -> list[Hypothesis]:
+def _decode_both(built: Built, items: Sequence[dict], longest_answer: int) -> list[Hypothesis]:
     found = []
     for item in items:
         results, _ = built.model.inference(
             [manifests.audio_path(item)], key=[item["key"]], tokenizer=built.tokenizer,
-            frontend=built.frontend, **_inference_arguments(built))
+            frontend=built.frontend, **_inference_arguments(built, longest_answer))
         found.append(_hypothesis(item, results[0]["text"], results[0].get("ctc_text")))
     return found
 
@@ -159,4 +192,5 @@ def _hypothesis(item: dict, llm: str | None = None, ctc: str | None = None) -> H
     def tidy(text: str | None) -> str | None:
         return None if text is None else " ".join(text.replace("<|nospeech|>", "").split())
 
-    return Hypothesis(item["key"], manifests.transcript(item), tidy(llm), tidy(ctc))
+    return Hypothesis(item["key"], manifests.transcript(item), item.get("voice", item["key"]),
+                      tidy(llm), tidy(ctc))

@@ -1,64 +1,43 @@
-"""The arms of the experiments: the main config with a few keys replaced, and their settings."""
+"""What decides how well the mini hears calls after fine-tuning: one change at a time, with seeds.
+
+An *experiment* is a question and the arms that answer it. All arms of an experiment take the same
+number of optimizer steps; all are heard on the same test sentences, by both branches: in wideband,
+as a call delivers them, and as a call that loses packets does.
+
+`python -m helpers.experiments --record --jobs 2` makes the runs that `results/experiments.json`
+lacks and stores each the moment it is done. Without `--record` it prints what is recorded.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
-from helpers.config import configs
-from helpers.errors import BookError
-from helpers.experiments.records import RunRecords
-from helpers.paths import RESULTS
-from helpers.telephone.channel import Channel
+import numpy as np
 
-MAIN = configs.FINE_TUNING[0]
+from helpers.evaluation.decoding import BRANCHES
+from helpers.experiments import runs
+from helpers.experiments.records import Key, Row, RunRecords
+from helpers.experiments.results import Results
+from helpers.experiments.runs import AT_THE_END, BANDS, LOSSY, SEEDS
+from helpers.paths import RESULTS
+
 COMMAND = "python -m helpers.experiments --record"
 RECORDS = RunRecords(RESULTS / "experiments.json", COMMAND, ("arm", "seed"))
-SEEDS = (0, 1, 2)
-BRANCHES = ("llm", "ctc")
-LOSSY = Channel(loss=0.1, burst=2.0)
-BANDS = ("telephone", "wideband", "lossy calls")
 STEPS = 60
 BATCH = 15
 """Utterances in a batch, `dataset_conf.batch_size_sample_max`: the main config's."""
-SHORT = 300
-"""Longest utterance of most arms, in 10 ms frames."""
 LONGEST, FRAMES_A_MINUTE = 1400, 6000
 PACE: dict[str, Any] = {
-    "optim_conf.lr": 5e-4, "scheduler_conf.warmup_steps": 20,
-    "dataset_conf.batch_size": 30000, "dataset_conf.batch_size_token_max": 30000,
-    "dataset_conf.max_token_length": 4000,
-    "train_conf.validate_interval": 10**6, "train_conf.save_checkpoint_interval": 10**6}
+    **runs.PACE, "dataset_conf.batch_size": 30000, "dataset_conf.batch_size_token_max": 30000,
+    "dataset_conf.max_token_length": 4000, **AT_THE_END}
 """The book's short run, and limits so wide that every batch holds BATCH utterances."""
 BLOCKS = ("encoders0.0", *(f"encoders.{n}" for n in range(5)),
           *(f"tp_encoders.{n}" for n in range(2)))
 """The blocks of the mini's encoder, from the sound up."""
-
-
-@dataclass(frozen=True)
-class Arm:
-    """One way to train.
-
-    Attributes:
-        name: its name in the recorded file, unique.
-        title: its name for the reader.
-        keys: dotted keys to replace in the main config at the mini's pace.
-        steps: optimizer steps.
-        epochs: passes over the training utterances; steps / epochs batches make one.
-        longest: longest training utterance, in 10 ms frames.
-        channel: what the training speech went through.
-        wrapper: "ctc" trains FunASR's class with a CTC term, "masks" with a live `specaug`.
-    """
-
-    name: str
-    title: str
-    keys: Mapping[str, Any] = field(default_factory=dict)
-    steps: int = STEPS
-    epochs: int = 3
-    longest: int = SHORT
-    channel: Channel = Channel()
-    wrapper: str = ""
+Arm = partial(runs.Arm, steps=STEPS, pace=PACE)
 
 
 @dataclass(frozen=True)
@@ -173,21 +152,56 @@ EXPERIMENTS = {one.name: one for one in (
 )}
 
 
-def shortened(arm: Arm, steps: int, epochs: int = 1) -> Arm:
+def shortened(arm: runs.Arm, steps: int, epochs: int = 1) -> runs.Arm:
     """The same arm with fewer steps."""
     return replace(arm, steps=min(steps, arm.steps), epochs=epochs)
 
 
-def wanted(names: Sequence[str] | None = None,
-           seeds: Sequence[int] | None = None) -> list[tuple[str, int]]:
-    """Arms and seeds, seed after seed; an arm that trains nothing needs one seed.
+def run(arm: runs.Arm, seed: int, limit: int = runs.TEST_SENTENCES,
+        branches: Sequence[str] = BRANCHES, bands: Sequence[str] = BANDS,
+        progress: str | None = None) -> Row:
+    """Train and hear one arm: its row, without where it comes from."""
+    heard = runs.train_and_hear(arm, seed, runs.test_sets(limit, tuple(bands)), branches,
+                                progress=progress)
+    learning = [parameter.numel() for parameter in heard.built.model.parameters()
+                if parameter.requires_grad]
+    done = heard.done
+    frames = sum(item["speech_length"] for item in runs.training_list(arm, seed)) if done else 0
+    return {"arm": arm.name, "seed": seed, "steps": arm.steps, "may_learn": sum(learning),
+            "training_minutes": round(frames / FRAMES_A_MINUTE, 2), "keys": dict(arm.keys),
+            "training_loss": round(float(np.mean([step.loss for step in done.steps[-10:]])), 4)
+            if done else None,
+            "validation_loss": round(done.validations[-1].loss, 4) if done else None,
+            "errors": runs.written(heard.errors), "seconds": heard.seconds}
 
-    Raises:
-        BookError: there is no such arm.
-    """
-    unknown = set(names or ()) - set(ARMS)
-    if unknown:
-        raise BookError(f"There is no arm {', '.join(sorted(unknown))}: choose from "
-                        f"{', '.join(ARMS)}.")
-    return [(name, seed) for seed in seeds or SEEDS for name in names or ARMS
-            if ARMS[name].steps or seed == (seeds or SEEDS)[0]]
+
+def make(name: str, seed: int, lacking: Sequence[Key]) -> Iterator[Row]:
+    """The row that a recording stores."""
+    yield run(ARMS[name], seed)
+
+
+RUNS = {(name, seed): [(name, seed)] for seed in SEEDS for name in ARMS
+        if ARMS[name].steps or seed == SEEDS[0]}
+"""Every run, seed after seed; an arm that trains nothing needs one."""
+
+
+class Recorded(Results):
+    """Rows of `run`, recorded or made just now."""
+
+    def __init__(self, rows: Sequence[Row]):
+        self.rows = {(row["arm"], row["seed"]): row for row in rows}
+        super().__init__(((*key, row["errors"]) for key, row in self.rows.items()), COMMAND)
+
+    @classmethod
+    def read(cls) -> Recorded:
+        """The recorded ones."""
+        return cls(RECORDS.read())
+
+    def row(self, arm: str, seed: int | None = None) -> Row:
+        """One run; the first seed's where none is named."""
+        return self.rows[arm, self.seeds(arm)[0] if seed is None else seed]
+
+    def minutes(self, arm: str) -> float:
+        """Minutes of speech that an arm trains on, averaged over seeds."""
+        return float(np.mean([self.row(arm, seed)["training_minutes"]
+                              for seed in self.seeds(arm)]))

@@ -1,24 +1,30 @@
-"""What each thing that a call does to speech costs the mini in words: `--record` measures it."""
+"""What each thing that a call does to speech costs the mini in words.
+
+`python -m helpers.experiments.call_cost --record` measures each stage that
+`results/call_cost.json` lacks and this machine can make.
+"""
 
 from __future__ import annotations
 
-import argparse
-import json
 import sys
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Sequence
 
-from helpers.errors import BookError, one_sentence
+from helpers.errors import BookError
 from helpers.evaluation import decoding
-from helpers.evaluation.error_rates import ErrorRate
+from helpers.evaluation.decoding import BRANCHES
+from helpers.evaluation.intervals import ErrorRate
+from helpers.experiments import runs
+from helpers.experiments.records import Key, Recording, Row, RunRecords
+from helpers.experiments.results import Results
+from helpers.model import mini
 from helpers.paths import RESULTS
 from helpers.speech import corpus
 from helpers.telephone import speech_codecs
 from helpers.telephone.channel import Channel, call_set
 
-RECORD = RESULTS / "call_cost.json"
-COMMAND = "python -m helpers.experiments.call_cost --record"
+RECORDS = RunRecords(RESULTS / "call_cost.json",
+                     "python -m helpers.experiments.call_cost --record", ("stage", "seed"))
+MINI = "the mini"
 
 STAGES: dict[str, Channel | None] = {
     "wideband": None,
@@ -60,52 +66,44 @@ def possible() -> list[str]:
             or channel.codec in codecs]
 
 
-def cost(built, stages: Iterable[str], limit: int | None = None,
-         branches: Sequence[str] = ("llm", "ctc")) -> dict[str, dict[str, ErrorRate]]:
-    """Stage to branch to word error rate of a model on the test set."""
-    return {stage: {branch: decoding.score(decoding.decode(built, items_of(stage, limit), branch),
-                                           branch) for branch in branches} for stage in stages}
+def make(name: str, seed: int, lacking: Sequence[Key]) -> Iterator[Row]:
+    """Word errors of the pretrained mini at a stage, on the whole test set."""
+    if name in possible():
+        heard = decoding.hear(mini.build("pretrained"), {name: items_of(name)}, seed=seed)
+        yield {"stage": name, "seed": seed, "errors": runs.written(heard)[name]}
+    else:
+        print(f"{name}: this machine has no such codec", file=sys.stderr)
 
 
-def recorded(path: Path = RECORD) -> dict[str, dict[str, ErrorRate]]:
-    """The stored measurement.
-
-    Raises:
-        BookError: it is not there.
-    """
-    if not path.is_file():
-        raise BookError(f"There is no {path.name}: run `{COMMAND}`.")
-    rates = json.loads(path.read_text())["rates"]
-    return {stage: {branch: ErrorRate(**rate) for branch, rate in row.items()}
-            for stage, row in rates.items()}
+def recorded() -> Results:
+    """The recorded rows; the only arm is MINI, a band is a stage."""
+    return Results(((MINI, row["seed"], {row["stage"]: row["errors"]}) for row in RECORDS.read()),
+                   RECORDS.command)
 
 
-@one_sentence
-def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m helpers.experiments.call_cost",
-                                     description=__doc__)
-    parser.add_argument("--limit", type=int, help="only the first N test utterances")
-    parser.add_argument("--record", action="store_true", help=f"also write results/{RECORD.name}")
-    options = parser.parse_args(arguments)
-    from tqdm.auto import tqdm
+def heard_now(built: mini.Built, stages: Iterable[str], limit: int | None = None,
+              branches: Sequence[str] = BRANCHES) -> Results:
+    """The same for a model here and now."""
+    items = {stage: items_of(stage, limit) for stage in stages}
+    return Results([(MINI, 0, decoding.hear(built, items, branches))])
 
-    from helpers.experiments.provenance import provenance
-    from helpers.model import mini
-    from helpers.session import setup
 
-    setup()
-    built = mini.build("pretrained")
-    rates = {}
-    for stage in tqdm(possible(), desc="stages", disable=not sys.stderr.isatty()):
-        rates |= cost(built, [stage], options.limit)
-        print(stage, *(f"{branch} {rate}" for branch, rate in rates[stage].items()), sep=": ")
-    if options.record:
-        plain = {stage: {branch: asdict(rate) for branch, rate in row.items()}
-                 for stage, row in rates.items()}
-        RECORD.write_text(json.dumps({"provenance": provenance(COMMAND, seed=0), "rates": plain},
-                                     indent=1) + "\n")
-    return 0
+def rates(heard: Results) -> dict[str, dict[str, ErrorRate]]:
+    """Stage to branch to word error rate."""
+    found: dict[str, dict[str, ErrorRate]] = {}
+    for stage, branch in heard.heard(MINI):
+        found.setdefault(stage, {})[branch] = heard.rate(MINI, stage, branch)
+    return found
 
+
+def show() -> None:
+    """What is recorded, in the terminal."""
+    for stage, row in rates(recorded()).items():
+        print(stage, *(f"{branch} {rate}" for branch, rate in row.items()), sep=": ")
+
+
+RECORDING = Recording("helpers.experiments.call_cost", RECORDS,
+                      {(stage, 0): [(stage, 0)] for stage in STAGES}, make, show)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(RECORDING.main())

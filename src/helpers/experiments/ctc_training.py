@@ -7,166 +7,81 @@ is recorded.
 
 from __future__ import annotations
 
-import argparse
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from typing import Any
+from functools import lru_cache, partial
 
 import numpy as np
-import torch
 
-from helpers.config import configs
-from helpers.errors import BookError, one_sentence
-from helpers.evaluation import decoding, error_rates
-from helpers.evaluation.error_rates import Difference, ErrorRate
-from helpers.experiments.records import RunRecords, add_share_options, mine
+from helpers.evaluation.decoding import BRANCHES
+from helpers.experiments import runs
+from helpers.experiments.records import Key, Recording, Row, RunRecords
+from helpers.experiments.results import Results
+from helpers.experiments.runs import SEEDS
 from helpers.model import ctc, mini
 from helpers.paths import RESULTS
-from helpers.speech import corpus
-from helpers.telephone.channel import telephone_set
-from helpers.training import finetune
 
-COMMAND = "python -m helpers.experiments.ctc_training --record"
-RECORDS = RunRecords(RESULTS / "ctc_training.json", COMMAND, ("recipe", "seed"))
-SEEDS = (0, 1, 2)
-RECIPES: dict[str, dict[str, Any] | None] = {
-    "encoder only": None,
-    "CTC term, detached": {"detach_ctc_decoder": True},
-    "CTC term": {"detach_ctc_decoder": False},
-}
-"""What each recipe sets on the class with the CTC term; None is FunASR's own class."""
-PACE = {"optim_conf.lr": 5e-4, "scheduler_conf.warmup_steps": 20, "train_conf.max_epoch": 3,
-        "train_conf.validate_interval": 10**6, "train_conf.save_checkpoint_interval": 10**6}
-LONGEST_FRAMES = 300
-UTTERANCES = 200
+RECORDS = RunRecords(RESULTS / "ctc_training.json",
+                     "python -m helpers.experiments.ctc_training --record", ("recipe", "seed"))
+BANDS = ("wideband", "telephone")
 TEST_SENTENCES = 96
+Arm = partial(runs.Arm, utterances=200, valid=8)
+ARMS = {arm.name: arm for arm in (
+    Arm("encoder only"),
+    Arm("CTC term, detached", keys={"detach_ctc_decoder": True}, wrapper="ctc"),
+    Arm("CTC term", keys={"detach_ctc_decoder": False}, wrapper="ctc"))}
 
 
-def run(recipe: str, seed: int, pace: Mapping[str, Any] = PACE) -> finetune.Run:
-    """Fine-tune a fresh mini with the main config, as the recipe says.
-
-    Raises:
-        BookError: there is no such recipe.
-    """
-    if recipe not in RECIPES:
-        raise BookError(f"There is no recipe `{recipe}`: choose one of {', '.join(RECIPES)}.")
-    keys = RECIPES[recipe]
-    with nullcontext() if keys is None else ctc.instead_of_original():
-        built = mini.build(finetune.with_overrides(configs.FINE_TUNING[0], finetune.SHORT_RUN,
-                                                   pace, keys or {}))
-    short = [item for item in telephone_set("adapt") if item["speech_length"] <= LONGEST_FRAMES]
-    return finetune.run(built, short[:UTTERANCES], telephone_set("valid", 8),
-                        f"ctc_{recipe}_{seed}".replace(" ", "_").replace(",", ""), seed)
+@lru_cache(maxsize=1)
+def reference() -> list[ctc.Alignment]:
+    """The pretrained mini's alignment of each test sentence in wideband."""
+    pretrained = mini.build(runs.MAIN)
+    return [ctc.align(pretrained, item)
+            for item in runs.test_sets(TEST_SENTENCES, BANDS)["wideband"]]
 
 
-def measure(built: mini.Built, reference: Sequence[ctc.Alignment]) -> dict[str, Any]:
-    """Errors of both branches and drift of the alignment, by audio."""
-    found = {}
-    for band, items in test_sets().items():
-        counts = {}
-        for branch in ("ctc", "llm"):
-            heard = decoding.decode(built, items, branch)
-            errors, words = error_rates.error_counts([one.reference for one in heard],
-                                                  [getattr(one, branch) for one in heard])
-            counts[branch] = {"errors": errors.tolist(), "words": words.tolist()}
-        drift = ctc.drift([ctc.align(built, item) for item in items], reference)
-        found[band] = {**counts, "drift": {key: round(value, 4)
-                                           for key, value in asdict(drift).items()}}
-    return found
+def make(name: str, seed: int, lacking: Sequence[Key]) -> Iterator[Row]:
+    """Errors of both branches and drift of the alignment, by audio, after a run."""
+    tests = runs.test_sets(TEST_SENTENCES, BANDS)
+    heard = runs.train_and_hear(ARMS[name], seed, tests)
+    words, audio = runs.words(TEST_SENTENCES), {}
+    for band, items in tests.items():
+        drift = asdict(ctc.drift([ctc.align(heard.built, item) for item in items], reference()))
+        audio[band] = {
+            **{branch: {"errors": heard.errors[band][branch].tolist(), "words": words}
+               for branch in BRANCHES},
+            "drift": {key: round(value, 4) for key, value in drift.items()}}
+    yield {"recipe": name, "seed": seed, "steps": len(heard.done.steps),
+           "seconds": round(heard.done.seconds), "audio": audio}
 
 
-def test_sets() -> dict[str, list[dict]]:
-    """The same test sentences in both bands."""
-    return {"wideband": corpus.load_set("test")[:TEST_SENTENCES],
-            "telephone": telephone_set("test", TEST_SENTENCES)}
+def results(rows: Sequence[Row] | None = None) -> Results:
+    """Rows, the recorded ones if none are given, as error rates."""
+    return Results(((row["recipe"], row["seed"],
+                     {band: {branch: heard[branch]["errors"] for branch in BRANCHES}
+                      for band, heard in row["audio"].items()})
+                    for row in (RECORDS.read() if rows is None else rows)), RECORDS.command)
 
 
-def rows_of(recipe: str, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """All seeds of a recipe.
-
-    Raises:
-        BookError: none is recorded.
-    """
-    found = [row for row in rows if row["recipe"] == recipe]
-    if not found:
-        raise BookError(f"No run of `{recipe}` is recorded: make it with `{COMMAND}`.")
-    return found
-
-
-def error_rate(rows: Sequence[dict[str, Any]], band: str, branch: str) -> ErrorRate:
-    """Word error rate over all seeds of a recipe, sentences resampled with 95 % interval."""
-    counts = [row["audio"][band][branch] for row in rows]
-    return error_rates.rate_of_counts(np.mean([one["errors"] for one in counts], axis=0),
-                                   np.array(counts[0]["words"]))
-
-
-def drift(rows: Sequence[dict[str, Any]], band: str) -> ctc.Drift:
-    """Drift of the alignment, averaged over all seeds of a recipe."""
-    every = [row["audio"][band]["drift"] for row in rows]
+def drift(name: str, band: str) -> ctc.Drift:
+    """Drift of the alignment, averaged over all recorded seeds of an arm."""
+    every = [row["audio"][band]["drift"] for row in RECORDS.read() if row["recipe"] == name]
     return ctc.Drift(*(float(np.mean([one[key] for one in every])) for key in every[0]))
 
 
-def difference(rows: Sequence[dict[str, Any]], others: Sequence[dict[str, Any]], band: str,
-               branch: str) -> Difference:
-    """Word error rate of `rows` minus that of `others`, on the same sentences."""
-    first, second = (np.array([row["audio"][band][branch]["errors"] for row in some])
-                     for some in (rows, others))
-    return error_rates.difference(first, second, np.array(rows[0]["audio"][band][branch]["words"]))
-
-
-def wanted() -> list[tuple[str, int]]:
-    """Every recipe with every seed, seed after seed."""
-    return [(recipe, seed) for seed in SEEDS for recipe in RECIPES]
-
-
-def record_one(recipe: str, seed: int, reference: Sequence[ctc.Alignment]) -> dict[str, Any]:
-    """Make one run, measure it and store the row."""
-    from helpers.experiments.provenance import provenance
-
-    done = run(recipe, seed)
-    row = {"recipe": recipe, "seed": seed, "steps": len(done.steps),
-           "seconds": round(done.seconds), "audio": measure(done.built, reference),
-           "provenance": provenance(COMMAND, seed=seed)}
-    RECORDS.add(row)
-    return row
-
-
-@one_sentence
-def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m helpers.experiments.ctc_training",
-                                     description=__doc__)
-    parser.add_argument("--record", action="store_true", help="run what the record lacks")
-    add_share_options(parser)
-    options = parser.parse_args(arguments)
-    from helpers.session import setup
-
-    setup()
-    torch.set_num_threads(1)
-    if options.record:
-        pretrained = mini.build(configs.FINE_TUNING[0])
-        reference = [ctc.align(pretrained, item) for item in test_sets()["wideband"]]
-        for recipe, seed in mine(wanted(), options, "helpers.experiments.ctc_training",
-                                 ["--record"]):
-            if (recipe, seed) not in RECORDS.keys():
-                row = record_one(recipe, seed, reference)
-                print(f"{recipe}, seed {seed}: {row['steps']} steps in {row['seconds']} s",
-                      flush=True)
-    if not options.share:
-        print_results()
-    return 0
-
-
-def print_results() -> None:
+def show() -> None:
     """What is recorded, in the terminal."""
-    for recipe in RECIPES:
-        rows = rows_of(recipe, RECORDS.read())
-        for band in rows[0]["audio"]:
-            print(f"{recipe:20s}{band:10s}{len(rows)} seeds  ctc "
-                  f"{error_rate(rows, band, 'ctc')}  llm {error_rate(rows, band, 'llm')}  "
-                  f"{drift(rows, band)}")
+    heard = results()
+    for name in heard.arms:
+        for band in BANDS:
+            print(f"{name:20s}{band:10s}{len(heard.seeds(name))} seeds",
+                  *(f"{branch} {heard.rate(name, band, branch)}" for branch in BRANCHES),
+                  drift(name, band), sep="  ")
 
+
+RECORDING = Recording("helpers.experiments.ctc_training", RECORDS,
+                      {(name, seed): [(name, seed)] for seed in SEEDS for name in ARMS}, make, show)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(RECORDING.main())

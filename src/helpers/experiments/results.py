@@ -1,133 +1,107 @@
-"""The recorded experiments, read as error rates with intervals: tables and figures.
-
-An interval says what other test sentences and other seeds would have given: both are drawn again,
-2000 times, and the middle 95 % is kept. Differences are taken on the same sentences and, where
-both arms have them, on the same seeds.
-"""
+"""Runs read as error rates with intervals, whatever experiment they belong to."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 
 import numpy as np
 
 from helpers.errors import BookError
-from helpers.evaluation.error_rates import RESAMPLES, Rate
-from helpers.experiments.arms import ARMS, BRANCHES, EXPERIMENTS, RECORDS, Arm, Experiment
+from helpers.evaluation import intervals
+from helpers.evaluation.intervals import Difference, ErrorRate
 from helpers.speech import corpus, manifests
+
+Errors = Mapping[str, Mapping[str, str | Sequence[int]]]
+"""Band to branch to word errors of the test sentences in their order; as text, with blanks."""
 
 
 class Results:
-    """Rows of `helpers.experiments.runs.run`, recorded or made just now."""
+    """Runs of arms, each heard on the same first sentences of the test set.
 
-    def __init__(self, rows: Sequence[dict[str, Any]]):
-        self.rows = {(row["arm"], row["seed"]): row for row in rows}
-        counts = {len(text.split()) for row in rows for branches in row["errors"].values()
-                  for text in branches.values()}
+    Attributes:
+        words: reference words of each sentence.
+        voices: who speaks it.
+    """
+
+    def __init__(self, runs: Iterable[tuple[Hashable, int, Errors]], command: str = ""):
+        """From arm, seed and word errors of each run, and the command that records them.
+
+        Raises:
+            BookError: the runs were heard on different sentences, or there are none.
+        """
+        self.command = command
+        self._errors: dict[Hashable, dict[int, dict[tuple[str, str], np.ndarray]]] = {}
+        for arm, seed, errors in runs:
+            self._errors.setdefault(arm, {}).setdefault(seed, {}).update({
+                (band, branch): np.array(counts.split() if isinstance(counts, str) else counts,
+                                         dtype=int)
+                for band, row in errors.items() for branch, counts in row.items()})
+        counts = {len(one) for seeds in self._errors.values() for run in seeds.values()
+                  for one in run.values()}
         if len(counts) != 1:
             raise BookError(f"The runs were heard on {sorted(counts)} sentences: compare runs that "
                             "were heard on the same.")
-        self.words = np.array([len(manifests.transcript(item).split())
-                               for item in corpus.load_set("test")[:counts.pop()]])
+        items = corpus.load_set("test")[:counts.pop()]
+        self.words = np.array([len(manifests.transcript(item).split()) for item in items])
+        self.voices = np.array([item["voice"] for item in items])
 
-    @classmethod
-    def read(cls) -> Results:
-        """The recorded ones."""
-        return cls(RECORDS.read())
+    @property
+    def arms(self) -> list[Hashable]:
+        """Every arm, in the order of the runs."""
+        return list(self._errors)
 
-    def seeds(self, arm: str) -> list[int]:
+    def seeds(self, arm: Hashable) -> list[int]:
         """Seeds with which an arm was run.
 
         Raises:
             BookError: none.
         """
-        found = sorted(seed for name, seed in self.rows if name == arm)
-        if not found:
-            raise BookError(f"No run of {arm} is recorded: make it with `{RECORDS.command} "
-                            f"--only {arm}`.")
-        return found
+        if arm not in self._errors:
+            raise BookError(f"No run of {arm} is recorded: make it with `{self.command}`.")
+        return sorted(self._errors[arm])
 
-    def row(self, arm: str, seed: int | None = None) -> dict[str, Any]:
-        """One run; the first seed's where none is named."""
-        return self.rows[arm, self.seeds(arm)[0] if seed is None else seed]
+    def heard(self, arm: Hashable) -> list[tuple[str, str]]:
+        """Bands and branches in which an arm was heard."""
+        return list(self._errors[arm][self.seeds(arm)[0]])
 
-    def errors(self, arm: str, band: str, branch: str) -> np.ndarray:
+    def errors(self, arm: Hashable, band: str, branch: str) -> np.ndarray:
         """Word errors, shape (seeds, sentences)."""
-        return np.array([[int(one) for one in self.rows[arm, seed]["errors"][band][branch].split()]
-                         for seed in self.seeds(arm)])
+        return np.array([self._errors[arm][seed][band, branch] for seed in self.seeds(arm)])
 
-    def by_seed(self, arm: str, band: str, branch: str) -> np.ndarray:
+    def by_seed(self, arm: Hashable, band: str, branch: str) -> np.ndarray:
         """Error rate of each seed, shape (seeds,)."""
         return self.errors(arm, band, branch).sum(1) / self.words.sum()
 
-    def rate(self, arm: str, band: str, branch: str,
-             some: Sequence[bool] | None = None) -> Rate:
+    def rate(self, arm: Hashable, band: str, branch: str,
+             some: Sequence[bool] | None = None) -> ErrorRate:
         """Error rate over all seeds.
 
         Args:
             some: which sentences count; all without it.
         """
-        return self._resampled(self.errors(arm, band, branch), some)
+        chosen = self._chosen(some)
+        return intervals.error_rate(self.errors(arm, band, branch)[:, chosen], self.words[chosen],
+                                    self.voices[chosen])
 
-    def difference(self, arm: str, other: str, band: str, branch: str,
-                   some: Sequence[bool] | None = None) -> Rate:
-        """How much higher the error rate of one arm is than another's."""
-        first, second = self.errors(arm, band, branch), self.errors(other, band, branch)
-        if self.seeds(arm) != self.seeds(other):  # an arm without training has one
-            first, second = first.mean(0, keepdims=True), second.mean(0, keepdims=True)
-        return self._resampled(first - second, some)
+    def difference(self, arm: Hashable, other: Hashable, band: str, branch: str,
+                   some: Sequence[bool] | None = None, other_band: str | None = None) -> Difference:
+        """How much higher the error rate of one arm is than another's, on the same sentences.
 
-    def _resampled(self, errors: np.ndarray, some: Sequence[bool] | None) -> Rate:
-        chosen = np.ones(len(self.words), dtype=bool) if some is None else np.array(some)
-        errors, words = errors[:, chosen], self.words[chosen]
-        draw = np.random.default_rng(0)
-        seeds = draw.integers(0, len(errors), (RESAMPLES, len(errors)))
-        sentences = draw.integers(0, len(words), (RESAMPLES, len(words)))
-        means = errors[seeds].mean(1)  # (resamples, sentences)
-        drawn = np.take_along_axis(means, sentences, 1).sum(1) / words[sentences].sum(1)
-        low, high = np.quantile(drawn, [0.025, 0.975])
-        return Rate(float(errors.mean(0).sum() / words.sum()), float(low), float(high))
+        Args:
+            some: which sentences count; all without it.
+            other_band: what the other arm heard; the same band without it.
+        """
+        chosen = self._chosen(some)
+        return intervals.difference(self.errors(arm, band, branch)[:, chosen],
+                                    self.errors(other, other_band or band, branch)[:, chosen],
+                                    self.words[chosen], self.voices[chosen])
 
-
-def rows_of(results: Results, experiment: Experiment) -> list[list[str]]:
-    """A row for each arm: title, minutes of speech, then for each band and branch the rate.
-
-    The last cell is the difference to the arm that the experiment compares with, on the telephone,
-    CTC branch.
-    """
-    found = []
-    for arm in experiment.arms:
-        against = "" if arm == experiment.against else results.difference(
-            arm, experiment.against, "telephone", "ctc").signed()
-        found.append([experiment.title_of(arm), f"{results.row(arm)['training_minutes']:.1f}",
-                      *(str(results.rate(arm, band, branch)) for band in experiment.bands
-                        for branch in BRANCHES), against])
-    return found
+    def _chosen(self, some: Sequence[bool] | None) -> np.ndarray:
+        return np.ones(len(self.words), dtype=bool) if some is None else np.array(some)
 
 
-def heads_of(experiment: Experiment) -> list[str]:
-    """Heads of the columns of `rows_of`."""
-    return [experiment.title, "Minutes",
-            *(f"{band}, {branch.upper()}" for band in experiment.bands for branch in BRANCHES),
-            f"telephone, CTC, against “{experiment.title_of(experiment.against)}”"]
-
-
-def compact_rows(results: Results, experiment: Experiment, branch: str = "ctc") -> list[list[str]]:
-    """A row for each arm: title, then for each band the rate and its difference to the base."""
-    return [[experiment.title_of(arm), *(cell for band in experiment.bands for cell in (
-        str(results.rate(arm, band, branch)), "" if arm == experiment.against else
-        results.difference(arm, experiment.against, band, branch).signed()))]
-        for arm in experiment.arms]
-
-
-def compact_heads(experiment: Experiment) -> list[str]:
-    """Heads of the columns of `compact_rows`."""
-    against = f"against “{experiment.title_of(experiment.against)}”"
-    return [experiment.title, *(head for band in experiment.bands for head in (band, against))]
-
-
-def contradictions(recorded: Results, live: Results, pairs: Sequence[tuple[str, str]]) -> list[str]:
+def contradictions(recorded: Results, live: Results,
+                   pairs: Sequence[tuple[Hashable, Hashable]]) -> list[str]:
     """Where live runs are clearly on the other side of what was recorded.
 
     Args:
@@ -136,40 +110,9 @@ def contradictions(recorded: Results, live: Results, pairs: Sequence[tuple[str, 
     """
     found = []
     for arm, other in pairs:
-        for band, branches in live.row(arm)["errors"].items():
-            for branch in branches:
-                then = recorded.difference(arm, other, band, branch)
-                now = live.difference(arm, other, band, branch)
-                if then.direction * now.direction < 0:
-                    found.append(f"{ARMS[arm].title} against {ARMS[other].title}, {band}, "
-                                 f"{branch}: {then.signed()} recorded, {now.signed()} live")
+        for band, branch in live.heard(arm):
+            then, now = (some.difference(arm, other, band, branch) for some in (recorded, live))
+            if then.direction * now.direction < 0:
+                found.append(f"{arm} against {other}, {band}, {branch}: {then} recorded, "
+                             f"{now} live")
     return found
-
-
-def minutes_of(results: Results, arm: str) -> float:
-    """Minutes of speech that an arm trains on, averaged over seeds."""
-    return float(np.mean([results.rows[arm, seed]["training_minutes"]
-                          for seed in results.seeds(arm)]))
-
-
-def arms_of(name: str) -> list[Arm]:
-    """The arms of an experiment."""
-    return [ARMS[arm] for arm in EXPERIMENTS[name].arms]
-
-
-def print_tables() -> None:
-    """Every experiment whose arms are all recorded, in the terminal."""
-    from rich.console import Console
-    from rich.table import Table
-
-    results = Results.read()
-    recorded = {arm for arm, _ in results.rows}
-    for experiment in EXPERIMENTS.values():
-        lacking = [arm for arm in experiment.arms if arm not in recorded]
-        if lacking:
-            Console().print(f"{experiment.title}: not recorded yet: {', '.join(lacking)}")
-            continue
-        table = Table(*heads_of(experiment), title=experiment.title)
-        for row in rows_of(results, experiment):
-            table.add_row(*row)
-        Console().print(table)

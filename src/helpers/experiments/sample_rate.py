@@ -3,21 +3,18 @@
 A `Case` is a version of the test sentences and the frontend that reads them. The model is the same
 in all of them; only its frontend is exchanged.
 
-`python -m helpers.experiments.sample_rate --record` hears every case with both branches, adapts one
-mini at each rate, and writes `results/sample_rate.json`, row by row. A row that is there is not
+`python -m helpers.experiments.sample_rate --record` hears every case with both branches, adapts
+minis at each rate, and writes `results/sample_rate.json`, row by row. A row that is there is not
 repeated.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
-import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -26,32 +23,35 @@ import numpy as np
 import soundfile
 import soxr
 import torch
-from filelock import FileLock
 from funasr.frontends.wav_frontend import WavFrontend
 
 from helpers.config import configs
 from helpers.errors import BookError
-from helpers.evaluation import decoding, error_rates
-from helpers.experiments.provenance import provenance
+from helpers.evaluation import decoding
+from helpers.evaluation.decoding import BRANCHES
+from helpers.evaluation.intervals import ErrorRate
+from helpers.experiments import runs
+from helpers.experiments.records import Key, Recording, Row, RunRecords
+from helpers.experiments.results import Results
+from helpers.experiments.runs import SEEDS
 from helpers.model import mel, mini
 from helpers.paths import CACHE, RESULTS
 from helpers.session import funasr_silenced
 from helpers.speech import corpus, manifests
 from helpers.telephone.channel import telephone, telephone_set, to_8khz
-from helpers.training import finetune
 
-MAIN = configs.FINE_TUNING[0]
-FILE = RESULTS / "sample_rate.json"
+RECORDS = RunRecords(RESULTS / "sample_rate.json",
+                     "python -m helpers.experiments.sample_rate --record",
+                     ("model", "branch", "case"))
 RATES = (16000, 8000)
-BRANCHES = ("llm", "ctc")
 SENTENCES = 96
 LEVEL_SENTENCES = 24
-PACE = {"optim_conf.lr": 5e-4, "scheduler_conf.warmup_steps": 20, "train_conf.max_epoch": 3}
-"""The short run of the chapter on freezing."""
-SEEDS = (0, 1, 2)
-MODELS = ("pretrained", *(f"adapted at {fs}, seed {seed}" for seed in SEEDS for fs in RATES),
-          "adapted at 8000, seed 0, 9 epochs")
-TRAIN_UTTERANCES, VALID_UTTERANCES, LONGEST_FRAMES = 200, 20, 300
+PRETRAINED = "pretrained"
+Arm = partial(runs.Arm, pace=runs.PACE, utterances=200)
+ARMS = {arm.name: arm for arm in (
+    *(Arm(f"adapted at {fs}", keys={"frontend_conf.fs": fs}) for fs in RATES),
+    Arm("adapted at 8000, 9 epochs", keys={"frontend_conf.fs": 8000}, epochs=9))}
+"""The short run of the chapter on freezing, at either rate."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ def hear(built: mini.Built, case: Case, limit: int, branch: str,
 
 
 def hear_all(built: mini.Built, cases: Sequence[Case], limit: int,
-             branches: Sequence[str] = BRANCHES) -> dict[tuple[str, Case], error_rates.ErrorRate]:
+             branches: Sequence[str] = BRANCHES) -> dict[tuple[str, Case], ErrorRate]:
     """Error rates of each branch in each case."""
     return {(branch, case): decoding.score(hear(built, case, limit, branch), branch)
             for branch in branches for case in cases}
@@ -179,41 +179,31 @@ def samples_at_inference(built: mini.Built, sound: Any, **options: Any) -> int:
     return sizes[-1]
 
 
-def adapted(fs: int, utterances: int = TRAIN_UTTERANCES, seed: int = 0,
-            **changes: Any) -> finetune.Run:
-    """Fine-tune a fresh mini on telephone speech with the main config and this frontend rate.
-
-    Args:
-        fs: `frontend_conf.fs` of the run.
-        utterances: how many short ones to train on.
-        seed: of dropout, dither and order.
-        changes: other keys to replace, with `__` for the dot.
-    """
-    keys = {key.replace("__", "."): value for key, value in changes.items()}
-    built = mini.build(finetune.with_overrides(MAIN, finetune.SHORT_RUN, PACE,
-                                               {"frontend_conf.fs": fs}, keys))
-    short = [item for item in telephone_set("adapt") if item["speech_length"] <= LONGEST_FRAMES]
-    return finetune.run(built, short[:utterances], telephone_set("valid", VALID_UTTERANCES),
-                        f"sample_rate_{fs}_{seed}", seed)
+def model_of(name: str, seed: int) -> str:
+    """What a recorded row calls an arm with a seed."""
+    if name == PRETRAINED:
+        return name
+    first, *rest = name.split(", ")
+    return ", ".join([first, f"seed {seed}", *rest])
 
 
-def recorded() -> tuple[dict[str, Any], dict[tuple[str, str, str], np.ndarray], np.ndarray]:
-    """What `--record` found.
+def make(name: str, seed: int, lacking: Sequence[Key]) -> Iterator[Row]:
+    """Hear what is lacking of one model, case by case."""
+    built = (mini.build("pretrained") if name == PRETRAINED
+             else runs.train(ARMS[name], seed).built)
+    cases = {case.name: case for case in ALL_CASES}
+    for model, branch, case in lacking:
+        read = with_frontend(built, frontend_of(cases[case]))
+        sounds = {case: sound_set(cases[case].sound, limit=SENTENCES)}
+        errors = decoding.hear(read, sounds, (branch,))[case][branch]
+        yield {"model": model, "branch": branch, "case": case, "errors": errors.tolist()}
 
-    Returns:
-        Provenance; (model, branch, case's name) to word errors in each sentence, where the model
-        is one of MODELS; and words in each sentence.
 
-    Raises:
-        BookError: nothing is recorded.
-    """
-    if not FILE.exists():
-        raise BookError(f"{FILE.name} is not there: run "
-                        "`python -m helpers.experiments.sample_rate --record`.")
-    stored = json.loads(FILE.read_text(encoding="utf-8"))
-    rows = {(row["model"], row["branch"], row["case"]): np.array(row["errors"])
-            for row in stored["rows"]}
-    return stored["provenance"], rows, np.array(stored["words"])
+def results(rows: Sequence[Row] | None = None) -> Results:
+    """Rows, the recorded ones if none are given; an arm is PRETRAINED or a name of ARMS."""
+    arms = {model_of(name, seed): (name, seed) for name, seed in RUNS}
+    return Results(((*arms[row["model"]], {row["case"]: {row["branch"]: row["errors"]}})
+                    for row in (RECORDS.read() if rows is None else rows)), RECORDS.command)
 
 
 def _written(item: Mapping, folder: Path, sound: str, make) -> Path:
@@ -227,56 +217,24 @@ def _written(item: Mapping, folder: Path, sound: str, make) -> Path:
     return target
 
 
-def _store(model: str, branch: str, case: Case, built: mini.Built) -> None:
-    stored = json.loads(FILE.read_text()) if FILE.exists() else {"provenance": {}, "rows": []}
-    key = {"model": model, "branch": branch, "case": case.name}
-    heard = hear(built, case, SENTENCES, branch)
-    errors, words = error_rates.error_counts([one.reference for one in heard],
-                                          [getattr(one, branch) for one in heard])
-    stored["provenance"] = provenance("python -m helpers.experiments.sample_rate --record", seed=0)
-    stored["words"] = words.tolist()
-    stored["rows"].append({**key, "errors": errors.tolist()})
-    FILE.write_text(json.dumps(stored) + "\n", encoding="utf-8")
-    rate = error_rates.rate_of_counts(errors, words)
-    print(f"{model}, {branch}, {case.name}: {rate}", flush=True)
+def show() -> None:
+    """What is recorded, in the terminal."""
+    heard = results()
+    for name in heard.arms:
+        for case, branch in heard.heard(name):
+            print(f"{name}, {branch}, {case}: {heard.rate(name, case, branch)}")
 
 
-def _missing(model: str, cases: Sequence[Case]) -> list[tuple[str, Case]]:
-    done = set(recorded()[1]) if FILE.exists() else set()
-    return [(branch, case) for branch in BRANCHES for case in cases
-            if (model, branch, case.name) not in done]
+def _keys(name: str, seed: int) -> list[Key]:
+    cases = ALL_CASES if name == PRETRAINED else [
+        case for case in MAIN_CASES if case.sound != "narrowband"]
+    return [(model_of(name, seed), branch, case.name) for branch in BRANCHES for case in cases]
 
 
-def record(model: str) -> None:
-    """Hear what is still missing for one model and add it to the file."""
-    cases = ALL_CASES if model == "pretrained" else tuple(
-        case for case in MAIN_CASES if case.sound != "narrowband")
-    wanted = _missing(model, cases)
-    if not wanted:
-        return
-    numbers = [int(number) for number in re.findall(r"\d+", model)]
-    longer = {"train_conf__max_epoch": numbers[2]} if len(numbers) > 2 else {}
-    built = (adapted(numbers[0], seed=numbers[1], **longer).built if numbers
-             else mini.build("pretrained"))
-    for branch, case in wanted:
-        _store(model, branch, case, built)
-
-
-def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m helpers.experiments.sample_rate",
-                                     description=__doc__)
-    parser.add_argument("--record", action="store_true", required=True)
-    parser.add_argument("--model", choices=MODELS, help="only this one")
-    options = parser.parse_args(arguments)
-    from helpers.session import setup
-
-    setup()
-    torch.set_num_threads(1)
-    with FileLock(CACHE / "sample_rate.lock"):
-        for model in [options.model] if options.model else MODELS:
-            record(model)
-    return 0
-
+RUNS = {run: _keys(*run) for run in (
+    (PRETRAINED, 0), *((f"adapted at {fs}", seed) for seed in SEEDS for fs in RATES),
+    ("adapted at 8000, 9 epochs", 0))}
+RECORDING = Recording("helpers.experiments.sample_rate", RECORDS, RUNS, make, show)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(RECORDING.main())

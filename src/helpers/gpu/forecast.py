@@ -16,16 +16,16 @@ from unittest import mock
 
 import torch
 
+from funasr_preflight.laws.memory import TrainingMemory
 from helpers.config import configs
 from helpers.model import mini
 from helpers.model.mini import Built
 from helpers.session import funasr_silenced
 from helpers.training import anatomy, finetune
-from helpers.training.anatomy import Memory
 from helpers.training.batches import loader, reach
 
 
-def full_size_memory(config: str, items: Sequence[dict]) -> Memory:
+def full_size_memory(config: str, items: Sequence[dict]) -> TrainingMemory:
     """Exact bytes of weights, gradients and AdamW's state of a merged config at full size.
 
     What learns is looked up on the mini, with one batch, and carried over by names.
@@ -37,9 +37,9 @@ def full_size_memory(config: str, items: Sequence[dict]) -> Memory:
     return anatomy.training_memory(large, learns)
 
 
-def sharded(memory: Memory, gpus: int) -> Memory:
+def sharded(memory: TrainingMemory, gpus: int) -> TrainingMemory:
     """The same on each of several GPUs with ZeRO stage 2: gradients and optimizer are divided."""
-    return Memory(memory.weights, memory.gradients // gpus, memory.optimizer // gpus)
+    return TrainingMemory(memory.weights, memory.gradients // gpus, memory.optimizer // gpus)
 
 
 @dataclass(frozen=True)

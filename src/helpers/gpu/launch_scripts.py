@@ -22,6 +22,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from funasr_preflight.laws.names import split_names
 from helpers.config import configs
 from helpers.errors import BookError, one_sentence
 
@@ -87,7 +88,7 @@ def ctc_cure(config: DictConfig) -> list[str]:
     DDP waits for those gradients and ends the run at its second step. With DeepSpeed, which has not
     been run for this book, freezing what does not learn costs nothing.
     """
-    frozen = _listed(config.get("freeze_param"))
+    frozen = [name for name in split_names(config.get("freeze_param")) if name]
     found = []
     if not OmegaConf.select(config, "ctc_decoder_conf.freeze") and "ctc_decoder" not in frozen:
         found.append("++ctc_decoder_conf.freeze=true")
@@ -213,10 +214,6 @@ def _without_folder(own: DictConfig, key: str) -> list[str]:
     if value is None:
         return [f"++{key}=set", f"~{key}"]
     return [] if PurePath(str(value)).is_absolute() else [f"~{key}"]
-
-
-def _listed(value: Any) -> list[str]:
-    return [name for name in (value.split(",") if isinstance(value, str) else value or []) if name]
 
 
 def _shown(folder: Path) -> str:

@@ -30,8 +30,9 @@ from typing import Any
 
 import torch
 
+from funasr_preflight.laws.memory import GIBIBYTE
 from helpers.config import configs
-from helpers.errors import BookError, one_sentence
+from helpers.errors import BookError, one_sentence, typed_sentence
 from helpers.experiments.provenance import provenance
 from helpers.experiments.records import RunRecords
 from helpers.gpu import workbench
@@ -41,6 +42,7 @@ from helpers.paths import RESULTS
 from helpers.session import funasr_silenced
 from helpers.speech import manifests
 from helpers.training import anatomy, finetune
+from helpers.training.activations import kept_for_backward
 
 COMMAND = "python -m helpers.gpu.step_cost --record"
 RECORDS = RunRecords(RESULTS / "gpu_cost.json", COMMAND, ("device", "size", "config", "change"))
@@ -169,7 +171,7 @@ def measure(config: str, items: Sequence[dict], place: Place, change: str = AS_I
     except BookError:
         raise
     except Exception as error:  # noqa: BLE001  whatever ends a run is the finding
-        return Cost(**about, error=_sentence(error))
+        return Cost(**about, error=typed_sentence(error).partition(": [")[0])
     finally:
         gc.collect()
         if place.device.startswith("cuda"):
@@ -321,33 +323,7 @@ class _Steps:
 
     def _kept(self, batch: dict) -> dict[str, int]:
         """Component to bytes that are kept for the backward pass, parameters excluded."""
-        own = {tensor.untyped_storage().data_ptr()
-               for tensor in (*self.model.parameters(), *self.model.buffers())}
-        kept = dict.fromkeys((*mini.COMPONENTS, "other"), 0)
-        inside = ["other"]
-
-        def pack(tensor):
-            storage = tensor.untyped_storage()
-            if storage.data_ptr() not in own:  # what is kept stays, so no address comes twice
-                own.add(storage.data_ptr())
-                kept[inside[-1]] += storage.nbytes()
-            return tensor
-
-        hooks = []
-        for name in mini.COMPONENTS:
-            part = getattr(self.model, name, None)
-            if part is not None:
-                hooks += [part.register_forward_pre_hook(
-                              lambda *_call, name=name: inside.append(name)),
-                          part.register_forward_hook(lambda *_call: inside.pop() and None)]
-        try:
-            with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-                state = self._forward(batch)
-        finally:
-            for hook in hooks:
-                hook.remove()
-        del state
-        return {name: size for name, size in kept.items() if size}
+        return kept_for_backward(self.model, lambda: self._forward(batch))
 
     def _peaks(self, batch: dict) -> dict[str, int]:
         """Phase to the highest allocation in bytes; leaves gradients for `_tensor_bytes`."""
@@ -404,11 +380,6 @@ def _settings_given_back() -> Iterator[None]:
         torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.deterministic = tf32, cudnn
 
 
-def _sentence(error: Exception) -> str:
-    text = (str(error).strip().splitlines() or [""])[0].partition(". ")[0].partition(": [")[0]
-    return f"{type(error).__name__}: {text}"[:200]
-
-
 def recorded() -> list[Cost]:
     """The rows of the committed recording.
 
@@ -425,7 +396,7 @@ def table(rows: Sequence[Cost]) -> list[list[str]]:
     return [[row.change, *([row.error, "", "", "", ""] if row.error else [
         f"{1000 * row.step_seconds:,.0f} ms", f"{row.audio_hours_per_hour:,.1f}",
         f"{100 * row.padding:.1f} %",
-        f"{max(row.peaks.values()) / anatomy.GIBIBYTE:.1f} GiB" if row.peaks else "-",
+        f"{max(row.peaks.values()) / GIBIBYTE:.1f} GiB" if row.peaks else "-",
         f"{100 * row.peak_share:.1f} %" if row.peak_share is not None else "-"])] for row in rows]
 
 

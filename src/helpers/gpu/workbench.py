@@ -127,7 +127,7 @@ def short_runs(bench: Workbench, recipes: Mapping[str, configs.ConfigLike],
     for label, recipe in recipes.items():
         built = bench.build(recipe)
         before = _heard(built, sets, sentences, seed)
-        finetune.run(built, train, valid, "your_gpu", seed)
+        finetune.run(built, train, valid, "your_gpu", seed, checkpoints=False)
         after = _heard(built, sets, sentences, seed)
         del built
         rows += [[label, *of, str(before[of]), str(after[of])] for of in before]

@@ -21,13 +21,17 @@ import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
 import torch
+from omegaconf import OmegaConf
 
+from helpers.config.funasr_source import package_folder, raised_in_funasr, short_file
+from helpers.errors import typed_sentence
 from helpers.evaluation import decoding
 from helpers.model import mini
 from helpers.paths import CACHE
@@ -85,33 +89,19 @@ def base_config(name: str) -> dict[str, Any]:
 
 def changed(config: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
     """A copy of a nested dictionary with dotted keys set, sections made where there are none."""
-    copied = copy.deepcopy(dict(config))
+    copied = OmegaConf.create(dict(config))
     for key, value in values.items():
-        place = copied
-        *sections, name = key.split(".")
-        for section in sections:
-            place = place.setdefault(section, {})
-        place[name] = value
-    return copied
+        OmegaConf.update(copied, key, value, merge=False, force_add=True)
+    return OmegaConf.to_container(copied)
 
 
 def without(config: Mapping[str, Any], keys: Iterable[str]) -> dict[str, Any]:
     """A copy of a nested dictionary in which these dotted keys are not set."""
-    copied = copy.deepcopy(dict(config))
+    copied = OmegaConf.create(dict(config))
     for key in keys:
         section, _, name = key.rpartition(".")
-        place = value_of(copied, section) if section else copied
-        if isinstance(place, dict):
-            place.pop(name, None)
-    return copied
-
-
-def value_of(config: Mapping[str, Any], key: str) -> Any:
-    """The value of a dotted key; None where a section or the key is absent."""
-    place: Any = config
-    for name in key.split("."):
-        place = place.get(name) if isinstance(place, Mapping) else None
-    return place
+        (OmegaConf.select(copied, section) or {}).pop(name, None)
+    return OmegaConf.to_container(copied)
 
 
 def utterances(unreadable: bool = False) -> tuple[list[dict], list[dict]]:
@@ -184,48 +174,42 @@ def masks_by_hand(config: Mapping[str, Any]) -> str:
     return digest(masked)
 
 
-def differences(one: Observation, other: Observation) -> tuple[str, ...]:
+def differences(observation: Observation, other: Observation) -> tuple[str, ...]:
     """The parts that differ, of those that both reached."""
-    return tuple(name for name in PARTS if name in one.parts and name in other.parts
-                 and one.parts[name] != other.parts[name])
+    return tuple(name for name in PARTS if name in observation.parts and name in other.parts
+                 and observation.parts[name] != other.parts[name])
 
 
-def digest(*things: Any) -> str:
+def digest(*values: Any) -> str:
     """A digest of tensors, numbers, texts and containers of them; floats and dtypes exactly."""
-    made = hashlib.sha1(usedforsecurity=False)
-    for thing in things:
-        _feed(made, thing)
-    return made.hexdigest()[:16]
+    hashed = hashlib.sha1(usedforsecurity=False)
+    for value in values:
+        _feed(hashed, value)
+    return hashed.hexdigest()[:16]
 
 
 def described(error: BaseException) -> str:
-    """Type, first line without paths, and the last place inside FunASR."""
-    text = (str(error).strip().splitlines() or [""])[0].strip("'\"")
-    text = re.sub(r"(/[\w.\-]+){2,}", lambda found: Path(found[0]).name, text)[:160].rstrip(".")
-    place, at = "", error.__traceback__
-    while at is not None:
-        file = at.tb_frame.f_code.co_filename
-        if "/funasr/" in file:
-            place = f" (funasr/{file.rpartition('/funasr/')[2]}, line {at.tb_lineno})"
-        at = at.tb_next
-    return f"{type(error).__name__}: {text}{place}"
+    """What an error says, and the last source line inside FunASR that it came through."""
+    _, source_line = raised_in_funasr(error)
+    return f"{typed_sentence(error)} ({source_line})" if source_line else typed_sentence(error)
 
 
-def _feed(made: Any, thing: Any) -> None:
-    if isinstance(thing, torch.Tensor):
-        tensor = thing.detach().contiguous().cpu()
-        made.update(f"{tuple(tensor.shape)}{tensor.dtype}".encode())
-        made.update(tensor.flatten().view(torch.uint8).numpy().tobytes() if tensor.numel() else b"")
-    elif isinstance(thing, Mapping):
-        for key in thing:
-            _feed(made, str(key))
-            _feed(made, thing[key])
-    elif isinstance(thing, (list, tuple, set, frozenset)):
-        for item in sorted(thing) if isinstance(thing, (set, frozenset)) else thing:
-            _feed(made, item)
-        made.update(b"]")
+def _feed(hashed: Any, value: Any) -> None:
+    if isinstance(value, torch.Tensor):
+        tensor = value.detach().contiguous().cpu()
+        hashed.update(f"{tuple(tensor.shape)}{tensor.dtype}".encode())
+        if tensor.numel():
+            hashed.update(tensor.flatten().view(torch.uint8).numpy().tobytes())
+    elif isinstance(value, Mapping):
+        for key in value:
+            _feed(hashed, str(key))
+            _feed(hashed, value[key])
+    elif isinstance(value, (list, tuple, set, frozenset)):
+        for item in sorted(value) if isinstance(value, (set, frozenset)) else value:
+            _feed(hashed, item)
+        hashed.update(b"]")
     else:
-        made.update(repr(thing).encode() + b"\0")
+        hashed.update(repr(value).encode() + b"\0")
 
 
 def _build(config: Mapping[str, Any], parts: dict[str, str]) -> mini.Built:
@@ -280,7 +264,6 @@ def _data(built: mini.Built, items: tuple[list[dict], list[dict]], parts: dict[s
 def _launch(built: mini.Built, parts: dict[str, str]) -> None:
     """FunASR's training program from its first line to the trainer, with the model at hand."""
     from funasr.bin import train_ds
-    from omegaconf import OmegaConf
 
     class _Reached(Exception):
         pass
@@ -305,21 +288,21 @@ def _launch(built: mini.Built, parts: dict[str, str]) -> None:
 def _outputs(built: mini.Built, item: dict, parts: dict[str, str]) -> None:
     torch.manual_seed(0)
     model = built.model.eval()
+    has_ctc = getattr(model, "ctc_decoder", None) is not None  # old versions have no such branch
     speech = torch.randn(2, 9, built.frontend.output_size())
     lengths = torch.tensor([9, 6])
     with torch.no_grad():
         hidden, hidden_lengths = model.encode(speech.clone(), lengths)
         parts["encoder output"] = digest(hidden, hidden_lengths)
         parts["LLM input"] = digest(model.audio_adaptor(hidden.clone(), hidden_lengths))
-        if model.ctc_decoder is None:
+        if not has_ctc:
             parts["CTC output"] = "none"
         else:
             decoded, decoded_lengths = model.ctc_decoder(hidden.clone(), hidden_lengths)
             parts["CTC output"] = digest(model.ctc.log_softmax(decoded), decoded_lengths)
-    with mock.patch.object(decoding, "LONGEST_ANSWER_TOKENS", ANSWER_TOKENS):
-        heard = [decoding.decode(built, [item], branch)[0]
-                 for branch in (["llm", "both"] if model.ctc_decoder is not None else ["llm"])]
-    parts["decoding"] = digest([(one.llm, one.ctc) for one in heard])
+    hypotheses = [decoding.decode(built, [item], branch, longest_answer=ANSWER_TOKENS)[0]
+             for branch in (["llm", "both"] if has_ctc else ["llm"])]
+    parts["decoding"] = digest([(heard.llm, heard.ctc) for heard in hypotheses])
 
 
 def _train(built: mini.Built, items: tuple[list[dict], list[dict]], parts: dict[str, str],
@@ -330,18 +313,10 @@ def _train(built: mini.Built, items: tuple[list[dict], list[dict]], parts: dict[
         if parameter.requires_grad:
             parameter.register_post_accumulate_grad_hook(
                 lambda _, name=parameter_name: with_gradient.add(name))
-    if resume:
-        first = mini.Built(copy.deepcopy(built.model), changed(
-            built.kwargs | {"tokenizer": None, "frontend": None},
-            {"train_conf.max_epoch": 1}) | {"tokenizer": built.tokenizer,
-                                            "frontend": built.frontend}, built.config)
-        finetune.run(first, *items, name)
+    earlier = finetune.run(_one_epoch(built), *items, name) if resume else None
     lines: list[str] = []
-    folder = CACHE / "finetune" / name
-    keep = (mock.patch.object(finetune, "_empty_folder", lambda _: folder) if resume
-            else contextlib.nullcontext())
-    with keep, mock.patch.object(finetune, "funasr_silenced", lambda: _log_caught(lines)):
-        run = finetune.run(built, *items, name)
+    run = finetune.run(built, *items, name, keep_folder=earlier is not None,
+                       silenced=lambda: _log_caught(lines))
     saved = torch.load(run.folder / "model.pt", map_location="cpu", weights_only=False)
     parts["gradients"] = digest(with_gradient)
     parts["learning rate"] = digest([step.learning_rate for step in run.steps])
@@ -353,6 +328,13 @@ def _train(built: mini.Built, items: tuple[list[dict], list[dict]], parts: dict[
     parts["files"] = digest(sorted(path.name for path in run.folder.iterdir()
                                    if path.name.startswith("model")))
     parts["checkpoint"] = digest(list(saved["state_dict"]), list(saved))
+
+
+def _one_epoch(built: mini.Built) -> mini.Built:
+    """A copy that trains one epoch, with the same tokenizer and frontend."""
+    train_conf = dict(built.kwargs["train_conf"], max_epoch=1)
+    return mini.Built(copy.deepcopy(built.model), built.kwargs | {"train_conf": train_conf},
+                      built.config)
 
 
 def _folder(name: str) -> Path:
@@ -424,13 +406,11 @@ def _traced(seen: set[tuple[str, int]] | None) -> Iterator[None]:
         threading.settrace(None)
 
 
+@cache
 def traced_file(file: str) -> bool:
-    return "/site-packages/funasr/" in file or "/site-packages/torch/optim/" in file
-
-
-def short_file(file: str) -> str:
-    """A library file's path from its package on: `funasr/...` or `torch/...`."""
-    return file.replace("\\", "/").rpartition("/site-packages/")[2]
+    """Whether a file belongs to FunASR or to PyTorch's optimizers."""
+    return any(Path(file).is_relative_to(folder)
+               for folder in (package_folder("funasr"), package_folder("torch") / "optim"))
 
 
 def _global_state() -> tuple:

@@ -7,9 +7,9 @@ stays.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from helpers.config.funasr_source import ignored_by
 from helpers.knobs.record import LIVE, NEVER_READ, NO_EFFECT, OTHERWISE, RAISES, Knob
 
 
@@ -19,20 +19,20 @@ class Note:
 
     Attributes:
         text: the sentence.
-        found: the result that the bench gave.
+        verdict: the result that the bench gave.
         moved: parts that must be among what moved.
         still: parts that must not be.
         otherwise: whether the key is live in another way than its name or the document says.
     """
 
     text: str
-    found: str = LIVE
+    verdict: str = LIVE
     moved: tuple[str, ...] = ()
     still: tuple[str, ...] = ()
     otherwise: bool = True
 
     def fits(self, knob: Knob) -> bool:
-        return (knob.verdict == self.found and set(self.moved) <= set(knob.moved)
+        return (knob.verdict == self.verdict and set(self.moved) <= set(knob.moved)
                 and not set(self.still) & set(knob.moved))
 
 
@@ -116,15 +116,12 @@ def reviewed(knob: Knob) -> Knob:
     note = NOTES.get(knob.key)
     if note is None or not note.fits(knob):
         return _explained(knob)
-    verdict = OTHERWISE if note.found == LIVE and note.otherwise else knob.verdict
+    verdict = OTHERWISE if note.verdict == LIVE and note.otherwise else knob.verdict
     return replace(knob, verdict=verdict, note=" ".join(filter(None, (note.text, knob.note))))
 
 
 def _explained(knob: Knob) -> Knob:
     """A sentence for a key that nothing reads: the function that takes it and drops it."""
-    explain: Callable[[str], str] | None = None
-    if knob.verdict == NEVER_READ and not knob.note:
-        from helpers.knobs.readers import ignored_by as explain
-    owner = explain(knob.key) if explain else ""
+    owner = ignored_by(knob.key) if knob.verdict == NEVER_READ and not knob.note else ""
     text = f"A parameter of {owner} that the function never mentions again." if owner else knob.note
     return replace(knob, note=text)

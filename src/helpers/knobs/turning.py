@@ -20,10 +20,11 @@ from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
-from helpers.config import configs
+from helpers.config import configs, funasr_source
 from helpers.errors import BookError, one_sentence
+from helpers.experiments.records import RunRecords, write_record
 from helpers.knobs.record import (
     LIVE,
     NEVER_READ,
@@ -37,9 +38,22 @@ from helpers.knobs.record import (
 from helpers.paths import CACHE
 
 PLACES_ELSEWHERE = 3
-UNFINISHED = CACHE / "knobs" / "turned.jsonl"
+UNFINISHED = RunRecords(CACHE / "knobs" / "turned.json", "python -m helpers.knobs", ("key",))
 MEMORY_LIMIT = 12 * 2**30
 """Bytes of address space for a worker process: a value that wants more raises an error."""
+
+
+class Attempt(NamedTuple):
+    """One change of a key under one baseline: what moved, or what was raised."""
+
+    change: str
+    baseline: str
+    moved: tuple[str, ...]
+    error: str
+
+    @property
+    def decisive(self) -> bool:
+        return bool(self.moved) and not self.error
 
 
 def keys() -> list[str]:
@@ -56,15 +70,17 @@ def turn(key: str) -> Knob:
     from helpers.knobs import values
 
     _check(key)
-    attempts: list[tuple[str, values.Baseline, tuple[str, ...], str]] = []
-    for baseline in filter(lambda one: one.concerns(key), values.BASELINES):
+    attempts: list[Attempt] = []
+    for baseline in values.BASELINES:
+        if not baseline.concerns(key):
+            continue
         old = _value(baseline, key)
         for new in values.other_values(key, old):
             if configs.same_value(old, new):
                 continue
-            moved, error = _compared(baseline, key, new)
-            attempts.append((f"{_shown(old)} -> {_shown(new)}", baseline, moved, error))
-            if moved and not error:
+            attempts.append(Attempt(f"{_shown(old)} -> {_shown(new)}", baseline.name,
+                                    *_compared(baseline, key, new)))
+            if attempts[-1].decisive:
                 return _judged(key, attempts)
     knob = _judged(key, attempts)
     return replace(knob, note=_by_hand(key)) if key.startswith("specaug_conf.") else knob
@@ -82,7 +98,7 @@ def _by_hand(key: str) -> str:
     from helpers.knobs import bench, values
 
     config = _baseline(values.MAIN.name)[0]
-    new = values.other_values(key, bench.value_of(config, key))[0]
+    new = values.other_values(key, configs.flatten(config).get(key))[0]
     try:
         moved = bench.masks_by_hand(config) != bench.masks_by_hand(
             bench.changed(config, {key: new}))
@@ -91,24 +107,25 @@ def _by_hand(key: str) -> str:
     return f"In a SpecAugLFR built by hand it moves {'the masks' if moved else 'nothing'}."
 
 
-def _judged(key: str, attempts: Sequence[tuple]) -> Knob:
-    from helpers.knobs import notes, readers
+def _judged(key: str, attempts: Sequence[Attempt]) -> Knob:
+    from helpers.knobs import notes
 
-    tried = tuple(dict.fromkeys(text for text, *_ in attempts))
-    asked = tuple(dict.fromkeys(baseline.name for _, baseline, *_ in attempts))
-    executed = frozenset().union(*(_baseline(name)[1].executed for name in asked))
-    here = tuple(place.text for place in readers.on_this_path(key, executed))
-    decisive = [one for one in attempts if one[2] and not one[3]]
-    raised = [one for one in attempts if one[3]]
-    verdict, moved = NO_EFFECT if here else NEVER_READ, ()
-    note = f"{raised[0][0]} raises {raised[0][3]}." if raised else ""
+    changes = tuple(dict.fromkeys(attempt.change for attempt in attempts))
+    baselines = tuple(dict.fromkeys(attempt.baseline for attempt in attempts))
+    executed = frozenset().union(*(_baseline(name)[1].executed for name in baselines))
+    read_at = tuple(line.text for line in funasr_source.on_this_path(key, executed))
+    decisive = [attempt for attempt in attempts if attempt.decisive]
+    raised = [attempt for attempt in attempts if attempt.error]
+    verdict, moved = NO_EFFECT if read_at else NEVER_READ, ()
+    note = f"{raised[0].change} raises {raised[0].error}." if raised else ""
     if decisive or raised:
-        _, baseline, moved, _ = (decisive or raised)[0]
-        verdict, asked = (LIVE if decisive else RAISES), (baseline.name,)
-    other = () if here else tuple(
-        place.text for place in readers.elsewhere(key, executed)[:PLACES_ELSEWHERE])
-    return notes.reviewed(
-        Knob(key, tried, verdict, tuple(moved), "; ".join(asked), here, note, other))
+        shown = (decisive or raised)[0]
+        verdict, moved = (LIVE if decisive else RAISES), shown.moved
+        baselines = (shown.baseline,)
+    elsewhere = () if read_at else tuple(
+        line.text for line in funasr_source.elsewhere(key, executed)[:PLACES_ELSEWHERE])
+    return notes.reviewed(Knob(key, changes, verdict, moved, "; ".join(baselines), read_at, note,
+                               elsewhere))
 
 
 @cache
@@ -116,25 +133,23 @@ def _baseline(name: str):
     """A baseline's config and its observation, once in a process."""
     from helpers.knobs import bench, values
 
-    baseline = next(one for one in values.BASELINES if one.name == name)
+    baseline = next(listed for listed in values.BASELINES if listed.name == name)
     config = bench.changed(bench.base_config(baseline.config),
                                 values.with_files(baseline.values))
     return config, bench.observe(config, traced=True, **baseline.options)
 
 
 def _value(baseline, key: str) -> Any:
-    from helpers.knobs import bench
-
-    return bench.value_of(_baseline(baseline.name)[0], key)
+    return configs.flatten(_baseline(baseline.name)[0]).get(key)
 
 
 def _compared(baseline, key: str, new: Any) -> tuple[tuple[str, ...], str]:
     from helpers.knobs import bench, values
 
     config, expected = _baseline(baseline.name)
-    found = bench.observe(bench.changed(config, values.with_files({key: new})),
+    observed = bench.observe(bench.changed(config, values.with_files({key: new})),
                                **baseline.options)
-    return bench.differences(expected, found), found.error
+    return bench.differences(expected, observed), observed.error
 
 
 def _shown(value: Any) -> str:
@@ -157,22 +172,22 @@ def turn_all(names: Iterable[str], jobs: int = 2, done: Callable[[Knob], None] =
     Raises:
         BookError: no such key, or a worker process died.
     """
-    wanted = list(names)
-    _check(*wanted)
+    asked = list(names)
+    _check(*asked)
     context = multiprocessing.get_context("spawn")
-    found = {name: before[name] for name in wanted if name in before}
+    turned = {name: before[name] for name in asked if name in before}
     with ProcessPoolExecutor(jobs, mp_context=context, initializer=_prepare) as pool:
-        futures = [pool.submit(turn, name) for name in wanted if name not in found]
+        futures = [pool.submit(turn, name) for name in asked if name not in turned]
         try:
             for future in as_completed(futures):
                 knob = future.result()
-                found[knob.key] = knob
+                turned[knob.key] = knob
                 done(knob)
         except BrokenProcessPool:
-            rest = [name for name in wanted if name not in found]
+            rest = [name for name in asked if name not in turned]
             raise BookError(f"A worker process died, at one of {', '.join(rest[:jobs + 1])}: run "
                             "`python -m helpers.knobs --continue` for the rest.") from None
-    return [found[name] for name in wanted]
+    return [turned[name] for name in asked]
 
 
 def _prepare() -> None:
@@ -192,9 +207,7 @@ def record(knobs: Sequence[Knob], command: str, path: Path = RECORD) -> Path:
     stored = {"provenance": provenance(command, seed=0),
               "counts": {verdict: counts[verdict] for verdict in VERDICTS},
               "knobs": [asdict(knob) for knob in knobs]}
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(stored, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    return path
+    return write_record(path, stored)
 
 
 @one_sentence
@@ -208,36 +221,28 @@ def main(arguments: list[str] | None = None) -> int:
                         help="keep what an interrupted run has turned")
     parser.add_argument("keys", nargs="*", help="only these keys, printed and not recorded")
     options = parser.parse_args(arguments)
-    wanted = options.keys or keys()
+    asked = options.keys or keys()
     before = _turned() if options.goes_on else {}
     if not options.goes_on and not options.keys:
-        UNFINISHED.unlink(missing_ok=True)
-    with tqdm(total=len(wanted), initial=len(before), desc="keys", disable=None) as bar:
+        UNFINISHED.path.unlink(missing_ok=True)
+    with tqdm(total=len(asked), initial=len(before), desc="keys", disable=None) as bar:
         def done(knob: Knob) -> None:
             bar.update()
             if not options.keys:
-                _keep(knob)
+                UNFINISHED.add(asdict(knob))
 
-        knobs = turn_all(wanted, options.jobs, done, before)
+        knobs = turn_all(asked, options.jobs, done, before)
     for knob in knobs if options.keys else ():
         print(json.dumps(asdict(knob), indent=1, ensure_ascii=False))
     if not options.keys:
         record(knobs, "python -m helpers.knobs")
-        UNFINISHED.unlink(missing_ok=True)
+        UNFINISHED.path.unlink(missing_ok=True)
     return 0
 
 
-def _keep(knob: Knob) -> None:
-    UNFINISHED.parent.mkdir(parents=True, exist_ok=True)
-    with UNFINISHED.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(asdict(knob)) + "\n")
-
-
 def _turned() -> dict[str, Knob]:
-    if not UNFINISHED.is_file():
-        return {}
-    kept = map(from_row, map(json.loads, UNFINISHED.read_text(encoding="utf-8").splitlines()))
-    return {knob.key: knob for knob in kept}
+    rows = UNFINISHED.read() if UNFINISHED.path.is_file() else []
+    return {row["key"]: from_row(row) for row in rows}
 
 
 if __name__ == "__main__":

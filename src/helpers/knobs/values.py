@@ -194,50 +194,50 @@ def with_files(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def file_for(name: str) -> Path:
     """Make (once) one of the files or folders named above, in the cache."""
-    place = CACHE / "knobs" / "files" / name.replace(" ", "_")
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(place.with_suffix(".lock")):
-        if not place.exists():
-            _MAKERS[name](place)
-    return place
+    path = CACHE / "knobs" / "files" / name.replace(" ", "_")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(path.with_suffix(".lock")):
+        if not path.exists():
+            _MAKERS[name](path)
+    return path
 
 
-def _fewer_layers(place: Path) -> None:
-    shutil.copytree(mini.model_directory("mini") / "Qwen3-0.6B", place)
-    config = json.loads((place / "config.json").read_text())
+def _fewer_layers(folder: Path) -> None:
+    shutil.copytree(mini.model_directory("mini") / "Qwen3-0.6B", folder)
+    config = json.loads((folder / "config.json").read_text())
     config["num_hidden_layers"] -= 1
     if "layer_types" in config:
         config["layer_types"] = config["layer_types"][:config["num_hidden_layers"]]
-    (place / "config.json").write_text(json.dumps(config))
+    (folder / "config.json").write_text(json.dumps(config))
 
 
-def _other_tokens(place: Path) -> None:
-    shutil.copytree(mini.model_directory("mini") / "Qwen3-0.6B", place)
-    tokenizer = json.loads((place / "tokenizer.json").read_text(encoding="utf-8"))
+def _other_tokens(folder: Path) -> None:
+    shutil.copytree(mini.model_directory("mini") / "Qwen3-0.6B", folder)
+    tokenizer = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
     merges = tokenizer["model"]["merges"]
     del merges[len(merges) // 2:]
-    (place / "tokenizer.json").write_text(json.dumps(tokenizer), encoding="utf-8")
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer), encoding="utf-8")
 
 
-def _other_ctc_tokens(place: Path) -> None:
+def _other_ctc_tokens(path: Path) -> None:
     lines = (mini.model_directory("mini") / "multilingual.tiktoken").read_text().splitlines()
-    place.write_text("\n".join(lines[:-1]) + "\n")
+    path.write_text("\n".join(lines[:-1]) + "\n")
 
 
-def _cmvn(place: Path) -> None:
+def _cmvn(path: Path) -> None:
     wide = 560
     numbers = {"<AddShift>": "-8.0 " * wide, "<Rescale>": "0.25 " * wide}
     lines = [part for name, row in numbers.items()
              for part in (f"{name} {wide} {wide}", f"<LearnRateCoef> 0 [ {row}]")]
-    place.write_text("\n".join(lines) + "\n")
+    path.write_text("\n".join(lines) + "\n")
 
 
-def _words(place: Path) -> None:
-    place.write_text("lisbon\nmarch\n")
+def _words(path: Path) -> None:
+    path.write_text("lisbon\nmarch\n")
 
 
-def _deepspeed(place: Path) -> None:
-    place.write_text(json.dumps({"train_micro_batch_size_per_gpu": 1}))
+def _deepspeed(path: Path) -> None:
+    path.write_text(json.dumps({"train_micro_batch_size_per_gpu": 1}))
 
 
 _MAKERS = {FEWER_LAYERS: _fewer_layers, OTHER_TOKENS: _other_tokens, WORDS: _words,

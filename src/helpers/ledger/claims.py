@@ -7,13 +7,9 @@ verdict follows from them. If the ledger says otherwise, the cell fails.
 
 from __future__ import annotations
 
-import ast
-import json
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -22,10 +18,10 @@ import yaml
 
 from helpers.config import configs, document
 from helpers.errors import BookError
+from helpers.ledger import chapters
 from helpers.paths import ROOT
 
 FOLDER = ROOT / "book" / "claims"
-NOTEBOOKS = ROOT / "notebooks"
 VERDICTS = {"holds": "holds", "partly": "holds in part", "fails": "does not hold",
             "untestable": "not testable here"}
 """The ledger's words for a verdict, and the reader's."""
@@ -61,9 +57,9 @@ class Claim:
         return f"{self.chapter}.html#claim-{self.id}"
 
     def reason(self) -> str:
-        """The sentence why, with the values that the chapter's stored cells made."""
+        """The sentence why, with the values that the chapter's cells made."""
         try:
-            return self.why.format_map(_glued(self.chapter))
+            return self.why.format_map(chapters.load()[self.chapter].values)
         except KeyError as missing:
             raise BookError(f"book/claims/{self.chapter}.yml, {self.id}: no cell of "
                             f"notebooks/{self.chapter}.ipynb makes the value {missing}: name one "
@@ -76,7 +72,7 @@ def load(folder: Path = FOLDER) -> dict[str, Claim]:
     Raises:
         BookError: an entry lacks a field, has one too many, or repeats an id.
     """
-    found: dict[str, Claim] = {}
+    ledger: dict[str, Claim] = {}
     for path in sorted(folder.glob("*.yml")):
         try:
             entries = yaml.safe_load(path.read_text(encoding="utf-8")) or []
@@ -84,10 +80,10 @@ def load(folder: Path = FOLDER) -> dict[str, Claim]:
             raise BookError(f"{path.name} is not valid YAML: {error}.") from None
         for entry in entries:
             claim = _claim(entry, path)
-            if claim.id in found:
+            if claim.id in ledger:
                 raise BookError(f"{path.name}: the id {claim.id} is used twice.")
-            found[claim.id] = claim
-    return found
+            ledger[claim.id] = claim
+    return ledger
 
 
 def counts(claims: Iterable[Claim]) -> dict[str, int]:
@@ -114,14 +110,14 @@ def stated_values(*keys: str) -> dict[str, bool]:
                "in the document's own repository": (document.public_values(), configs.FINE_TUNING)}
     parts = {}
     for key in keys:
-        stated = next((found for found in document.statements() if found.key == key), None)
+        stated = {statement.key: statement for statement in document.statements()}.get(key)
         if stated is None:
             raise BookError(f"The document states no values for {key}.")
         for source, (values, among) in sources.items():
             wrong = document.disagreements({key: values.get(key, {})}, among)
             listed = ", ".join(_yaml(stated.values[name]) for name in among
                                if stated.values[name] != document.NOT_SAID)
-            parts[f"{key} {source}: {listed}"] = key not in {found.key for found in wrong}
+            parts[f"{key} {source}: {listed}"] = key not in {statement.key for statement in wrong}
     return parts
 
 
@@ -146,9 +142,9 @@ def settle(claim_id: str, parts: Mapping[str, bool]) -> None:
         BookError: no such claim.
     """
     claim = _named(claim_id)
-    found = verdict_of(parts)
-    if claim.verdict != found:
-        raise AssertionError(f"{claim_id}: the experiment says {VERDICTS[found]!r}, "
+    verdict = verdict_of(parts)
+    if claim.verdict != verdict:
+        raise AssertionError(f"{claim_id}: the experiment says {VERDICTS[verdict]!r}, "
                              f"book/claims/{claim.chapter}.yml says {claim.verdict!r}.")
     _show(claim, parts)
 
@@ -204,28 +200,3 @@ def _yaml(value: Any) -> str:
 
     return shown(value)
 
-
-@lru_cache(maxsize=32)
-def _glued(chapter: str) -> dict[str, Any]:
-    """What the stored cells of a chapter made known, by name."""
-    path = NOTEBOOKS / f"{chapter}.ipynb"
-    if not path.exists():
-        return {}
-    notebook = json.loads(path.read_text(encoding="utf-8"))
-    found = {}
-    for cell in notebook["cells"]:
-        for output in cell.get("outputs", []):
-            name = output.get("metadata", {}).get("scrapbook", {}).get("name")
-            if name:
-                found[name] = _value(output["data"])
-    return found
-
-
-def _value(data: Mapping[str, Any]) -> Any:
-    text = next(data[mime] for mime in data if mime.endswith("text/plain"))
-    text = "".join(text) if isinstance(text, list) else text
-    text = re.sub(r"^np\.\w+\((.*)\)$", r"\1", text)
-    try:
-        return ast.literal_eval(text)
-    except (SyntaxError, ValueError):
-        return text

@@ -55,37 +55,37 @@ def load(language: str) -> dict[str, Entry]:
     Raises:
         BookError: an entry has other fields than it should, or repeats an id.
     """
-    found: dict[str, Entry] = {}
+    entries: dict[str, Entry] = {}
     for path in sorted((claims.FOLDER / language).glob("*.yml")):
         for entry in yaml.safe_load(path.read_text(encoding="utf-8")) or []:
             if not isinstance(entry, dict) or set(entry) != FIELDS:
                 raise BookError(f"{language}/{path.name}: the entry {entry} needs the fields "
                                 f"{', '.join(sorted(FIELDS))} and no others.")
-            if entry["id"] in found:
+            if entry["id"] in entries:
                 raise BookError(f"{language}/{path.name}: the id {entry['id']} is used twice.")
-            found[entry["id"]] = Entry(entry["id"], entry["claim"].strip(), entry["why"].strip(),
+            entries[entry["id"]] = Entry(entry["id"], entry["claim"].strip(), entry["why"].strip(),
                                        str(entry["english"]), path.stem)
-    return found
+    return entries
 
 
 def faults(language: str) -> list[str]:
     """What is wrong with a language's claims, one sentence each; none where all is well."""
     english, translated = claims.load(), load(language)
-    found = [f"{name} is not translated" for name in english if name not in translated]
+    complaints = [f"{name} is not translated" for name in english if name not in translated]
     for name, entry in translated.items():
         if name not in english:
-            found.append(f"{name} translates a claim that the ledger does not have")
+            complaints.append(f"{name} translates a claim that the ledger does not have")
             continue
         original = english[name]
         if entry.chapter != original.chapter:
-            found.append(f"{name} stands in {entry.chapter}.yml, the claim in "
+            complaints.append(f"{name} stands in {entry.chapter}.yml, the claim in "
                          f"{original.chapter}.yml")
         if entry.english != of_claim(original):
-            found.append(f"{name} is stale: its English has changed since it was translated")
+            complaints.append(f"{name} is stale: its English has changed since it was translated")
         if fields(entry.why) != fields(original.why):
-            found.append(f"{name} shows the values {fields(entry.why)}, the English "
+            complaints.append(f"{name} shows the values {fields(entry.why)}, the English "
                          f"{fields(original.why)}")
-    return found
+    return complaints
 
 
 def fields(template: str) -> list[tuple[str, str]]:

@@ -16,13 +16,11 @@ import torch
 from funasr.models.fun_asr_nano.model import FunASRNano
 from funasr.models.fun_asr_nano.tools.utils import forced_align
 
+from funasr_preflight.laws.geometry import ENCODER_FRAME_SECONDS
 from helpers.errors import BookError
 from helpers.model.mini import Built
 from helpers.model.stand_in import stand_in
 from helpers.speech import manifests
-
-FRAME_SECONDS = 0.06
-"""Length of an encoder frame, the unit of FunASR's timestamps."""
 
 
 class FunASRNanoWithCTC(FunASRNano):
@@ -116,11 +114,11 @@ def align(built: Built, item: dict, seed: int = 0) -> Alignment:
         decoded, _ = built.model.ctc_decoder(hidden, lengths)
         log_probabilities = built.model.ctc.log_softmax(decoded)[0]
         loss = ctc_loss(built.model, hidden, lengths, [answer]).item()
-    found = forced_align(log_probabilities, torch.tensor(answer), built.model.blank_id)
-    if not found:
+    tokens = forced_align(log_probabilities, torch.tensor(answer), built.model.blank_id)
+    if not tokens:
         raise BookError(f"{item['key']} has more tokens than frames: it cannot be aligned.")
-    return Alignment(np.array([one["start_time"] for one in found]) * FRAME_SECONDS,
-                     np.array([one["score"] for one in found]), loss)
+    return Alignment(np.array([token["start_time"] for token in tokens]) * ENCODER_FRAME_SECONDS,
+                     np.array([token["score"] for token in tokens]), loss)
 
 
 @dataclass(frozen=True)
@@ -146,14 +144,18 @@ def drift(alignments: Sequence[Alignment], reference: Sequence[Alignment]) -> Dr
     Raises:
         BookError: the two do not hold the same utterances in the same order.
     """
-    if [len(one.starts) for one in alignments] != [len(one.starts) for one in reference]:
+    sizes, expected = ([len(alignment.starts) for alignment in several]
+                       for several in (alignments, reference))
+    if sizes != expected:
         raise BookError("The alignments are not of the same utterances in the same order: align "
                         "both models on one list of items.")
     pairs = list(zip(alignments, reference, strict=True))
-    distances = np.concatenate([np.abs(one.starts - other.starts) for one, other in pairs])
-    return Drift(1000 * float(distances.mean()), float((distances > 1.5 * FRAME_SECONDS).mean()),
-                 float(np.concatenate([one.scores for one, _ in pairs]).mean()),
-                 float(np.mean([one.loss for one, _ in pairs])))
+    distances = np.concatenate([np.abs(alignment.starts - other.starts)
+                                for alignment, other in pairs])
+    moved = distances > 1.5 * ENCODER_FRAME_SECONDS
+    return Drift(1000 * float(distances.mean()), float(moved.mean()),
+                 float(np.concatenate([alignment.scores for alignment, _ in pairs]).mean()),
+                 float(np.mean([alignment.loss for alignment, _ in pairs])))
 
 
 def _encoded(built: Built, item: dict) -> tuple[torch.Tensor, torch.Tensor]:

@@ -10,25 +10,27 @@ deciding, tensor by tensor, what it takes.
 from __future__ import annotations
 
 import contextlib
+import copy
 import importlib
 import inspect
-import re
 import tempfile
-import traceback
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
+from types import SimpleNamespace
 from unittest import mock
 
 import torch
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from funasr_preflight.laws.names import OUTPUT_LAYER, component_of
 from helpers.config import configs
-from helpers.errors import BookError
+from helpers.config.funasr_source import raised_in_funasr
+from helpers.errors import BookError, first_sentence
 from helpers.model import mini
 from helpers.session import funasr_silenced
 
@@ -37,9 +39,6 @@ MODEL_DIRECTORY = "MODEL_DIR"
 MERGED = (f"++model={MODEL_DIRECTORY}", "~model_conf", "~tokenizer_conf.init_param_path")
 """The overrides that make FunASR lay a config over the pretrained model's own."""
 WITH_CHECKPOINT = f"++init_param={MODEL_DIRECTORY}/model.pt"
-COMPONENTS = ("audio_encoder", "audio_adaptor", "llm", "ctc_decoder", "ctc")
-TIED = "llm.lm_head.weight"
-"""In Qwen3-0.6B this is the input embedding under a second name."""
 _LAYERS = {
     "encoder blocks": "audio_encoder.encoders",
     "encoder tp blocks": "audio_encoder.tp_encoders",
@@ -77,13 +76,13 @@ class Tensors:
     def count(self, component: str = "", loaded: bool = False) -> int:
         """Number of (loaded) tensors, of one component or of all."""
         names = (self.loaded or ()) if loaded else self.shapes
-        return sum(1 for name in names if _component(name) == component or not component)
+        return sum(1 for name in names if component_of(name) == component or not component)
 
     def parameters(self, component: str = "", loaded: bool = False) -> int:
         """Number of (loaded) values in these tensors; the LLM's tied matrix counts once."""
         names = (self.loaded or ()) if loaded else self.shapes
         return sum(torch.Size(self.shapes[name]).numel() for name in names
-                   if name != TIED and (_component(name) == component or not component))
+                   if name != OUTPUT_LAYER and (component_of(name) == component or not component))
 
 
 @dataclass(frozen=True)
@@ -146,12 +145,12 @@ def compose(config: str | Path, overrides: Sequence[str] = ()) -> DictConfig:
         with initialize_config_dir(config_dir=str(path.parent), version_base=None):
             return hydra_compose(path.stem, overrides=list(overrides))
     except (HydraException, OmegaConfBaseException) as error:
-        cause = str(error).splitlines()[0].rstrip(".")
-        raise BookError(f"Hydra refuses {' '.join(overrides)} for {path.name}: {cause}.") from None
+        raise BookError(f"Hydra refuses {' '.join(overrides)} for {path.name}: "
+                        f"{first_sentence(error)}.") from None
 
 
-def launch(config: str | Path, overrides: Sequence[str] = (),
-           inside_model_directory: bool = False) -> Attempt:
+def launch(config: str | Path, overrides: Sequence[str] = (), inside_model_directory: bool = False,
+           directory: Path | None = None) -> Attempt:
     """Build the model of `train_ds.py --config-name CONFIG OVERRIDES`, full size, without memory.
 
     Args:
@@ -159,11 +158,12 @@ def launch(config: str | Path, overrides: Sequence[str] = (),
         overrides: Hydra overrides; MODEL_DIR in them becomes the pretrained model's directory.
         inside_model_directory: run the command in that directory rather than in an empty one.
             A relative `Qwen3-0.6B` is found in the first and not in the second.
+        directory: another model directory than `pretrained_directory()`.
 
     Returns:
         What happened. A config that does not build is a result, not an error.
     """
-    directory = pretrained_directory()
+    directory = directory or pretrained_directory()
     command = [text.replace(MODEL_DIRECTORY, str(directory)) for text in overrides]
     composed = compose(config, command)
     name, merged = configs.path_of(config).stem, "model_conf" not in composed
@@ -177,43 +177,45 @@ def launch(config: str | Path, overrides: Sequence[str] = (),
             return _failed(started, error, str(directory))
 
 
-def launch_with_missing_pieces(config: str | Path) -> list[Attempt]:
+def launch_with_missing_pieces(config: str | Path, directory: Path | None = None) -> list[Attempt]:
     """Launch a YAML alone in the model's folder, supplying what it lacks, one piece at a time.
 
     Returns:
         One attempt for each override added, until it builds or no piece answers the complaint.
     """
-    attempts = [launch(config, inside_model_directory=True)]
+    attempts = [launch(config, inside_model_directory=True, directory=directory)]
     while not attempts[-1].built:
         complaint = attempts[-1].sentence
         piece = next((piece for text, piece in MISSING_PIECES if text in complaint), None)
         if piece is None or piece in attempts[-1].overrides:
             break
         attempts.append(launch(config, (*attempts[-1].overrides, piece),
-                               inside_model_directory=True))
+                               inside_model_directory=True, directory=directory))
     return attempts
 
 
-def launch_alone(config: str | Path) -> Attempt:
+def launch_alone(config: str | Path, directory: Path | None = None) -> Attempt:
     """Launch a YAML alone with every piece that it lacks, and with the pretrained `model.pt`.
 
     Raises:
         BookError: no set of pieces makes it build.
     """
-    last = launch_with_missing_pieces(config)[-1]
+    last = launch_with_missing_pieces(config, directory)[-1]
     if not last.built:
         raise BookError(f"{last.config} does not build alone ({last.outcome}): launch it merged.")
-    return launch(config, (*last.overrides, WITH_CHECKPOINT), inside_model_directory=True)
+    return launch(config, (*last.overrides, WITH_CHECKPOINT), inside_model_directory=True,
+                  directory=directory)
 
 
-def launch_merged(config: str | Path) -> Attempt:
+def launch_merged(config: str | Path, directory: Path | None = None) -> Attempt:
     """Launch a config laid over the pretrained model's own, from an empty folder.
 
     The keys that stand in the way of a merge are removed where the config has them.
     """
     plain = configs.load(config)
     return launch(config, tuple(override for override in MERGED if override[0] != "~"
-                                or OmegaConf.select(plain, override[1:]) is not None))
+                                or OmegaConf.select(plain, override[1:]) is not None),
+                  directory=directory)
 
 
 def speech_tokens(config: str | Path, low_frame_rate: bool, seconds: float) -> tuple[int, int]:
@@ -304,8 +306,8 @@ def _built(started: Attempt, composed: DictConfig) -> Attempt:
     return Attempt(
         started.config, started.overrides, built=True, merged=started.merged, tensors=tensors,
         layers=dict(counted),
-        ctc_switched_off="tensors" in seen and getattr(model, "ctc_decoder", None) is None,
-        low_frame_rate=model.use_low_frame_rate)
+        ctc_switched_off=tensors.count("ctc") > 0 and getattr(model, "ctc_decoder", None) is None,
+        low_frame_rate=getattr(model, "use_low_frame_rate", None))
 
 
 def _tensors(model: torch.nn.Module, loaded: frozenset[str] | None = None) -> Tensors:
@@ -315,16 +317,30 @@ def _tensors(model: torch.nn.Module, loaded: frozenset[str] | None = None) -> Te
 
 @contextlib.contextmanager
 def _watched_loading(seen: dict[str, Tensors]) -> Iterator[None]:
-    """Note which tensors FunASR's loader filled, before it acts on the answer."""
+    """Note which tensors FunASR's loader filled, before it acts on the answer.
+
+    The loader copies what the file holds, and hands the model a state in which some tensors are
+    those copies: they are the loaded ones, in every version of FunASR.
+    """
     from funasr.models.fun_asr_nano.model import FunASRNano
 
-    original = FunASRNano.on_pretrained_model_loaded
+    loader = importlib.import_module("funasr.train_utils.load_pretrained_model")
+    from_file: list[torch.Tensor] = []
+    original = FunASRNano.load_state_dict
 
-    def watched(self, loaded_keys):
-        seen["tensors"] = _tensors(self, frozenset(loaded_keys))
-        return original(self, loaded_keys)
+    def copied(state):
+        made = copy.deepcopy(state)
+        from_file.extend(made.get("state_dict", made).values())
+        return made
 
-    with mock.patch.object(FunASRNano, "on_pretrained_model_loaded", watched):
+    def watched(self, state, *arguments, **keywords):
+        read = {id(tensor) for tensor in from_file}
+        seen["tensors"] = _tensors(self, frozenset(
+            name for name, tensor in state.items() if id(tensor) in read))
+        return original(self, state, *arguments, **keywords)
+
+    with (mock.patch.object(loader, "copy", SimpleNamespace(deepcopy=copied)),
+          mock.patch.object(FunASRNano, "load_state_dict", watched)):
         yield
 
 
@@ -338,33 +354,22 @@ def _hub_switched_off() -> Iterator[None]:
 
 
 def _failed(started: Attempt, error: Exception, directory: str) -> Attempt:
-    frames = [frame for frame in traceback.walk_tb(error.__traceback__)
-              if "/funasr/" in frame[0].f_code.co_filename.replace("\\", "/")]
-    place, sentence = "", _sentence(error, directory)
-    if frames:
-        frame, line = frames[-1]
-        file = frame.f_code.co_filename.replace("\\", "/").rpartition("/funasr/")[2]
-        place = f"funasr/{file}, line {line}"
-        if isinstance(error, OSError) and "init_param_path" in frame.f_locals:
-            wanted = frame.f_locals["init_param_path"]
-            sentence = f"transformers finds no model `{wanted}`"
+    frame, source_line = raised_in_funasr(error)
+    sentence = _sentence(error, directory)
+    if frame and isinstance(error, OSError) and "init_param_path" in frame.f_locals:
+        sentence = f"transformers finds no model `{frame.f_locals['init_param_path']}`"
     return Attempt(started.config, started.overrides, built=False, merged=started.merged,
-                   error=type(error).__name__, sentence=sentence, place=place)
+                   error=type(error).__name__, sentence=sentence, place=source_line)
 
 
 def _sentence(error: Exception, directory: str) -> str:
     if isinstance(error, FileNotFoundError) and error.filename:
         return f"there is no file {Path(error.filename).name}"
-    text = (str(error).strip("'\"").splitlines() or [""])[0].replace(directory, MODEL_DIRECTORY)
-    text = re.sub(r"(/[\w.\-]+){2,}", lambda match: Path(match[0]).name, text)
+    text = first_sentence(error, {directory: MODEL_DIRECTORY})
     key = getattr(error, "full_key", None)
     if key and "not in struct" in text:
         return f"`{key}` is not in struct"
-    return f"`{key}`: {text}" if key else text.rstrip(".")
-
-
-def _component(name: str) -> str:
-    return name.partition(".")[0]
+    return f"`{key}`: {text}" if key else text
 
 
 def save_merged(config: str | Path, path: Path) -> Path:

@@ -23,6 +23,7 @@ from torchaudio.compliance import kaldi
 
 from helpers.config import configs
 from helpers.errors import BookError
+from helpers.model.funasr_private import watched_framing
 from helpers.speech import manifests
 
 PREEMPHASIS = 0.97
@@ -96,11 +97,11 @@ def bank_of(front: WavFrontend) -> Bank:
     """The filters that a frontend really uses, recorded while it computes one second of zeros."""
     second = torch.zeros(1, front.fs)
     with (mock.patch.object(kaldi, "get_mel_banks", wraps=kaldi.get_mel_banks) as banks,
-          mock.patch.object(kaldi, "_get_strided", wraps=kaldi._get_strided) as strided,
+          watched_framing() as framing,
           torch.random.fork_rng(devices=[])):
         front(second, torch.tensor([front.fs]))
     bins, fft, fs, low, high = banks.call_args.args[:5]
-    _, window, shift, _ = strided.call_args.args
+    _, window, shift, _ = framing.call_args.args
     weights, centres = kaldi.get_mel_banks(*banks.call_args.args)
     high = high if high > 0 else high + fs / 2
     edges = torch.linspace(kaldi.mel_scale_scalar(low), kaldi.mel_scale_scalar(high), bins + 2)
@@ -124,8 +125,8 @@ def image_level(hertz: float, fs: int = 16000) -> float:
     raised = load_audio_text_image_video(tone, fs=fs, audio_fs=8000)
     power = torch.fft.rfft(raised * torch.hann_window(len(raised))).abs() ** 2
     step = fs / len(raised)
-    at = {place: power[round(place / step) - 3:round(place / step) + 4].sum()
-          for place in (hertz, 8000 - hertz)}
+    at = {image: power[round(image / step) - 3:round(image / step) + 4].sum()
+          for image in (hertz, 8000 - hertz)}
     return float(10 * torch.log10(at[8000 - hertz] / at[hertz]))
 
 
@@ -134,8 +135,8 @@ def frames(item: dict, front: WavFrontend, seed: int = 0) -> np.ndarray:
     samples = loaded(item, front.fs)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        found, _ = front(samples[None], torch.tensor([len(samples)]))
-    return found[0].numpy()
+        features, _ = front(samples[None], torch.tensor([len(samples)]))
+    return features[0].numpy()
 
 
 @contextmanager
@@ -152,8 +153,8 @@ def frontend_inputs() -> Iterator[list[int]]:
         yield sizes
 
 
-def paired_frames(one: Sequence[dict], one_front: WavFrontend, other: Sequence[dict],
-                  other_front: WavFrontend, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def paired_frames(first: Sequence[dict], first_front: WavFrontend, second: Sequence[dict],
+                  second_front: WavFrontend, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Features of the same utterances in two versions, frame by frame, all utterances in a row.
 
     Returns:
@@ -161,23 +162,24 @@ def paired_frames(one: Sequence[dict], one_front: WavFrontend, other: Sequence[d
         the last one is dropped.
     """
     pairs = []
-    for first, second in zip(one, other, strict=True):
-        a, b = frames(first, one_front, seed), frames(second, other_front, seed)
+    for item, other_item in zip(first, second, strict=True):
+        a, b = frames(item, first_front, seed), frames(other_item, second_front, seed)
         count = min(len(a), len(b))
         pairs.append((a[:count], b[:count]))
     return tuple(np.concatenate(column) for column in zip(*pairs, strict=True))
 
 
-def correlation(one: np.ndarray, other: np.ndarray, axis: int = 0) -> np.ndarray:
+def correlation(first: np.ndarray, second: np.ndarray, axis: int = 0) -> np.ndarray:
     """Pearson correlation of two arrays of one shape, along an axis.
 
     Along axis 0 there is one value for each bin, along axis 1 one for each frame. A constant has
     no correlation: NaN.
     """
-    if one.shape != other.shape:
-        raise BookError(f"The shapes {one.shape} and {other.shape} differ: compare the same "
+    if first.shape != second.shape:
+        raise BookError(f"The shapes {first.shape} and {second.shape} differ: compare the same "
                         "frames and bins.")
-    a, b = (x - x.mean(axis=axis, keepdims=True) for x in (one.astype(float), other.astype(float)))
+    a, b = (x - x.mean(axis=axis, keepdims=True)
+            for x in (first.astype(float), second.astype(float)))
     size = np.sqrt((a**2).sum(axis=axis) * (b**2).sum(axis=axis))
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(size > 1e-9, (a * b).sum(axis=axis) / size, np.nan)
@@ -188,11 +190,11 @@ def nearest_bins(bank: Bank, other: Bank) -> list[int | None]:
 
     None where the other bank has no filter within half a step, so above its band.
     """
-    found = []
+    nearest = []
     for hertz, foot, edge in zip(bank.centres, bank.left, bank.right, strict=True):
         index = int(np.abs(other.centres - hertz).argmin())
-        found.append(index if foot < other.centres[index] < edge else None)
-    return found
+        nearest.append(index if foot < other.centres[index] < edge else None)
+    return nearest
 
 
 class ChangedFrontend(WavFrontend):
@@ -209,12 +211,12 @@ class ChangedFrontend(WavFrontend):
         self.single = WavFrontend(**{**conf, "lfr_m": 1, "lfr_n": 1})
 
     def forward(self, input, input_lengths, **kwargs):  # noqa: A002  FunASR's name
-        found = []
+        stacked = []
         for samples, length in zip(input, input_lengths, strict=True):
             mat, _ = self.single(samples[None, :int(length)], [int(length)])
-            found.append(wav_frontend.apply_lfr(self.change(mat[0]), self.lfr_m, self.lfr_n))
-        lengths = torch.tensor([len(mat) for mat in found])
-        return torch.nn.utils.rnn.pad_sequence(found, batch_first=True), lengths
+            stacked.append(wav_frontend.apply_lfr(self.change(mat[0]), self.lfr_m, self.lfr_n))
+        lengths = torch.tensor([len(mat) for mat in stacked])
+        return torch.nn.utils.rnn.pad_sequence(stacked, batch_first=True), lengths
 
 
 class KeptBins(ChangedFrontend):

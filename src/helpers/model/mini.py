@@ -48,7 +48,6 @@ MINI_LLM: dict[str, Any] = {
 SPECIAL_TOKENS = {"bos_token_id": "<|endoftext|>", "eos_token_id": "<|im_end|>",
                   "pad_token_id": "<|endoftext|>"}
 """Qwen3's own roles. A wrong end-of-turn id makes the model talk on after its answer."""
-COMPONENTS = ("audio_encoder", "audio_adaptor", "llm", "ctc_decoder", "ctc")
 Size = Literal["mini", "full"]
 
 
@@ -124,8 +123,8 @@ def build(config: str | Path | DictConfig = "pretrained", size: Size = "mini",
     built_config = {key: value for key, value in kwargs.items() if key != "init_param"}
     if weights:
         kwargs["init_param"] = str(weights)
-    place = torch.device("meta") if device == "meta" else contextlib.nullcontext()
-    with place:
+    on_device = torch.device("meta") if device == "meta" else contextlib.nullcontext()
+    with on_device:
         model, kwargs = AutoModel.build_model(**kwargs)
     return Built(model, kwargs, built_config, load_report(model, weights) if weights else None)
 

@@ -19,6 +19,11 @@ from funasr.models.specaug.specaug import SpecAugLFR
 from funasr.register import tables
 from torch import nn
 
+from funasr_preflight.laws.geometry import (
+    ENCODER_FRAME_SECONDS,
+    FEATURE_FRAMES_A_SECOND,
+    encoder_frames,
+)
 from helpers.errors import BookError
 from helpers.model import mel
 from helpers.model.mini import Built
@@ -26,9 +31,7 @@ from helpers.model.stand_in import stand_in
 from helpers.telephone import packet_loss
 from helpers.telephone.channel import LINE_BAND_HZ
 
-BINS, COPIES, STEP = 80, 7, 6
-FRAME_SECONDS = 0.01
-LFR_SECONDS = STEP * FRAME_SECONDS
+BINS, COPIES = 80, 7
 
 
 def augmenter(conf: Mapping[str, Any], **changes: Any) -> SpecAugLFR:
@@ -47,7 +50,7 @@ def augmenter(conf: Mapping[str, Any], **changes: Any) -> SpecAugLFR:
 
 def lfr_frames(seconds: float) -> int:
     """Number of LFR frames of a clip of this length."""
-    return max(1, int(np.ceil(round(seconds / FRAME_SECONDS) / STEP)))
+    return max(1, encoder_frames(round(seconds * FEATURE_FRAMES_A_SECOND)))
 
 
 def draw(module: nn.Module, frames: int, batch: int = 1, seed: int | None = None,
@@ -77,15 +80,6 @@ def draws(module: nn.Module, frames: int, count: int, seed: int = 0,
         return np.concatenate([draw(module, frames, dims=dims) for _ in range(count)])
 
 
-def longest_runs(masked: np.ndarray) -> np.ndarray:
-    """Length of the longest run of True in each row of a (rows, places) array."""
-    best = run = np.zeros(len(masked), dtype=int)
-    for column in masked.T:
-        run = np.where(column, run + 1, 0)
-        best = np.maximum(best, run)
-    return best
-
-
 def unstack(stacked: np.ndarray) -> np.ndarray:
     """10 ms frames of stacked values, taken from the middle copies: shape (6 * frames, 80).
 
@@ -106,19 +100,6 @@ def hidden(masked: np.ndarray) -> np.ndarray:
     return gone.reshape(-1, BINS)
 
 
-def copies_hit(masked: np.ndarray) -> list[tuple[int, int] | None]:
-    """First and last masked bin in each of the seven copies of an LFR frame, None where none is.
-
-    Args:
-        masked: the frequency mask of one frame, shape (560,).
-    """
-    found = []
-    for copy in masked.reshape(COPIES, BINS):
-        places = np.flatnonzero(copy)
-        found.append((int(places[0]), int(places[-1])) if len(places) else None)
-    return found
-
-
 def time_shares(module: SpecAugLFR, seconds: float, count: int = 400, seed: int = 0) -> np.ndarray:
     """Share of an utterance's LFR frames under the time mask, for `count` utterances."""
     return draws(module.time_mask, lfr_frames(seconds), count, seed, dims=1)[..., 0].mean(axis=1)
@@ -128,7 +109,8 @@ def mask_seconds(module: SpecAugLFR, count: int = 2000, seed: int = 0) -> np.nda
     """Duration of single time masks in a long utterance, in seconds; 0 where nothing is masked."""
     single = SpecAugLFR(apply_time_warp=False, apply_freq_mask=False, num_time_mask=1,
                         time_mask_width_range=module.time_mask.mask_width_range)
-    return draws(single.time_mask, 200, count, seed, dims=1)[..., 0].sum(axis=1) * LFR_SECONDS
+    masked = draws(single.time_mask, 200, count, seed, dims=1)[..., 0]
+    return masked.sum(axis=1) * ENCODER_FRAME_SECONDS
 
 
 def gap_seconds(loss: float, burst: float, hours: float = 1.0, seed: int = 0) -> np.ndarray:
@@ -203,5 +185,5 @@ def share_covered(built: Built, items: Sequence[dict], seed: int = 0) -> float:
         return 0.0
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return float(np.mean([draw(module, lfr_frames(item["speech_length"] * FRAME_SECONDS)).mean()
+        return float(np.mean([draw(module, max(1, encoder_frames(item["speech_length"]))).mean()
                               for item in items]))

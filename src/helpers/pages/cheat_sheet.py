@@ -6,7 +6,6 @@ one, from the claim ledger and from the knob test; commands come from the chapte
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -16,9 +15,8 @@ from helpers.config import configs, departures
 from helpers.config.values import shown
 from helpers.errors import BookError
 from helpers.knobs import record
-from helpers.ledger import claims
+from helpers.ledger import chapters, claims
 from helpers.ledger.claims import Claim
-from helpers.paths import ROOT
 
 MAIN = "config_8k_telephone"
 LEFT_OUT = "left out"
@@ -80,17 +78,18 @@ class Step:
 def settings() -> list[Setting]:
     """What to set, in the order of the document's sections; what differs comes first in each."""
     order = [number for number in sorted(_titles()) if number] + [0]
-    return sorted(_settings(), key=lambda one: (order.index(one.section), not one.differs))
+    return sorted(_settings(),
+                  key=lambda setting: (order.index(setting.section), not setting.differs))
 
 
 def as_pretrained() -> dict[int, list[str]]:
     """Section to the keys that only the main config sets, to what the pretrained one says."""
-    told = {key for one in settings() for key in one.keys}
-    found: dict[int, list[str]] = {}
+    told = {key for setting in settings() for key in setting.keys}
+    untold: dict[int, list[str]] = {}
     for key in _values(MAIN):
         if key not in told:
-            found.setdefault(configs.section_of(key), []).append(key)
-    return found
+            untold.setdefault(configs.section_of(key), []).append(key)
+    return untold
 
 
 def failing() -> list[Claim]:
@@ -101,12 +100,12 @@ def failing() -> list[Claim]:
 def expensive() -> dict[str, list[Claim]]:
     """What is at stake to the claims that hold in part, as EXPENSIVE chooses them."""
     ledger = claims.load()
-    found = {stake: [ledger[one] for one in ids] for stake, ids in EXPENSIVE.items()}
-    for claim in (one for group in found.values() for one in group):
+    stakes = {stake: [ledger[claim_id] for claim_id in ids] for stake, ids in EXPENSIVE.items()}
+    for claim in (claim for group in stakes.values() for claim in group):
         if claim.verdict != "partly":
             raise BookError(f"The claim {claim.id} no longer holds in part: take it out of "
                             "helpers.pages.cheat_sheet.EXPENSIVE.")
-    return found
+    return stakes
 
 
 def idle() -> dict[str, list[str]]:
@@ -146,29 +145,28 @@ def command(chapter: str, start: str, option: str) -> str:
     Raises:
         BookError: the chapter shows no such command.
     """
-    text = (ROOT / "notebooks" / f"{chapter}.md").read_text(encoding="utf-8")
-    for box in re.findall(r"```(?:bash|sh)\n(.*?)```", text, re.DOTALL):
-        for line in box.replace("\\\n", " ").splitlines():
-            if line.startswith(start) and option in line:
-                return " ".join(line.split())
+    for line in chapters.load()[chapter].commands:
+        if line.startswith(start) and option in line:
+            return line
     raise BookError(f"notebooks/{chapter}.md shows no command `{start}... {option}`: the cheat "
                     "sheet takes it from there.")
 
 
 def _settings() -> Iterator[Setting]:
     told, main = departures.departures(), _values(MAIN)
-    reasons = {one.key: (one.why, one.chapter) for one in told}
+    reasons = {departure.key: (departure.why, departure.chapter) for departure in told}
     for key, value in _values(departures.RECOMMENDED).items():
         why, chapter = reasons.get(key) or _reason(key)
         yield Setting((key,), configs.section_of(key), shown(value), _value(MAIN, key),
                       _differs(key), why, chapter)
-    for one in told:
-        if one.value is configs.NOT_SET:
-            keys = tuple(key for key in main for name in one.key.split(", ")
+    for departure in told:
+        if departure.value is configs.NOT_SET:
+            keys = tuple(key for key in main for name in departure.key.split(", ")
                          if key == name or key.startswith(f"{name}."))
             yield Setting(keys, configs.section_of(keys[0]),
                           _together(departures.RECOMMENDED, keys),
-                          _together(MAIN, keys), any(map(_differs, keys)), one.why, one.chapter)
+                          _together(MAIN, keys), any(map(_differs, keys)), departure.why,
+                          departure.chapter)
 
 
 def _reason(key: str) -> tuple[str, str]:

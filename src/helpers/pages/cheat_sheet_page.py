@@ -46,9 +46,10 @@ def sheet() -> str:
 
 def _settings_sheet() -> str:
     settings, rest = cheat_sheet.settings(), cheat_sheet.as_pretrained()
-    sections = dict.fromkeys(one.section for one in settings)
-    tables = "".join(_section(number, [one for one in settings if one.section == number],
-                              rest.get(number, [])) for number in sections)
+    sections = {number: [setting for setting in settings if setting.section == number]
+                for number in dict.fromkeys(setting.section for setting in settings)}
+    tables = "".join(_section(number, within, rest.get(number, []))
+                     for number, within in sections.items())
     return _sheet("What to set", (
         "Values of <code>recommended_8k.yaml</code> beside those of the main config, "
         f"<code>{MAIN}.yaml</code>, both merged over the pretrained one. "
@@ -60,8 +61,8 @@ def _surprises_sheet() -> str:
     steps = "".join(map(_step, cheat_sheet.steps()))
     parts = [_part("The order of a safe run", f"<ol>{steps}</ol>"),
              _part("What the document says, and does not hold", _claims(cheat_sheet.failing()))]
-    parts += [_part(f"Half true, at the cost of {stake}", _claims(found))
-              for stake, found in cheat_sheet.expensive().items()]
+    parts += [_part(f"Half true, at the cost of {stake}", _claims(claims))
+              for stake, claims in cheat_sheet.expensive().items()]
     notes = "".join(f"<li>{_key_link(knob.key, knob.key, TURNED)}: {escape(knob.note)}</li>"
                     for knob in cheat_sheet.otherwise())
     parts.append(_part("Keys that do something else", f"<ul role='list'>{notes}</ul>"))
@@ -90,18 +91,19 @@ def _section(number: int, settings: Sequence[Setting], rest: Sequence[str]) -> s
             f"</tr></thead>{rows}</table>{left}</div>\n")
 
 
-def _row(one: Setting) -> str:
+def _row(setting: Setting) -> str:
     """A setting as two rows: key and values; the reason, and values too long for a column."""
-    page, _, anchor = one.chapter.partition("#")
-    values = {"Set": one.ours, SHORT_NAMES[MAIN].capitalize(): one.main}
+    page, _, anchor = setting.chapter.partition("#")
+    values = {"Set": setting.ours, SHORT_NAMES[MAIN].capitalize(): setting.main}
     cells = "".join(f"<td>{BELOW if len(value) > LONG else _code(value)}</td>"
                     for value in values.values())
     more = "".join(f" {name}: {_code(value)}." for name, value in values.items()
                    if len(value) > LONG)
-    kind = " cheat-differs" if one.differs else ""
-    return (f'<tbody class="cheat-setting{kind}"><tr><th scope="row">{_names(one.keys)}</th>{cells}'
-            f'</tr><tr><td colspan="{1 + len(values)}">{_marked(one.why.rstrip("."))}.{more} '
-            f"{_link(page, anchor, _title(page), one.keys[0])}</td></tr></tbody>\n")
+    differs = " cheat-differs" if setting.differs else ""
+    return (f'<tbody class="cheat-setting{differs}"><tr>'
+            f'<th scope="row">{_names(setting.keys)}</th>{cells}</tr><tr>'
+            f'<td colspan="{1 + len(values)}">{_marked(setting.why.rstrip("."))}.{more} '
+            f"{_link(page, anchor, _title(page), setting.keys[0])}</td></tr></tbody>\n")
 
 
 def _names(keys: Sequence[str]) -> str:
@@ -111,14 +113,14 @@ def _names(keys: Sequence[str]) -> str:
     linked = (_key_link(first, first, INDEXED) if first in known
               else f"<code>{breakable(first)}</code>")
     parents = dict.fromkeys(key.rpartition(".")[0] for key in keys[1:])
-    return ", ".join([linked, *(f"<code>{breakable(one)}</code>" for one in parents)])
+    return ", ".join([linked, *(f"<code>{breakable(parent)}</code>" for parent in parents)])
 
 
-def _claims(found: Iterable[Claim]) -> str:
+def _claims(claims: Iterable[Claim]) -> str:
     items = "".join(
         f"<li><i>{_quoted(claim.text)}</i> {_marked(claim.reason())} "
         f"{_link(claim.chapter, f'claim-{claim.id}', _title(claim.chapter), claim.id)}</li>"
-        for claim in found)
+        for claim in claims)
     return f'<ul role="list">{items}</ul>'
 
 
@@ -130,27 +132,27 @@ def _step(step: Step) -> str:
             f"{_link(step.chapter, '', _title(step.chapter), step.title)}</li>")
 
 
-def _grouped(keys: Iterable[str], place: str) -> str:
+def _grouped(keys: Iterable[str], target: str) -> str:
     """Keys in one line, those of a part of the config together, each with a link.
 
     Args:
-        place: page and beginning of the anchor that a key leads to.
+        target: page and beginning of the anchor that a key leads to.
     """
     groups: dict[str, list[str]] = {}
     for key in keys:
         groups.setdefault(key.rpartition(".")[0], []).append(key)
     return "; ".join((f"<b><code>{breakable(parent)}</code></b> " if parent else "") + ", ".join(
-        _key_link(key, key.rpartition(".")[2], place) for key in own)
+        _key_link(key, key.rpartition(".")[2], target) for key in own)
         for parent, own in sorted(groups.items()))
 
 
-def _key_link(key: str, text: str, place: str) -> str:
-    return f'<a href="{place}-{escape(key)}"><code>{breakable(text)}</code></a>'
+def _key_link(key: str, text: str, target: str) -> str:
+    return f'<a href="{target}-{escape(key)}"><code>{breakable(text)}</code></a>'
 
 
 def _link(page: str, anchor: str, text: str, about: str) -> str:
-    place = f"#{escape(anchor)}" if anchor else ""
-    return (f'<a class="cheat-more" href="{page}.html{place}">{escape(text)}'
+    fragment = f"#{escape(anchor)}" if anchor else ""
+    return (f'<a class="cheat-more" href="{page}.html{fragment}">{escape(text)}'
             f'<span class="visually-hidden">, {escape(about)}</span></a>')
 
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from html import escape
 
+from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from helpers.config import document
@@ -54,9 +55,10 @@ def claim_table(claims: Iterable[Claim], table_id: str = "claim-table", language
                Column(say("Evidence"), "14%", say("Evidence")))
     choices = (
         Choice("verdict", say("Verdict"), say("any"),
-               {one: word("verdicts", VERDICTS[one], language) for one in READING_ORDER}),
+               {verdict: word("verdicts", VERDICTS[verdict], language)
+                for verdict in READING_ORDER}),
         Choice("section", say("Section"), say("all"),
-               {str(one): section_title(one, language) for one in order}))
+               {str(section): section_title(section, language) for section in order}))
     labels = Labels(say("Filter the claims"), say("Words or a key"), say("Show all"),
                     say("{shown} of {all} claims shown"), say("{all} claims"))
     return filter_table(table_id, say("Every statement of the source document, in our words."),
@@ -68,11 +70,11 @@ def count_table(claims: Iterable[Claim], caption: str, language: str = "en") -> 
     """HTML of the number of claims by section and verdict: what `verdict_bars` draws."""
     claims, order = list(claims), section_order()
     heads = [word("table", "Section", language),
-             *(word("verdicts", VERDICTS[one], language) for one in VERDICTS)]
+             *(word("verdicts", VERDICTS[verdict], language) for verdict in VERDICTS)]
     lines = [(section_title(section, language), counts(c for c in claims if c.section == section))
              for section in order]
     lines.append((word("table", "All", language), counts(claims)))
-    head = "".join(f'<th scope="col">{escape(one)}</th>' for one in heads)
+    head = "".join(f'<th scope="col">{escape(text)}</th>' for text in heads)
     body = "".join(f'<tr><th scope="row">{escape(title)}</th>'
                    + "".join(f"<td>{number or '–'}</td>" for number in numbers.values()) + "</tr>"
                    for title, numbers in lines)
@@ -87,8 +89,6 @@ def found_bars(claims: Iterable[Claim], knob_verdicts: Sequence[str]) -> Figure:
     Args:
         knob_verdicts: the knob test's verdict on each key.
     """
-    from matplotlib import pyplot as plt
-
     claimed = counts(claims)
     turned = Counter(knob_verdicts)
     parts = (("holds", "does what it says", turned[LIVE]),
@@ -118,8 +118,6 @@ def found_bars(claims: Iterable[Claim], knob_verdicts: Sequence[str]) -> Figure:
 
 def verdict_bars(claims: Iterable[Claim]) -> Figure:
     """Claims of each section of the document by verdict, as stacked bars."""
-    from matplotlib import pyplot as plt
-
     claims = list(claims)
     order = section_order()
     figure, axes = plt.subplots(figsize=(7, 5), layout="constrained")

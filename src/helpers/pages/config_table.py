@@ -1,24 +1,21 @@
-"""The comparison of the three configs as one HTML table that filters itself, without a kernel.
-
-The table is complete in the HTML. A short script (`assets/config_table.js`, written into the
-output) shows the filter controls and hides rows, so with scripts off every key is still there.
-"""
+"""The comparison of the three configs as one table that filters itself, and its counts."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from html import escape
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 from helpers.config import document
 from helpers.config.configs import CONFIG_NAMES, FINE_TUNING, NOT_SET, STATUSES, KeyRow
 from helpers.config.values import SHORT_NAMES, shown
+from helpers.pages.filter_table import Choice, Column, Group, Row, english, filter_table
 from helpers.pages.tables import breakable
 
-ASSETS = Path(__file__).parent / "assets"
-_DATA_NAMES = {"config_8k_telephone": "main", "stage1_encoder_adapt": "stage1"}
+_LOOKS = {"same": "ft-0 ft-dot", "modified": "ft-1 ft-dot", "new": "ft-2 ft-dot",
+          "omitted": "ft-quiet ft-ring"}
+"""Status to the classes of its colour and sign."""
 
 
 def filterable_table(rows: Sequence[KeyRow], table_id: str = "config-table") -> str:
@@ -28,21 +25,19 @@ def filterable_table(rows: Sequence[KeyRow], table_id: str = "config-table") -> 
         rows: what `configs.compare()` gives.
         table_id: the element's id, unique on its page.
     """
-    head = "".join(f'<th scope="col">{breakable(title)}</th>'
-                   for title in ("Parameter", "Pretrained", *FINE_TUNING, "Status"))
-    style = (ASSETS / "config_table.css").read_text(encoding="utf-8")
-    script = (ASSETS / "config_table.js").read_text(encoding="utf-8")
-    return f"""<style>{style}</style>
-<div class="config-table tex2jax_ignore" id="{escape(table_id)}">
-{_controls()}
-<p class="ct-count" role="status" aria-live="polite">{len(rows)} keys</p>
-<div class="ct-scroll" role="region" aria-label="Comparison of the three configs" tabindex="0">
-<table class="ct-keys">
-<caption>Status is against the pretrained config. "Critical" is the document's own mark.</caption>
-<thead><tr>{head}</tr></thead>
-{"".join(_group(number, rows) for number in _section_order())}
-</table></div></div>
-<script>{script.replace("TABLE_ID", escape(table_id))}</script>"""
+    columns = (Column("Parameter", "27%"), Column("Pretrained", label="Pretrained"),
+               *(Column(name, label=name) for name in FINE_TUNING), Column("Status", "23%"))
+    states = {state: state for state in (*STATUSES, "critical")}
+    choices = (
+        Choice("status", "Status", "any", states),
+        Choice("config", "in", "either config", {name: name for name in FINE_TUNING}, "status"),
+        Choice("section", "Section", "all", {str(number): _title(number)
+                                             for number in _section_order()}))
+    caption = 'Status is against the pretrained config. "Critical" is the document\'s own mark.'
+    return filter_table(
+        table_id, caption, columns, [_group(number, rows) for number in _section_order()],
+        choices, labels=replace(english("keys"), text="Text in the key or a value"),
+        region="Comparison of the three configs")
 
 
 def status_counts(rows: Iterable[KeyRow]) -> dict[str, Counter]:
@@ -79,61 +74,41 @@ def _title(number: int) -> str:
     return f"{number}. {title}" if number else title
 
 
-def _controls() -> str:
-    sections = "".join(f'<option value="{number}">{escape(_title(number))}</option>'
-                       for number in _section_order())
-    statuses = "".join(f"<option>{status}</option>" for status in (*STATUSES, "critical"))
-    names = "".join(f'<option value="{_DATA_NAMES[name]}">{name}</option>' for name in FINE_TUNING)
-    return f"""<form class="ct-controls" hidden aria-label="Filter the keys">
-<label class="ct-search">Text in the key or a value
-<input type="search" name="text" autocomplete="off" spellcheck="false"></label>
-<label>Status<select name="status"><option value="">any</option>{statuses}</select></label>
-<label>in<select name="config"><option value="">either config</option>{names}</select></label>
-<label>Section<select name="section"><option value="">all</option>{sections}</select></label>
-<button type="reset">Show all</button>
-</form>"""
-
-
-def _group(number: int, rows: Sequence[KeyRow]) -> str:
+def _group(number: int, rows: Sequence[KeyRow]) -> Group:
     own = [row for row in rows if row.section == number]
     restated = [row for row in rows if number in row.stated_in and row.section != number]
-    notes = [f'<span class="ct-shown"></span>{len(own)} '
-             f"{'key' if len(own) == 1 else 'keys'}"] if own else []
+    notes = [f"{len(own)} {'key' if len(own) == 1 else 'keys'}"] if own else []
     if restated:
         sections = sorted({row.section for row in restated})
         listed = ", ".join(map(str, sections[:-1])) + (" and " if sections[1:] else "")
         notes.append(f"restates {len(restated)} keys, listed in sections {listed}{sections[-1]}")
-    header = (f'<tr class="ct-section"><th scope="rowgroup" colspan="5">{escape(_title(number))} '
-              f"<small>{'; '.join(notes)}</small></th></tr>")
-    body = "".join(map(_row, own))
-    return f'<tbody data-section="{number}">{header}{body}</tbody>\n'
+    return Group([_row(row) for row in own], _title(number), "; ".join(notes),
+                 {"section": [str(number)]})
 
 
-def _row(row: KeyRow) -> str:
-    values = "".join(_value_cell(name, row.values[name]) for name in CONFIG_NAMES)
-    chips = "".join(_chip(row, name) for name in FINE_TUNING)
-    sections = " ".join(map(str, dict.fromkeys((row.section, *row.stated_in))))
-    text = " ".join([row.key, *(shown(row.values[name]) for name in CONFIG_NAMES)]).lower()
-    states = "".join(f' data-{_DATA_NAMES[name]}="{_states(row, name)}"' for name in FINE_TUNING)
-    return (f'<tr id="key-{escape(row.key)}" data-key="{escape(row.key)}" '
-            f'data-sections="{sections}" data-text="{escape(text)}"{states}>'
-            f'<th scope="row"><code>{breakable(row.key)}</code></th>{values}'
-            f'<td class="ct-status" data-label="Status">{chips}</td></tr>\n')
+def _row(row: KeyRow) -> Row:
+    cells = [f"<code>{breakable(row.key)}</code>",
+             *(_value_cell(row.values[name]) for name in CONFIG_NAMES),
+             "".join(_chip(row, name) for name in FINE_TUNING)]
+    states = {name: [state for state in (row.statuses[name], "critical" * (name in row.critical))
+                     if state] for name in FINE_TUNING}
+    return Row(
+        f"key-{row.key}", cells,
+        " ".join([row.key, *(shown(row.values[name]) for name in CONFIG_NAMES)]),
+        {"status": [spelt for name in FINE_TUNING for state in states[name]
+                    for spelt in (state, f"{name} {state}")],
+         "section": list(map(str, dict.fromkeys((row.section, *row.stated_in))))})
 
 
-def _states(row: KeyRow, name: str) -> str:
-    return " ".join(filter(None, (row.statuses[name], "critical" * (name in row.critical))))
-
-
-def _value_cell(name: str, value: Any) -> str:
-    label = "Pretrained" if name == "pretrained" else name
-    inside = ('<span class="ct-unset">not set</span>' if value is NOT_SET
-              else f"<code>{breakable(shown(value))}</code>")
-    return f'<td data-label="{label}">{inside}</td>'
+def _value_cell(value: Any) -> str:
+    if value is NOT_SET:
+        return '<i class="ft-quiet">not set</i>'
+    return f"<code>{breakable(shown(value))}</code>"
 
 
 def _chip(row: KeyRow, name: str) -> str:
     status = row.statuses[name]
-    critical = ' <span class="ct-critical">critical</span>' if name in row.critical else ""
-    return (f'<span class="ct-chip ct-{status or "none"}">{SHORT_NAMES[name]} '
-            f"<b>{status or 'not set in either'}</b>{critical}</span>")
+    critical = ' <span class="ft-alarm">critical</span>' if name in row.critical else ""
+    look = _LOOKS.get(status, "ft-quiet")
+    return (f'<span class="ft-chip">{SHORT_NAMES[name]} <b class="{look}">'
+            f"{status or 'not set in either'}</b>{critical}</span>")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from html import escape
 
-from helpers.experiments.arms import BANDS, BRANCHES, EXPERIMENTS
+from helpers.evaluation.decoding import BRANCHES
+from helpers.experiments.arms import BANDS, EXPERIMENTS
 from helpers.experiments.results import Results
 from helpers.pages.filter_table import Choice, Column, Row, filter_table
 
@@ -16,17 +17,18 @@ def all_table(results: Results, table_id: str = "experiments-table") -> str:
              *(Column(f"{band}, {branch.upper()}", label=f"{band}, {branch.upper()}")
                for band, branch in columns), Column("Against the base", label="Against the base")]
     rows = []
-    for one in EXPERIMENTS.values():
-        for arm in one.arms:
-            gap = "base" if arm == one.against else results.difference(
-                arm, one.against, "telephone", "ctc").signed()
-            cells = [f"{escape(one.title_of(arm))}<small>{escape(one.title)}</small>",
+    for experiment in EXPERIMENTS.values():
+        for arm in experiment.arms:
+            gap = "base" if arm == experiment.against else str(results.difference(
+                arm, experiment.against, "telephone", "ctc"))
+            cells = [f"{escape(experiment.title_of(arm))}<small>{escape(experiment.title)}</small>",
                      str(len(results.seeds(arm))),
                      *(str(results.rate(arm, *column)) for column in columns), gap]
-            rows.append(Row(f"arm-{one.name}-{arm}", cells, f"{one.title} {one.title_of(arm)}",
-                            {"experiment": [one.name]}))
+            rows.append(Row(f"arm-{experiment.name}-{arm}", cells,
+                            f"{experiment.title} {experiment.title_of(arm)}",
+                            {"experiment": [experiment.name]}))
     choice = Choice("experiment", "Experiment", "all",
-                    {one.name: one.title for one in EXPERIMENTS.values()})
+                    {experiment.name: experiment.title for experiment in EXPERIMENTS.values()})
     return filter_table(table_id, "Word error rates in percent with 95 % intervals; last, the "
                         "telephone's CTC branch against the experiment's base, in points.", heads,
                         rows, [choice], "arms")

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from html import escape
+from operator import attrgetter
 
 from helpers.config import configs
 from helpers.config.values import SHORT_NAMES, shown
 from helpers.knobs import record
+from helpers.ledger import chapters
 from helpers.ledger.claims import VERDICTS, Claim, load
 from helpers.pages import rule_index
 from helpers.pages.filter_table import Choice, Column, Row, filter_table, links
 from helpers.pages.tables import breakable
-from helpers.paths import ROOT
 
 COMPARISON, KNOBS, LEDGER = "configs_side_by_side", "which_knobs", "claim_ledger"
 PREFLIGHT = "preflight"
@@ -46,27 +46,27 @@ def entries() -> list[Entry]:
     """Every key of the three configs, by name."""
     verdicts = {knob.key: knob.verdict for knob in record.load()}
     ledger = load().values()
-    found = []
-    for row in sorted(configs.compare(), key=lambda one: one.key):
+    index = []
+    for row in sorted(configs.compare(), key=attrgetter("key")):
         about = tuple(claim for claim in ledger if row.key in claim.keys)
-        chapters = dict.fromkeys([*_chapters_with(row.key), *(one.chapter for one in about)])
-        found.append(Entry(row.key, {name: shown(value) for name, value in row.values.items()},
+        chapters = dict.fromkeys([*_chapters_with(row.key), *(claim.chapter for claim in about)])
+        index.append(Entry(row.key, {name: shown(value) for name, value in row.values.items()},
                            verdicts[row.key], tuple(chapters) or (KNOBS,), about,
                            rule_index.rules_about(row.key)))
-    return found
+    return index
 
 
-def index_table(found: Sequence[Entry], table_id: str = "key-index") -> str:
+def index_table(index: Sequence[Entry], table_id: str = "key-index") -> str:
     """HTML of the index, for a page beside the notebooks' pages."""
     columns = (Column("Key", "27%"), Column("Turned", "14%", "Turned"),
                Column("Chapters", "18%", "Chapters"), Column("Claims", label="Claims"),
                Column("Pre-flight", "17%", "Pre-flight"))
     choices = (
-        Choice("verdict", "Turning it", "any", {one: one for one in record.VERDICTS}),
+        Choice("verdict", "Turning it", "any", {verdict: verdict for verdict in record.VERDICTS}),
         Choice("section", "Section", "all",
-               {one: one for one in dict.fromkeys(map(_section, found))}))
+               {name: name for name in dict.fromkeys(map(_section, index))}))
     return filter_table(table_id, "Every key of the three configs, with links.", columns,
-                        [_row(entry) for entry in found], choices, "keys")
+                        [_row(entry) for entry in index], choices, "keys")
 
 
 def _section(entry: Entry) -> str:
@@ -87,8 +87,8 @@ def _row(entry: Entry) -> Row:
         links([f'<a href="{name}.html">{escape(name.replace("_", " "))}</a>'
                for name in entry.chapters]),
         about or "none",
-        links([f'<a href="{PREFLIGHT}.html#rule-{one}">{breakable(one)}</a>'
-               for one in entry.rules]))
+        links([f'<a href="{PREFLIGHT}.html#rule-{rule}">{breakable(rule)}</a>'
+               for rule in entry.rules]))
     text = " ".join([entry.key, entry.verdict, values, *entry.chapters, *entry.rules,
                      *(claim.text for claim in entry.claims)])
     return Row(f"index-{entry.key}", cells, text,
@@ -97,25 +97,13 @@ def _row(entry: Entry) -> Row:
 
 def _chapters_with(key: str) -> list[str]:
     """Notebooks that show the key's row of the knob test, then those that name it in full."""
-    own = [name for name, keys in _keys_shown().items() if key in keys]
-    return own + [name for name, text in _texts().items() if "." in key and key in text]
+    shown = [name for name, keys in _keys_shown().items() if key in keys]
+    return shown + [name for name, chapter in chapters.load().items()
+                    if name not in (LEDGER, "key_index") and key in chapter.keys]
 
 
 @cache
 def _keys_shown() -> dict[str, frozenset[str]]:
-    """Notebook to the keys that it shows by `knobs.section_table(...)`."""
-    found = {}
-    for name, text in _texts().items():
-        calls = re.findall(r"section_table\(([^)]*)\)", text)
-        prefixes = [one for call in calls for one in re.findall(r'"([\w.]+)"', call)]
-        if prefixes:
-            found[name] = frozenset(knob.key for knob in record.rows(*prefixes))
-    return found
-
-
-@cache
-def _texts() -> dict[str, str]:
-    """Chapter to its source, in the order of the contents; the index and the ledger are none."""
-    contents = re.findall(r"notebooks/(\w+)", (ROOT / "_toc.yml").read_text(encoding="utf-8"))
-    return {name: (ROOT / "notebooks" / f"{name}.md").read_text(encoding="utf-8")
-            for name in contents if name not in (LEDGER, "key_index")}
+    """Notebook to the keys whose rows of the knob test it shows."""
+    return {name: frozenset(knob.key for knob in record.rows(*chapter.tables))
+            for name, chapter in chapters.load().items() if chapter.tables}

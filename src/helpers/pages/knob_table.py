@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from html import escape
 
+from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from helpers.errors import BookError
@@ -28,8 +29,6 @@ PLACES_SHOWN = 2
 
 def section_table(*prefixes: str, caption: str = "") -> str:
     """HTML table of `rows(*prefixes)`: key, what was tried, result, what moved, where read."""
-    from helpers.pages.tables import plain_table
-
     lines = [[f"`{knob.key}`", "; ".join(knob.tried), result_text(knob),
               ", ".join(knob.moved) or "nothing",
               "; ".join(knob.read_at[:PLACES_SHOWN]) or "nowhere on this path"]
@@ -58,8 +57,6 @@ def group_of(key: str) -> str:
 
 def tiles(knobs: Iterable[Knob]) -> Figure:
     """One mark for each key, in a row for each part of the config, by result."""
-    from matplotlib import pyplot as plt
-
     knobs = list(knobs)
     figure, axes = plt.subplots(figsize=(7.2, 4.8), layout="constrained")
     for verdict, (marker, colour) in _MARKS.items():
@@ -113,7 +110,7 @@ def _counted(knobs: Sequence[Knob]) -> list:
 
 
 def _row(knob: Knob) -> Row:
-    tried = "".join(f"<small><code>{breakable(one)}</code></small>" for one in knob.tried)
+    tried = "".join(f"<small><code>{breakable(change)}</code></small>" for change in knob.tried)
     note = f"<small>{breakable(knob.note)}</small>" if knob.note else ""
     cells = (
         f"<code>{breakable(knob.key)}</code>{tried}",

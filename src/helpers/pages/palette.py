@@ -34,7 +34,7 @@ def darkened(svg: str) -> str:
     """A figure's SVG in the dark colours; a colour that has no name stays."""
     dark = colours(DARK_STYLE)
     exchange = {colour: dark[name] for name, colour in colours().items()}
-    return _COLOUR.sub(lambda found: exchange.get(found[0].lower(), found[0]), svg)
+    return _COLOUR.sub(lambda colour: exchange.get(colour[0].lower(), colour[0]), svg)
 
 
 def svg_picture(svg: str, alt: str) -> str:
@@ -42,17 +42,17 @@ def svg_picture(svg: str, alt: str) -> str:
     return picture(svg.encode(), darkened(svg).encode(), "svg+xml", alt)
 
 
-def picture(light: bytes, dark: bytes, kind: str, alt: str) -> str:
+def picture(light: bytes, dark: bytes, subtype: str, alt: str) -> str:
     """HTML of a picture in two variants; the book's pages show the one of their theme.
 
     Args:
         light: the file.
         dark: the file's dark variant, not shown where there is no style sheet of the book.
-        kind: of image, such as `svg+xml`.
+        subtype: of image, such as `svg+xml`.
         alt: what the picture says.
     """
     shown = (("only-light", "", light), ("only-dark", "display:none;", dark))
     return "".join(
         f'<img class="{name}" alt="{escape(alt)}" style="{hidden}max-width:100%" '
-        f'src="data:image/{kind};base64,{base64.b64encode(file).decode()}">'
+        f'src="data:image/{subtype};base64,{base64.b64encode(file).decode()}">'
         for name, hidden, file in shown)

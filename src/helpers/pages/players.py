@@ -106,8 +106,8 @@ def players(heard: Mapping[str, str], reference: str) -> str:
             raise BookError(f"There is no clip of {stage!r}: run "
                             "`python -m helpers.pages.players`.")
         name, address = escape(stage), f"{PLACE}/{slug(stage)}"
-        sources = "".join(f'<source src="{address}.{suffix}" type="audio/{kind}">'
-                          for suffix, kind in (("ogg", "ogg; codecs=opus"), ("mp3", "mpeg")))
+        sources = "".join(f'<source src="{address}.{suffix}" type="audio/{mime}">'
+                          for suffix, mime in (("ogg", "ogg; codecs=opus"), ("mp3", "mpeg")))
         seconds = soundfile.info(AUDIO / f"{slug(stage)}.ogg").duration
         rows.append(f'<li data-seconds="{seconds:.3f}"><span class="player-name">{name}</span>'
                     f'<span class="player-picture">'
@@ -129,13 +129,13 @@ def marked(reference: str, text: str) -> str:
     words, pieces = text.split(), []
     alignment = jiwer.process_words(reference, text).alignments[0] if words else []
     for chunk in alignment:
-        said = escape(" ".join(words[chunk.hyp_start_idx:chunk.hyp_end_idx]))
+        heard = escape(" ".join(words[chunk.hyp_start_idx:chunk.hyp_end_idx]))
         if chunk.type == "equal":
-            pieces.append(said)
+            pieces.append(heard)
         elif chunk.type == "delete":
             pieces.append('<mark title="words missing">&#8248;</mark>')
         else:
-            pieces.append(f"<mark>{said}</mark>")
+            pieces.append(f"<mark>{heard}</mark>")
     return " ".join(pieces) or "<mark>(nothing)</mark>"
 
 

@@ -22,7 +22,7 @@ PAGE_STYLE = """
 
 def for_page(report: Report, least: Severity = Severity.WARNING, folded: bool = False) -> str:
     """The findings of this severity or worse, as HTML inside a page of the book."""
-    findings = "".join(html_finding(one, linked=True) for one in report.at_least(least))
+    findings = "".join(html_finding(finding, linked=True) for finding in report.at_least(least))
     head = f"<strong>{escaped(report.config)}</strong>: {escaped(summary(report))}"
     body = f'<ol class="findings">{findings}</ol>'
     inside = (f"<details><summary>{head}</summary>{body}</details>" if folded

@@ -61,7 +61,7 @@ def rule_table(tests: str, table_id: str = "rules") -> str:
                Column("Chapter", "18%", "Chapter"),
                Column("Named in tests", label="Named in tests"))
     chapters = dict.fromkeys(_page(rule) for rule in all_rules().values())
-    choices = (Choice("chapter", "Chapter", "all", {one: _words(one) for one in chapters}),)
+    choices = (Choice("chapter", "Chapter", "all", {page: _words(page) for page in chapters}),)
     rows = [_row(rule, tests.count(f'"{rule.id}"')) for rule in all_rules().values()]
     caption = "Every rule, the keys it is about, and where the book explains it."
     return filter_table(table_id, caption, columns, rows, choices, "rules")

@@ -10,8 +10,13 @@ import json
 import sys
 from pathlib import Path
 
+from matplotlib import pyplot as plt
+
 from helpers.errors import BookError
+from helpers.knobs import record
+from helpers.ledger import claims
 from helpers.pages.claim_table import found_bars, summary
+from helpers.pages.notebook import style_figures
 from helpers.paths import ROOT
 
 CARD = ROOT / "book" / "_assets" / "social_card.png"
@@ -22,11 +27,8 @@ TITLE = "Fine-tuning Fun-ASR-Nano\nfor the telephone"
 SUBTITLE = "Three real configs, FunASR's own classes, and what each key really does"
 
 
-def found() -> dict[str, int]:
+def verdict_counts() -> dict[str, int]:
     """What the card shows: claims and keys by verdict."""
-    from helpers.knobs import record
-    from helpers.ledger import claims
-
     verdicts = [knob.verdict for knob in record.load()]
     return {**summary(claims.load().values()),
             **{f"keys: {verdict}": verdicts.count(verdict) for verdict in record.VERDICTS}}
@@ -34,12 +36,6 @@ def found() -> dict[str, int]:
 
 def draw(path: Path = CARD) -> Path:
     """Write the card."""
-    from matplotlib import pyplot as plt
-
-    from helpers.knobs import record
-    from helpers.ledger import claims
-    from helpers.pages.notebook import style_figures
-
     style_figures()
     with plt.rc_context({"font.size": 15, "legend.fontsize": 14, "ytick.labelsize": 17}):
         figure = found_bars(claims.load().values(), [knob.verdict for knob in record.load()])
@@ -51,7 +47,7 @@ def draw(path: Path = CARD) -> Path:
         figure.legends[0].set_bbox_to_anchor((0.05, 0.02))
         figure.text(0.055, 0.92, TITLE, fontsize=40, fontweight="bold", va="top", linespacing=1.25)
         figure.text(0.055, 0.62, SUBTITLE, fontsize=20, va="top", color="#515c67")
-        figure.savefig(path, dpi=100, metadata={"Description": json.dumps(found())},
+        figure.savefig(path, dpi=100, metadata={"Description": json.dumps(verdict_counts())},
                        bbox_inches=None)
         plt.close(figure)
     return path

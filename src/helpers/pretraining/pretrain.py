@@ -33,6 +33,7 @@ import torch
 from omegaconf import OmegaConf
 from tqdm import tqdm
 
+from funasr_preflight.laws.geometry import ENCODER_FRAME_SECONDS
 from helpers.config import configs
 from helpers.errors import one_sentence
 from helpers.model import mini
@@ -51,7 +52,7 @@ Stage = Literal["hearing", "joint", "speaking"]
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Round:
     """Everything that decides one stage of pretraining, beside the corpus."""
 
     stage: Stage = "joint"
@@ -72,13 +73,13 @@ class Recipe:
 
 
 STAGES = (
-    Recipe(stage="hearing", seed=7, steps=1_800, frames_per_batch=900, last_share=0.7,
+    Round(stage="hearing", seed=7, steps=1_800, frames_per_batch=900, last_share=0.7,
            short_first=1_500),
-    Recipe(),
-    Recipe(seed=9, steps=1_700, learning_rate=8e-4, last_share=0.03),
+    Round(),
+    Round(seed=9, steps=1_700, learning_rate=8e-4, last_share=0.03),
 )
 """The rounds that made the committed weights."""
-FURTHER = Recipe(stage="speaking", seed=10, steps=8_000, frames_per_batch=1_600,
+FURTHER = Round(stage="speaking", seed=10, steps=8_000, frames_per_batch=1_600,
                  learning_rate=8e-4, last_share=0.02)
 """One more round, for whoever has the hours: `python -m helpers.pretraining.pretrain --stage 4`."""
 
@@ -117,10 +118,10 @@ class SqueezeHead(torch.nn.Module):
 class JointLoss(torch.nn.Module):
     """FunASR's forward pass, with the CTC and squeeze losses added to its own loss."""
 
-    def __init__(self, built: mini.Built, recipe: Recipe):
+    def __init__(self, built: mini.Built, recipe: Round):
         super().__init__()
         self.model, self.recipe = built.model, recipe
-        text_vocabulary = len(built.model.ctc_tokenizer.encoding._mergeable_ranks)
+        text_vocabulary = len(built.model.ctc_tokenizer.encoding.token_byte_values())
         self.squeeze = SqueezeHead(built.model.audio_adaptor.llm_dim, text_vocabulary + 1)
         self._seen: dict[str, torch.Tensor] = {}
         for name in ("audio_encoder", "audio_adaptor"):
@@ -191,7 +192,7 @@ def encode_once(model: torch.nn.Module, data: Utterances, frames_per_batch: int)
     return replace(data, features=encoded, heard=heard)
 
 
-def learning_rate_at(step: int, recipe: Recipe) -> float:
+def learning_rate_at(step: int, recipe: Round) -> float:
     """Linear warm-up, then a half cosine down to `last_share` of the peak."""
     if step < recipe.warmup_steps:
         return recipe.learning_rate * (step + 1) / recipe.warmup_steps
@@ -200,11 +201,11 @@ def learning_rate_at(step: int, recipe: Recipe) -> float:
     return recipe.learning_rate * (recipe.last_share + (1 - recipe.last_share) * cosine)
 
 
-def longest_frames_at(step: int, recipe: Recipe) -> float:
+def longest_frames_at(step: int, recipe: Round) -> float:
     """The longest utterance (in 60 ms frames) that this step may use."""
     if step >= recipe.short_first:
         return math.inf
-    return (2.0 + 8.0 * step / recipe.short_first) / 0.06
+    return (2.0 + 8.0 * step / recipe.short_first) / ENCODER_FRAME_SECONDS
 
 
 def trainable_mini(seed: int) -> mini.Built:
@@ -215,7 +216,7 @@ def trainable_mini(seed: int) -> mini.Built:
     return mini.build(config, load_weights=False, seed=seed)
 
 
-def pretrain(recipe: Recipe, shards: Path, output: Path, start_from: Path | None = None,
+def pretrain(recipe: Round, shards: Path, output: Path, start_from: Path | None = None,
              save_every: int = 500) -> None:
     """Run one stage. Weights and log are saved as it goes, under `output`.
 
@@ -254,7 +255,7 @@ def pretrain(recipe: Recipe, shards: Path, output: Path, start_from: Path | None
     output.mkdir(parents=True, exist_ok=True)
     with (output / "pretraining_log.jsonl").open("a", encoding="utf-8") as log:
         _write_log(log, recipe=asdict(recipe), utterances=len(data.tokens), hours=round(
-            float(data.lengths.sum()) * 0.06 / 3600, 2), torch=torch.__version__)
+            float(data.lengths.sum()) * ENCODER_FRAME_SECONDS / 3600, 2), torch=torch.__version__)
         clock = time.perf_counter()
         sums: dict[str, float] = {}
         for step, indices in enumerate(tqdm(_stream(data, recipe, rng), total=recipe.steps,
@@ -271,7 +272,7 @@ def pretrain(recipe: Recipe, shards: Path, output: Path, start_from: Path | None
                 mini.write_weights(model.state_dict() | resting, output / "model.safetensors")
 
 
-def _stream(data: Utterances, recipe: Recipe, rng: np.random.Generator):
+def _stream(data: Utterances, recipe: Round, rng: np.random.Generator):
     """Batches of utterance numbers, epoch after epoch, until the stage's steps are done."""
     step = 0
     while step < recipe.steps:

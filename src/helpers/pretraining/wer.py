@@ -5,55 +5,70 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from dataclasses import asdict
+from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import torch
 
-from helpers.errors import one_sentence
-from helpers.evaluation.decoding import decode, score
-from helpers.evaluation.error_rates import ErrorRate
+from helpers.errors import BookError, one_sentence
+from helpers.evaluation import decoding
+from helpers.evaluation.intervals import ErrorRate
+from helpers.experiments import runs
 from helpers.experiments.provenance import provenance
-from helpers.model.mini import Built
+from helpers.experiments.records import write_record
+from helpers.experiments.results import Results
 from helpers.paths import RESULTS
-from helpers.speech import corpus
-from helpers.telephone.channel import telephone_set
+
+RECORD = RESULTS / "mini_wer.json"
+COMMAND = "python -m helpers.pretraining.wer --record"
+BANDS = ("wideband", "telephone")
+WHOLE = 240
+"""Every sentence of the test set."""
+MINI = "the mini"
 
 
-def mini_table(built: Built, limit: int | None = None, progress: bool = True) -> dict:
+def table(errors: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, ErrorRate]]:
     """The mini's error rates on the test set.
 
+    Args:
+        errors: band to branch to word errors of each sentence, as recorded.
+
     Returns:
-        audio kind to branch to ErrorRate. The kinds are `wideband`, `telephone`, and wideband
-        once more for the voices of each synthesiser.
+        audio kind to branch to error rate. The kinds are the bands, and wideband once more for the
+        voices of each synthesiser.
     """
-    audio = {"wideband": corpus.load_set("test")[:limit], "telephone": telephone_set("test", limit)}
-    heard = {kind: {branch: decode(built, items, branch, f"{kind}, {branch}" if progress else None)
-                    for branch in ("llm", "ctc")} for kind, items in audio.items()}
-    engine_of = {item["key"]: item["voice"].split(":")[0] for item in audio["wideband"]}
-    for engine in sorted(set(engine_of.values())):
-        heard[f"wideband, {engine} voices"] = {
-            branch: [h for h in hypotheses if engine_of[h.key] == engine]
-            for branch, hypotheses in heard["wideband"].items()}
-    return {kind: {branch: score(hypotheses, branch) for branch, hypotheses in row.items()}
-            for kind, row in heard.items()}
+    heard = Results([(MINI, 0, errors)])
+    engines = np.array([voice.split(":")[0] for voice in heard.voices])
+    kinds = {band: (band, np.ones(len(engines), dtype=bool)) for band in errors}
+    kinds |= {f"wideband, {engine} voices": ("wideband", engines == engine)
+              for engine in dict.fromkeys(sorted(engines))}
+    return {kind: {branch: heard.rate(MINI, band, branch, some) for branch in decoding.BRANCHES}
+            for kind, (band, some) in kinds.items()}
 
 
-def record(rates: dict[str, dict[str, ErrorRate]]) -> Path:
-    """Store the mini's table as `results/mini_wer.json`."""
-    plain = {kind: {branch: asdict(rate) for branch, rate in row.items()}
-             for kind, row in rates.items()}
-    made = provenance("python -m helpers.pretraining.wer --record", seed=0)
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / "mini_wer.json"
-    path.write_text(json.dumps({"provenance": made, "rates": plain}, indent=1) + "\n")
-    return path
+def utterances(limit: int = WHOLE) -> dict[str, int]:
+    """How many utterances each kind of `table` has."""
+    engines = [item["voice"].split(":")[0] for item in runs.test_sets(limit, BANDS)["wideband"]]
+    return dict.fromkeys(BANDS, len(engines)) | {
+        f"wideband, {engine} voices": engines.count(engine) for engine in sorted(set(engines))}
+
+
+def recorded(path: Path = RECORD) -> dict:
+    """What is stored: `errors` for `table`, and `provenance`.
+
+    Raises:
+        BookError: it is not there.
+    """
+    if not path.is_file():
+        raise BookError(f"There is no {path.name}: run `make wer`.")
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 @one_sentence
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m helpers.pretraining.wer", description=__doc__)
-    parser.add_argument("--limit", type=int, help="only the first N test utterances")
+    parser.add_argument("--limit", type=int, default=WHOLE, help="only the first N test utterances")
     parser.add_argument("--weights", type=Path, help="other weights (safetensors) than the mini's")
     parser.add_argument("--record", action="store_true",
                         help="also write results/mini_wer.json, with where it comes from")
@@ -69,13 +84,14 @@ def main(arguments: list[str] | None = None) -> int:
     built = mini.build("pretrained")
     if options.weights:
         built.model.load_state_dict(mini.read_weights(options.weights))
-    rates = mini_table(built, options.limit)
-    table = Table("audio", "LLM: WER [95 % interval]", "CTC: WER [95 % interval]", "utterances")
-    for kind, row in rates.items():
-        table.add_row(kind, str(row["llm"]), str(row["ctc"]), str(row["llm"].utterances))
-    Console().print(table)
+    errors = runs.written(decoding.hear(built, runs.test_sets(options.limit, BANDS)))
+    counts = utterances(options.limit)
+    shown = Table("audio", "LLM: WER in %", "CTC: WER in %", "utterances")
+    for kind, row in table(errors).items():
+        shown.add_row(kind, str(row["llm"]), str(row["ctc"]), str(counts[kind]))
+    Console().print(shown)
     if options.record:
-        record(rates)
+        write_record(RECORD, {"provenance": provenance(COMMAND, seed=0), "errors": errors})
     return 0
 
 

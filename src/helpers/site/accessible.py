@@ -1,55 +1,45 @@
 """Mend what the theme and the notebooks leave hard to use without sight or without a mouse.
 
-After the build, on every page; each rule says what it mends. What depends on the size of the
-window is in `access.js`.
+What depends on the size of the window is in `access.js`.
 """
 
 from __future__ import annotations
 
-import re
+from pathlib import Path
 
+from bs4 import BeautifulSoup
 from sphinx.application import Sphinx
 
-from helpers.site.light_pages import built, rewrite_pages
+from helpers.site.finished_pages import PAGE_FINISHED
 
-RULES: tuple[tuple[str, str], ...] = (
+
+def mend(app: Sphinx, page: BeautifulSoup, path: Path) -> None:
+    """Mend a finished page."""
     # A name that differs from the text on the control: voice control would not find it.
-    (r'<summary aria-label="Toggle hidden content">', "<summary>"),
-    (r'(<button class="btn search-button-field [^>]*?aria-label=")Search"', r'\1Search Ctrl+K"'),
+    for summary in page.select("summary[aria-label='Toggle hidden content']"):
+        del summary["aria-label"]
+    for button in page.select("button.search-button-field[aria-label=Search]"):
+        button["aria-label"] = "Search Ctrl+K"
     # The side bar lay outside every landmark.
-    (r'(<div[^>]*? id="pst-primary-sidebar"[^>]*?class="[^"]*")>',
-     r'\1 role="navigation" aria-label="Book">'),
+    for bar in page.select("div#pst-primary-sidebar"):
+        bar.attrs |= {"role": "navigation", "aria-label": "Book"}
+    # A table without column heads is a list of names and values: each row's name is its head.
+    for heads in page.select("table.plain-table > thead"):
+        if not heads.get_text(strip=True):
+            for name in heads.parent.select("tr > td:first-child"):
+                name.name, name["scope"] = "th", "row"
+            heads.decompose()
     # The corner of a table is no heading.
-    (r'<th scope="col">\s*</th>', "<td></td>"),
+    for corner in page.select("th[scope=col]"):
+        if not corner.get_text(strip=True):
+            corner.name, corner.attrs = "td", {}
     # Deprecated roles of the bibliography, and a list whose children are no items.
-    (r'(<div class="citation"[^>]*?) role="doc-biblioentry"', r"\1"),
-    (r'<div role="list" class="citation-list">', '<div class="citation-list">'),
-)
-_PAIRS = re.compile(
-    r'(<table class="table plain-table[^>]*>(?:<caption>[^<]*</caption>)?)\s*'
-    r'<thead><tr>(?:<th scope="col"></th>\s*)+</tr></thead>(.*?</table>)', re.DOTALL)
-
-
-def mend(html: str) -> str:
-    """A page with every rule applied; a mended page comes back as it is."""
-    html = _PAIRS.sub(_name_rows, html)
-    for fault, mended in RULES:
-        html = re.sub(fault, mended, html)
-    return html
-
-
-def _name_rows(found: re.Match[str]) -> str:
-    """A table without column heads is a list of names and values: each row's name is its head."""
-    return found[1] + re.sub(r"<tr><td>(.*?)</td>", r'<tr><th scope="row">\1</th>', found[2])
-
-
-def mend_all(app: Sphinx, exception: Exception | None) -> None:
-    """After a build: every page."""
-    if built(app, exception):
-        rewrite_pages(app, lambda html, path: mend(html))
+    for entry in page.select("div.citation[role=doc-biblioentry], div.citation-list[role=list]"):
+        del entry["role"]
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Sphinx's entry point."""
-    app.connect("build-finished", mend_all, priority=800)
+    app.setup_extension("helpers.site.finished_pages")
+    app.connect(PAGE_FINISHED, mend)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -34,10 +34,10 @@ def drawn(classes: list[str], attributes: str = "") -> str | None:
         classes: of the theme's element, such as `fa-solid fa-moon fa-lg theme-switch`.
         attributes: to keep on the icon, with a space before each.
     """
-    name = next((one[3:] for one in classes if one[:3] == "fa-" and one[3:] in PATHS), None)
+    name = next((name for name in PATHS if f"fa-{name}" in classes), None)
     if name is None:
         return None
-    kept = [one for one in classes if one not in _SIZES and one != f"fa-{name}"]
+    kept = [other for other in classes if other not in _SIZES and other != f"fa-{name}"]
     size = ["icon-large"] if "fa-lg" in classes else []
     filled = f'<path fill="currentColor" d="{FILLED[name]}"/>' if name in FILLED else ""
     return (f'<svg class="{" ".join(["icon", *size, *kept])}"{attributes} viewBox="0 0 24 24" '

@@ -24,13 +24,15 @@ from docutils.parsers.rst import directives
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
+from helpers.site.finished_pages import PAGE_FINISHED
+
 ENGLISH_FOLDER = "notebooks"
 LANGUAGES = {"zh": ("zh-CN", "简体中文")}
 """Folder under book/ to the language's tag and its own name."""
 
 SWITCH = "Language / 语言"
-IN_ENGLISH = ("bd-skip-link", "bd-header", "bd-sidebar-primary", "bd-header-article",
-              "prev-next-footer", "bd-footer-content", "bd-footer")
+IN_ENGLISH = (".bd-skip-link, .bd-header, .bd-sidebar-primary, .bd-header-article, "
+              ".prev-next-footer, .bd-footer-content, .bd-footer")
 """Parts of the theme that stay English on a translated page."""
 
 _CHINESE = re.compile("[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef“”]")
@@ -49,12 +51,12 @@ class Stored(SphinxDirective):
             raise self.error("Say with :has: which output is meant.")
         relative, path = self.env.relfn2path(self.arguments[0])
         self.env.note_dependency(relative)
-        found = [one for one in outputs(Path(path)) if self.options["has"] in one[1]]
-        if len(found) != 1:
-            raise self.error(f"{relative}: {len(found)} outputs have {self.options['has']!r}; "
+        matching = [output for output in outputs(Path(path)) if self.options["has"] in output[1]]
+        if len(matching) != 1:
+            raise self.error(f"{relative}: {len(matching)} outputs have {self.options['has']!r}; "
                              "name what only one has.")
-        kind, text = found[0]
-        if kind == "text":
+        form, text = matching[0]
+        if form == "text":
             return [nodes.literal_block(text.rstrip(), text.rstrip(), lang="en",
                                         language=self.options.get("lexer", "none"))]
         return [nodes.raw("", self._table(text, relative), format="html")]
@@ -109,21 +111,21 @@ class Ledger(SphinxDirective):
 def depend_on_the_ledger(directive: SphinxDirective) -> None:
     """Have the page read again when a claim, its translation or a quoted value changes."""
     root = Path(directive.env.srcdir)
-    for pattern in ("book/claims/**/*.yml", "book/zh/*.yml", f"{ENGLISH_FOLDER}/*.ipynb"):
+    for pattern in ("book/claims/**/*.yml", "book/zh/*.yml", "book/chapters.json"):
         for path in root.glob(pattern):
             directive.env.note_dependency(path.relative_to(root).as_posix())
 
 
 def outputs(notebook: Path) -> list[tuple[str, str]]:
     """Kind (`text` or `html`) and content of every output that a page can quote."""
-    found = []
+    quotable = []
     for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]:
-        for one in cell.get("outputs", []):
-            kind, content = (("text", one.get("text")) if one["output_type"] == "stream"
-                             else ("html", one.get("data", {}).get("text/html")))
+        for output in cell.get("outputs", []):
+            form, content = (("text", output.get("text")) if output["output_type"] == "stream"
+                             else ("html", output.get("data", {}).get("text/html")))
             if content:
-                found.append((kind, "".join(content)))
-    return found
+                quotable.append((form, "".join(content)))
+    return quotable
 
 
 def parts(options: dict[str, str], name: str) -> list[str]:
@@ -133,8 +135,9 @@ def parts(options: dict[str, str], name: str) -> list[str]:
 
 def language_of(page: str) -> str:
     """The language's folder of a translated page, "en" of any other."""
-    place = page.split("/")
-    return place[1] if len(place) == 3 and place[0] == "book" and place[1] in LANGUAGES else "en"
+    folders = page.split("/")
+    translated = len(folders) == 3 and folders[0] == "book" and folders[1] in LANGUAGES
+    return folders[1] if translated else "en"
 
 
 def versions(page: str, pages: set[str]) -> dict[str, str]:
@@ -142,7 +145,8 @@ def versions(page: str, pages: set[str]) -> dict[str, str]:
     name = posixpath.basename(page)
     if language_of(page) == "en" and posixpath.dirname(page) != ENGLISH_FOLDER:
         return {}
-    every = {"en": f"{ENGLISH_FOLDER}/{name}", **{one: f"book/{one}/{name}" for one in LANGUAGES}}
+    every = {"en": f"{ENGLISH_FOLDER}/{name}",
+             **{language: f"book/{language}/{name}" for language in LANGUAGES}}
     there = {language: other for language, other in every.items() if other in pages}
     return there if len(there) > 1 else {}
 
@@ -155,9 +159,9 @@ def join_lines(app: Sphinx, doctree: nodes.document) -> None:
         if text.astext() != "\n":
             continue
         around = text.parent.children
-        place = next(number for number, node in enumerate(around) if node is text)
-        before = around[place - 1].astext()[-1:] if place else ""
-        after = around[place + 1].astext()[:1] if place + 1 < len(around) else ""
+        position = next(number for number, node in enumerate(around) if node is text)
+        before = around[position - 1].astext()[-1:] if position else ""
+        after = around[position + 1].astext()[:1] if position + 1 < len(around) else ""
         if _CHINESE.match(before) and _CHINESE.match(after):
             text.parent.remove(text)
 
@@ -174,8 +178,8 @@ def add_switch(
         return
     names = {"en": ("en", "English"), **LANGUAGES}
     links, alternates = [], []
-    for one, other in there.items():
-        tag, name = names[one]
+    for version, other in there.items():
+        tag, name = names[version]
         address = escape(app.builder.get_relative_uri(page, other) or posixpath.basename(other)
                          + ".html")
         alternates.append(f'<link rel="alternate" hreflang="{tag}" href="{address}">')
@@ -189,26 +193,20 @@ def add_switch(
     app.add_css_file("languages.css")
 
 
-def mark_english(app: Sphinx, exception: Exception | None) -> None:
-    """After a build: the theme's own parts of a translated page say that they are English."""
-    if exception is not None or app.builder.format != "html":
-        return
-    for page in app.env.found_docs:
-        path = Path(app.outdir) / f"{page}.html"
-        if language_of(page) == "en" or not path.is_file():
-            continue
-        text = path.read_text(encoding="utf-8")
-        for part in IN_ENGLISH:
-            text = re.sub(rf'(<\w+) (?=(?:id="[^"]*" )?class="{part}[ "])', r'\1 lang="en" ', text)
-        path.write_text(text, encoding="utf-8")
+def mark_english(app: Sphinx, page: BeautifulSoup, path: Path) -> None:
+    """Say that the theme's own parts of a finished page in another language are English."""
+    if language_of(path.relative_to(app.outdir).with_suffix("").as_posix()) != "en":
+        for part in page.select(IN_ENGLISH):
+            part["lang"] = "en"
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Sphinx's entry point."""
+    app.setup_extension("helpers.site.finished_pages")
     app.add_directive("stored", Stored)
     app.add_directive("claim-counts", Counts)
     app.add_directive("claim-ledger", Ledger)
     app.connect("doctree-read", join_lines)
     app.connect("html-page-context", add_switch)
-    app.connect("build-finished", mark_english)
+    app.connect(PAGE_FINISHED, mark_english)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from html import escape
+from functools import cache
 from pathlib import Path
 
 from bs4 import BeautifulSoup
@@ -16,12 +16,11 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
-from helpers.site.light_pages import built, rewrite_pages
+from helpers.site.finished_pages import PAGE_FINISHED
 
 GLOSSARY = "book/glossary"
 ELSEWHERE = (GLOSSARY, "book/bibliography", "book/zh/")
 _SKIPPED = (nodes.reference, nodes.literal, nodes.math, nodes.raw)
-_LINK = re.compile(r'<a class="reference internal" href="(?:[^"#]*glossary\.html)?#(term-[^"]+)">')
 
 
 class LinkFirstUse(SphinxPostTransform):
@@ -45,21 +44,21 @@ class LinkFirstUse(SphinxPostTransform):
                     text.parent.replace(text, list(self._linked(text.astext(), terms, page)))
 
     def _terms(self) -> Iterator[tuple[str, str]]:
-        for (kind, name), (page, anchor) in self.env.get_domain("std").objects.items():
-            if kind == "term" and page == GLOSSARY:
+        for (role, name), (page, anchor) in self.env.get_domain("std").objects.items():
+            if role == "term" and page == GLOSSARY:
                 yield anchor, name
 
     def _linked(self, text: str, terms: dict[str, str], page: str) -> Iterator[nodes.Node]:
         """The text with links; what is linked is taken out of `terms`."""
         done = 0
         any_term = "|".join(map(re.escape, terms))
-        for found in re.finditer(rf"(?<![\w-])(?:{any_term})(?![\w-])", text, re.IGNORECASE):
-            anchor = terms.pop(found[0].lower(), None)
+        for use in re.finditer(rf"(?<![\w-])(?:{any_term})(?![\w-])", text, re.IGNORECASE):
+            anchor = terms.pop(use[0].lower(), None)
             if anchor is not None:
-                yield nodes.Text(text[done:found.start()])
+                yield nodes.Text(text[done:use.start()])
                 target = self.app.builder.get_relative_uri(page, GLOSSARY)
-                yield nodes.reference("", found[0], internal=True, refuri=f"{target}#{anchor}")
-                done = found.end()
+                yield nodes.reference("", use[0], internal=True, refuri=f"{target}#{anchor}")
+                done = use.end()
         yield nodes.Text(text[done:])
 
 
@@ -73,35 +72,26 @@ def _within(text: nodes.Text, paragraph: nodes.paragraph) -> bool:
     return isinstance(paragraph.parent, (nodes.caption, nodes.legend))
 
 
-def definitions(html: str) -> dict[str, str]:
+@cache
+def definitions(glossary: Path) -> dict[str, str]:
     """Anchor of a term to the first paragraph of its definition, from the glossary's page."""
-    found = {}
-    for term in BeautifulSoup(html, "html.parser").select("dl.glossary dt[id]"):
-        text = term.find_next_sibling("dd").find("p").get_text()
-        found[term["id"]] = " ".join(text.split())
-    return found
+    page = BeautifulSoup(glossary.read_text(encoding="utf-8"), "html.parser")
+    return {term["id"]: " ".join(term.find_next_sibling("dd").find("p").get_text().split())
+            for term in page.select("dl.glossary dt[id]")}
 
 
-def defined(html: str, meanings: dict[str, str]) -> str:
-    """A page whose links to terms carry their definitions."""
-    def with_meaning(found: re.Match[str]) -> str:
-        meaning = meanings.get(found[1])
-        return f'{found[0][:-1]} data-definition="{escape(meaning)}">' if meaning else found[0]
-
-    return _LINK.sub(with_meaning, html)
-
-
-def define_all(app: Sphinx, exception: Exception | None) -> None:
-    """After a build: every page but the glossary."""
+def define(app: Sphinx, page: BeautifulSoup, path: Path) -> None:
+    """Give the links to terms of a finished page their definitions."""
     glossary = Path(app.outdir) / f"{GLOSSARY}.html"
-    if not built(app, exception) or not glossary.is_file():
-        return
-    meanings = definitions(glossary.read_text(encoding="utf-8"))
-    rewrite_pages(app, lambda html, path: html if path == glossary else defined(html, meanings))
+    if path != glossary and glossary.is_file():
+        for link in page.select("a.reference.internal[href*='glossary.html#term-']"):
+            if meaning := definitions(glossary).get(link["href"].partition("#")[2]):
+                link["data-definition"] = meaning
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Sphinx's entry point."""
+    app.setup_extension("helpers.site.finished_pages")
     app.add_post_transform(LinkFirstUse)
-    app.connect("build-finished", define_all, priority=910)
+    app.connect(PAGE_FINISHED, define)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -8,7 +8,7 @@ from scipy import signal
 from helpers.errors import BookError
 from helpers.telephone.recordings import checked
 
-FRAME_SECONDS = 0.02
+LEVEL_FRAME_SECONDS = 0.02
 SILENCE_BELOW_DB = 35.0
 """A frame this far below the loudest is silence to `comfort_noise`."""
 
@@ -54,7 +54,7 @@ def comfort_noise(samples: np.ndarray, rate: int, dbov: float = -60.0, seed: int
     RFC 3389). The speech itself is untouched.
     """
     samples = checked(samples)
-    frame = max(1, int(rate * FRAME_SECONDS))
+    frame = max(1, int(rate * LEVEL_FRAME_SECONDS))
     silent = np.repeat(_frame_levels(samples, frame) < _threshold(samples, frame), frame)
     noise = np.random.default_rng(seed).standard_normal(len(samples)) * 10 ** (dbov / 20)
     return np.where(silent[:len(samples)], noise, samples).astype(np.float32)
@@ -62,7 +62,7 @@ def comfort_noise(samples: np.ndarray, rate: int, dbov: float = -60.0, seed: int
 
 def active_level(samples: np.ndarray, rate: int) -> float:
     """Root mean square of the frames that are not silence; 0 for digital silence."""
-    frame = max(1, int(rate * FRAME_SECONDS))
+    frame = max(1, int(rate * LEVEL_FRAME_SECONDS))
     levels = _frame_levels(samples, frame)
     active = levels[levels >= _threshold(samples, frame)]
     return float(np.sqrt(np.mean(active ** 2))) if levels.max() > 0 else 0.0

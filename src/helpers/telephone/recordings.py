@@ -13,8 +13,6 @@ import soundfile
 
 from helpers.errors import BookError
 
-CLIPPED_LEVEL = 0.999
-
 
 def checked(samples: np.ndarray) -> np.ndarray:
     """One channel of finite samples as float32.
@@ -62,8 +60,3 @@ def read_call(path: str | Path, leg: int | None = None) -> tuple[np.ndarray, int
         raise BookError(f"{path.name} has no leg {leg}: it has {channels} "
                         f"channel{'s' if channels > 1 else ''}, counted from 0.")
     return checked(samples[:, leg or 0]), rate
-
-
-def clipped_share(samples: np.ndarray) -> float:
-    """Share of the samples at full scale: above some thousandths, a recording was overdriven."""
-    return float(np.mean(np.abs(checked(samples)) >= CLIPPED_LEVEL))

@@ -16,16 +16,16 @@ from dataclasses import dataclass
 
 import torch
 
-from helpers.errors import BookError
-from helpers.model.mini import COMPONENTS, Built
+from funasr_preflight.laws import memory
+from funasr_preflight.laws.memory import CheckpointSize, TrainingMemory
+from funasr_preflight.laws.names import COMPONENTS, Names, component_of, left_out
+from helpers.errors import BookError, first_sentence
+from helpers.model.mini import Built
 from helpers.training import finetune
-
-ADAM_MOMENTS = 2
-MEBIBYTE, GIBIBYTE = 2**20, 2**30
 
 
 @dataclass(frozen=True)
-class Reach:
+class BackwardPass:
     """What one backward pass reached.
 
     Attributes:
@@ -37,19 +37,6 @@ class Reach:
     loss: float
     names: frozenset[str]
     error: str = ""
-
-
-@dataclass(frozen=True)
-class Memory:
-    """Bytes of GPU memory that do not depend on the batch."""
-
-    weights: int
-    gradients: int
-    optimizer: int
-
-    @property
-    def total(self) -> int:
-        return self.weights + self.gradients + self.optimizer
 
 
 @dataclass(frozen=True)
@@ -67,11 +54,6 @@ class Mode:
     modules: int
     training: int
     active_dropout: int
-
-
-def component_of(name: str) -> str:
-    """The component (see `mini.COMPONENTS`) that a parameter or module belongs to."""
-    return name.partition(".")[0]
 
 
 def parameter_counts(model: torch.nn.Module,
@@ -100,7 +82,7 @@ def flagged(model: torch.nn.Module) -> frozenset[str]:
                      if parameter.requires_grad)
 
 
-def reached(built: Built, items: Sequence[dict], seed: int = 0) -> Reach:
+def reached(built: Built, items: Sequence[dict], seed: int = 0) -> BackwardPass:
     """Which parameters one training batch gives a gradient to.
 
     The batch comes from FunASR's dataset, the loss from `FunASRNano.forward` in training mode.
@@ -120,12 +102,12 @@ def reached(built: Built, items: Sequence[dict], seed: int = 0) -> Reach:
         try:
             loss.backward()
         except RuntimeError as error:
-            return Reach(loss.item(), frozenset(), str(error))
+            return BackwardPass(loss.item(), frozenset(), str(error))
         finally:
             names = frozenset(name for name, parameter in model.named_parameters()
                               if parameter.grad is not None)
             model.zero_grad(set_to_none=True)
-    return Reach(loss.item(), names)
+    return BackwardPass(loss.item(), names)
 
 
 def blocks_as_one(names: Collection[str]) -> frozenset[str]:
@@ -153,31 +135,43 @@ def carry_over(names: Collection[str], small: torch.nn.Module,
     return frozenset(name for name in large_names if blocks_as_one([name]) <= roles)
 
 
-def training_memory(model: torch.nn.Module, learning: Collection[str]) -> Memory:
+def training_memory(model: torch.nn.Module, learning: Collection[str]) -> TrainingMemory:
     """Memory of weights, gradients and AdamW's state, from shapes and dtypes alone.
-
-    A gradient has its parameter's shape and dtype, and so have AdamW's two moments; both exist
-    only for parameters that receive a gradient. Activations, which grow with the batch, and
-    AdamW's step counters (4 bytes a tensor) are left out.
 
     Args:
         model: at any size, on any device, the meta device too.
         learning: names of the parameters that receive a gradient.
     """
-    weights = gradients = 0
-    for name, parameter in model.named_parameters():
-        size = parameter.numel() * parameter.element_size()
-        weights += size
-        gradients += size if name in learning else 0
-    buffers = sum(b.numel() * b.element_size() for b in model.buffers())
-    return Memory(weights + buffers, gradients, ADAM_MOMENTS * gradients)
+    parameters = {name: _bytes(parameter) for name, parameter in model.named_parameters()}
+    return memory.training_memory(sum(parameters.values()) + sum(map(_bytes, model.buffers())),
+                                  sum(parameters[name] for name in learning))
+
+
+def checkpoint_size(model: torch.nn.Module, learning: Collection[str],
+                    excludes: Names = None) -> CheckpointSize:
+    """Bytes of one checkpoint that FunASR's trainer writes, from shapes and dtypes.
+
+    Args:
+        model: at any size, on any device, the meta device too.
+        learning: names of the parameters that receive a gradient.
+        excludes: `train_conf.effective_save_name_excludes`.
+    """
+    named = [tensor for name, tensor in model.state_dict(keep_vars=True).items()
+             if not left_out(name, excludes)]
+    saved = sum({id(tensor): _bytes(tensor) for tensor in named}.values())
+    return memory.checkpoint_size(
+        saved, sum(_bytes(model.get_parameter(name)) for name in learning), len(learning),
+        sum(map(_bytes, named)) - saved)
+
+
+def _bytes(tensor: torch.Tensor) -> int:
+    return tensor.numel() * tensor.element_size()
 
 
 def optimizer_state(optimizer: torch.optim.Optimizer, model: torch.nn.Module) -> dict[str, int]:
     """Parameter name to the bytes of its moments in a real optimizer, for those that have any."""
     names = {parameter: name for name, parameter in model.named_parameters()}
-    return {names[parameter]: sum(t.numel() * t.element_size() for key, t in state.items()
-                                  if key != "step")
+    return {names[parameter]: sum(_bytes(moment) for key, moment in state.items() if key != "step")
             for parameter, state in optimizer.state.items() if state}
 
 
@@ -271,7 +265,7 @@ def _steps_under_ddp(built: Built, items: Sequence[dict], steps: int) -> tuple[i
             loss, _, _ = parallel(**finetune.batch(built, items))
             loss.backward()
         except RuntimeError as error:
-            return done, str(error).partition(".")[0]
+            return done, first_sentence(error)
         parallel.zero_grad(set_to_none=True)
     return steps, ""
 

@@ -22,12 +22,12 @@ import soundfile
 import torch
 from omegaconf import OmegaConf
 
+from funasr_preflight.laws.geometry import encoder_frames
 from helpers.config import configs
 from helpers.errors import BookError
 from helpers.session import funasr_silenced
 from helpers.speech import manifests, mini_tokenizer
 
-LFR = 6
 STAGES = ("index", "sampler", "dataset", "collator")
 _DATASETS = "funasr.datasets.fun_asr_datasets.datasets"
 
@@ -52,7 +52,7 @@ def _without_audio(fails: frozenset[str] = frozenset()) -> Iterator[None]:
         return int(name)
 
     def features(frames, **_kwargs):
-        stacked = -(-frames // LFR)
+        stacked = encoder_frames(frames)
         return torch.zeros(1, stacked, 1), torch.tensor([stacked])
 
     with (mock.patch(f"{_DATASETS}.load_audio_text_image_video", load),
@@ -100,7 +100,7 @@ def dataset_conf(name: str, changes: Mapping[str, Any] | None = None,
 
 
 @dataclass(frozen=True)
-class Reach:
+class DataPass:
     """Which lines get how far, and the batches they make.
 
     Attributes:
@@ -121,7 +121,7 @@ class Reach:
 
 
 def reach(name: str, items: Sequence[dict], changes: Mapping[str, Any] | None = None,
-          over: str | None = "pretrained", collate: bool = True) -> Reach:
+          over: str | None = "pretrained", collate: bool = True) -> DataPass:
     """Take one pass over the lines with FunASR's loader and note who is lost where.
 
     Args:
@@ -150,7 +150,7 @@ def reach(name: str, items: Sequence[dict], changes: Mapping[str, Any] | None = 
     longest = np.array([lengths[batch].max() for batch in batches])
     counts = np.array([len(batch) for batch in batches])
     speech = sum(lengths[batch].sum() for batch in batches)
-    return Reach(kept, batches, counts * longest, counts * longest**2,
+    return DataPass(kept, batches, counts * longest, counts * longest**2,
                  float(1 - speech / (counts * longest).sum()), replaced)
 
 

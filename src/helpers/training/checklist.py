@@ -13,16 +13,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from omegaconf import DictConfig, OmegaConf
 
+from funasr_preflight.laws.geometry import FEATURE_FRAMES_A_SECOND
+from funasr_preflight.laws.schedule import updates_of_a_run
 from helpers.config import configs
 from helpers.model import launch
 from helpers.model.mini import Built
 from helpers.session import funasr_silenced
 from helpers.speech import manifests
-from helpers.training import anatomy, finetune
+from helpers.training import anatomy, finetune, schedules
 
 LINES = {
     "weights": "Pretrained weights loaded",
@@ -104,21 +105,8 @@ def deepspeed(config: DictConfig) -> Check:
 
 def learning_rate(config: DictConfig, steps: int) -> Check:
     """Is the run's mean learning rate at least a third of the one that the config names?"""
-    share = schedule_mean(config, steps) / config.optim_conf.lr
+    share = schedules.mean_rate(config, steps) / config.optim_conf.lr
     return Check(share > 1 / 3, f"{steps:,} steps, mean rate {share:.0%} of optim_conf.lr")
-
-
-def schedule_mean(config: DictConfig, steps: int, samples: int = 2000) -> float:
-    """Mean learning rate of a run, from FunASR's own scheduler at evenly spaced steps."""
-    from funasr.schedulers import scheduler_classes
-
-    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=config.optim_conf.lr)
-    scheduler = scheduler_classes[config.scheduler](optimizer, **config.scheduler_conf)
-    rates = []
-    for step in np.linspace(0, steps - 1, min(samples, steps)):
-        scheduler.last_epoch = int(step)
-        rates.append(scheduler.get_lr()[0])
-    return float(np.mean(rates))
 
 
 def specaug(built: Built, items: Sequence[dict], seed: int = 0) -> Check:
@@ -172,7 +160,7 @@ def steps_of_a_run(built: Built, items: Sequence[dict], hours: float) -> int:
     """
     from funasr.register import tables
 
-    own = sum(item["speech_length"] for item in items) / 360_000  # 10 ms frames to hours
+    own = sum(item["speech_length"] for item in items) / FEATURE_FRAMES_A_SECOND / 3600
     many = list(items) * max(1, round(hours / own))
     conf = built.kwargs["dataset_conf"] | {"num_workers": 0}
     with funasr_silenced(), tempfile.TemporaryDirectory() as folder:
@@ -182,7 +170,8 @@ def steps_of_a_run(built: Built, items: Sequence[dict], hours: float) -> int:
             "valid_data_set_list": manifest})
         batches = sum(1 for _ in loader.build_iter()[0].batch_sampler)
     train = built.kwargs["train_conf"]
-    return batches * loader.data_split_num * train["max_epoch"] // train.get("accum_grad", 1)
+    return updates_of_a_run(batches, loader.data_split_num, train["max_epoch"],
+                            train.get("accum_grad", 1))
 
 
 def _learns(built: Built, items: Sequence[dict], component: str) -> Check:

@@ -20,9 +20,11 @@ from unittest import mock
 
 import torch
 
+from funasr_preflight.laws.names import COMPONENTS
 from helpers.config import configs
 from helpers.errors import BookError
 from helpers.model import launch, mini
+from helpers.model.funasr_private import distributed
 from helpers.model.mini import Built
 from helpers.session import funasr_silenced
 from helpers.training import anatomy, finetune
@@ -81,18 +83,6 @@ class Diary:
     def logged(self, tag: str = "train") -> int:
         """Number of progress lines in the log, of training or of validation (`val`)."""
         return sum(line.startswith(f"{tag}, ") for line in self.lines)
-
-
-@dataclass(frozen=True)
-class Size:
-    """Bytes in one checkpoint file: the model's tensors, and AdamW's state."""
-
-    weights: int
-    optimizer: int
-
-    @property
-    def total(self) -> int:
-        return self.weights + self.optimizer
 
 
 @contextlib.contextmanager
@@ -202,7 +192,7 @@ def same_tensors(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -
 def components(state: Collection[str]) -> dict[str, int]:
     """Component to number of tensors in a state dict, those without any included."""
     return {part: sum(anatomy.component_of(name) == part for name in state)
-            for part in mini.COMPONENTS}
+            for part in COMPONENTS}
 
 
 def completed(checkpoint: Path, pretrained: Path, target: Path) -> Path:
@@ -225,25 +215,6 @@ def completed(checkpoint: Path, pretrained: Path, target: Path) -> Path:
                         "this run started from.")
     torch.save({"state_dict": whole | tuned}, target)
     return target
-
-
-def size(model: torch.nn.Module, learning: Collection[str],
-         excludes: Sequence[str] | None = None) -> Size:
-    """Bytes of one checkpoint, from shapes and dtypes.
-
-    Args:
-        model: at any size, on any device, the meta device too.
-        learning: names of the parameters that receive a gradient; AdamW keeps two moments of
-            each, in its dtype, and a 4-byte step.
-        excludes: `train_conf.effective_save_name_excludes`.
-    """
-    weights = optimizer = 0
-    for name, parameter in model.named_parameters():
-        stored = parameter.numel() * parameter.element_size()
-        weights += 0 if name.startswith(tuple(excludes or ())) else stored
-        optimizer += anatomy.ADAM_MOMENTS * stored + 4 if name in learning else 0
-    weights += sum(buffer.numel() * buffer.element_size() for buffer in model.buffers())
-    return Size(weights, optimizer)
 
 
 def alone_at_full_size(name: str) -> Built:
@@ -367,7 +338,7 @@ def start_of_program(config: configs.ConfigLike) -> str:
     from omegaconf import OmegaConf
 
     plain = OmegaConf.to_container(configs.as_config(config), resolve=False)
-    if not train_ds._resolve_distributed_config(plain, 1)[2]:
+    if not distributed(plain, processes=1).deepspeed:
         raise BookError("This config does not ask for DeepSpeed: set train_conf.use_deepspeed.")
     try:
         with funasr_silenced():
@@ -401,12 +372,11 @@ def deepspeed_with_null_config(built: Built) -> str:
 
 def way_to_run(name: str, processes: int) -> str:
     """How FunASR's training program would run a config: plain PyTorch, DDP, FSDP or DeepSpeed."""
-    from funasr.bin.train_ds import _resolve_distributed_config
     from omegaconf import OmegaConf
 
     plain = OmegaConf.to_container(configs.load(name), resolve=False)
-    ddp, fsdp, deepspeed, _, _ = _resolve_distributed_config(plain, processes)
-    return ("DeepSpeed" if deepspeed else "FSDP" if fsdp else "DDP" if ddp
+    way = distributed(plain, processes)
+    return ("DeepSpeed" if way.deepspeed else "FSDP" if way.fsdp else "DDP" if way.ddp
             else "plain PyTorch")
 
 

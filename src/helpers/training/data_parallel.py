@@ -10,15 +10,14 @@ from __future__ import annotations
 import datetime
 import hashlib
 import json
-import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from helpers.errors import BookError
+from helpers.errors import first_sentence
+from helpers.training import warm_processes
 
 WORLD_SIZE = 2
 SECONDS_TO_WAIT = 240
@@ -67,19 +66,7 @@ def run(cases: Mapping[str, Mapping[str, Any]], config: str, items: Sequence[dic
 def _in_two(folder: Path, task: dict[str, Any]) -> list[Any]:
     """Do a task in two processes; what each told in its file."""
     (folder / "task.json").write_text(json.dumps(task))
-    workers = [subprocess.Popen([sys.executable, "-m", __name__, str(folder), str(rank)],
-                                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-               for rank in range(WORLD_SIZE)]
-    try:
-        errors = [worker.communicate(timeout=SECONDS_TO_WAIT)[1] for worker in workers]
-    except subprocess.TimeoutExpired:
-        raise BookError(f"The two processes did not finish in {SECONDS_TO_WAIT} s: is the "
-                        "machine very busy?") from None
-    finally:
-        for worker in workers:
-            worker.kill()
-    if any(worker.returncode for worker in workers):
-        raise BookError(f"A process failed: {' '.join(errors).strip()[-300:]}")
+    warm_processes.run(main, folder, count=WORLD_SIZE, seconds=SECONDS_TO_WAIT)
     return [json.loads((folder / f"rank{rank}.json").read_text()) for rank in range(WORLD_SIZE)]
 
 
@@ -267,7 +254,7 @@ def _train(built, items: Sequence[dict], steps: int) -> tuple[int, str]:
             loss, _, _ = parallel(**finetune.batch(built, items))
             loss.backward()
         except RuntimeError as error:
-            return done, str(error).partition(".")[0]
+            return done, first_sentence(error)
         optimizer.step()
         optimizer.zero_grad()
     return steps, ""
@@ -296,14 +283,10 @@ def _work_on_pass(folder: Path, task: dict[str, Any], rank: int) -> None:
     (folder / f"rank{rank}.json").write_text(json.dumps(told))
 
 
-def main(folder: Path, rank: int) -> None:
+def main(rank: int, folder: Path) -> None:
     """What a started process does: its part of the task in the folder."""
     task = json.loads((folder / "task.json").read_text())
     if "cases" in task:
         _work(folder, rank)
     else:
         _work_on_pass(folder, task, rank)
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))

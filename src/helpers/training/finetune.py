@@ -12,11 +12,12 @@ change are in `SHORT_RUN`, for the caller to merge in openly.
 from __future__ import annotations
 
 import random
-import shutil
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +25,14 @@ import torch
 from omegaconf import DictConfig
 from tqdm import tqdm
 
+from funasr_preflight.laws.names import frozen_by_name
 from helpers.config import configs
 from helpers.errors import BookError
+from helpers.model.funasr_private import distributed
 from helpers.model.mini import Built
-from helpers.paths import CACHE
 from helpers.session import funasr_silenced
 from helpers.speech import manifests
+from helpers.training import run_folders
 
 SHORT_RUN: dict[str, Any] = {
     "dataset_conf.prompt_classes": None,
@@ -74,7 +77,7 @@ class Run:
         steps: every training step.
         validations: the validation at the end of each epoch.
         optimizer: FunASR's optimizer after the last step.
-        folder: where FunASR wrote its checkpoints.
+        folder: where FunASR wrote its checkpoints; a later run removes it when this object is gone.
         seconds: wall-clock time of the whole run.
     """
 
@@ -98,31 +101,36 @@ def with_overrides(config: configs.ConfigLike, *overrides: dict[str, Any]) -> Di
 
 
 def run(built: Built, train: Sequence[dict], valid: Sequence[dict], name: str, seed: int = 0,
-        progress: str | None = None, keep_folder: bool = False) -> Run:
+        progress: str | None = None, keep_folder: bool = False, checkpoints: bool = True,
+        silenced: Callable[[], AbstractContextManager] = funasr_silenced) -> Run:
     """Fine-tune a model in place, as its config says, with FunASR's own trainer.
 
     Args:
         built: from `helpers.model.mini.build`; its `kwargs` are the config of this run.
         train: manifest lines to train on.
         valid: manifest lines to validate on after each epoch.
-        name: name of the run's folder in the cache; an earlier run of that name is removed.
+        name: name of the run's folder in the cache; this process's earlier run of that name is
+            removed.
         seed: seed of everything random, set as FunASR sets it before it builds the model.
         progress: text of a progress bar; none is shown without it.
-        keep_folder: leave what an earlier run of that name wrote, so that FunASR resumes it if
-            `train_conf.resume` is true, as it is where a config does not set it.
+        keep_folder: leave what this process's earlier run of that name wrote, so that FunASR
+            resumes it if `train_conf.resume` is true, as it is where a config does not set it. A
+            run that was neither interrupted nor held must be the last one before.
+        checkpoints: False leaves out the writing of files, some 300 MB an epoch of the mini, for
+            a caller that wants the trained model alone. Nothing else of the run changes.
+        silenced: what keeps FunASR's log lines off the page while it trains.
 
     Raises:
         BookError: DeepSpeed is asked for, a set is empty or none of it passes the filters of
             `dataset_conf`.
         RuntimeError: PyTorch's own, at the first step, if no parameter can receive a gradient.
     """
-    from funasr.bin.train_ds import _resolve_distributed_config
     from funasr.register import tables
     from funasr.train_utils.average_nbest_models import average_checkpoints
     from funasr.train_utils.set_all_random_seed import set_all_random_seed
 
     started = time.perf_counter()
-    folder = CACHE / "finetune" / name if keep_folder else _empty_folder(name)
+    folder = run_folders.folder_for(name, keep_folder)
     kwargs = built.kwargs | {
         "train_data_set_list": str(manifests.write_manifest(_some(train, "train"),
                                                          folder / "train.jsonl")),
@@ -130,18 +138,18 @@ def run(built: Built, train: Sequence[dict], valid: Sequence[dict], name: str, s
                                                          folder / "valid.jsonl")),
         "output_dir": str(folder)}
     kwargs.pop("model", None)
-    _, _, use_deepspeed, _, trainer_conf = _resolve_distributed_config(kwargs, world_size=1)
-    if use_deepspeed:
+    launched = distributed(kwargs, processes=1)
+    if launched.deepspeed:
         raise BookError("train_conf.use_deepspeed is true, and this driver is for one process "
                         "without DeepSpeed: set it to false.")
     bar = tqdm(desc=progress, disable=None if progress else True)
     try:
-        with funasr_silenced(), bar:
+        with silenced(), bar:
             set_all_random_seed(seed)
             freeze_listed(built.model, kwargs.get("freeze_param"))
-            trainer = _recording_trainer(bar)(
+            trainer = _recording_trainer(bar, checkpoints)(
                 device=kwargs["device"], excludes=kwargs.get("excludes"), output_dir=str(folder),
-                **trainer_conf)
+                **launched.trainer_conf)
             model = trainer.warp_model(built.model, **kwargs)
             model, optimizer, scheduler = trainer.warp_optim_scheduler(model, **kwargs)
             dataloader = tables.dataloader_classes.get(
@@ -150,12 +158,15 @@ def run(built: Built, train: Sequence[dict], valid: Sequence[dict], name: str, s
                                       scaler=None)
             _train(trainer, dataloader, model=model, optim=optimizer, scheduler=scheduler,
                    scaler=None)
-            average_checkpoints(trainer.output_dir, trainer.avg_nbest_model)
+            if checkpoints:
+                average_checkpoints(trainer.output_dir, trainer.avg_nbest_model)
             trainer.close()
     finally:
         built.model.eval()
-    return Run(built, trainer.steps, trainer.validations, optimizer, folder,
+    done = Run(built, trainer.steps, trainer.validations, optimizer, folder,
                time.perf_counter() - started)
+    run_folders.remove_after(done, folder)
+    return done
 
 
 def _train(trainer, dataloader, **state) -> None:
@@ -181,9 +192,8 @@ def _train(trainer, dataloader, **state) -> None:
 
 def freeze_listed(model: torch.nn.Module, names: str | Sequence[str] | None) -> None:
     """Apply FunASR's top-level key `freeze_param`: module or parameter names, comma-separated."""
-    listed = names.split(",") if isinstance(names, str) else list(names or ())
     for name, parameter in model.named_parameters():
-        if any(name == prefix or name.startswith(f"{prefix}.") for prefix in listed):
+        if frozen_by_name(name, names):
             parameter.requires_grad = False
 
 
@@ -220,21 +230,24 @@ def trainable_line(model: torch.nn.Module) -> str:
     return summary.rpartition("Number of trainable parameters: ")[2].splitlines()[0]
 
 
-def learning_rates(config: DictConfig, steps: int) -> list[float]:
-    """The learning rate after each of the first `steps` steps, from FunASR's own scheduler."""
+def scheduled(config: DictConfig) -> Iterator[float]:
+    """The learning rate of each update in turn, without an end, from FunASR's own scheduler."""
     from funasr.schedulers import scheduler_classes
 
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=config.optim_conf.lr)
     scheduler = scheduler_classes[config.scheduler](optimizer, **config.scheduler_conf)
-    rates = []
-    for _ in range(steps):
+    while True:
+        yield scheduler.get_last_lr()[0]
         optimizer.step()
         scheduler.step()
-        rates.append(scheduler.get_last_lr()[0])
-    return rates
 
 
-def _recording_trainer(bar: tqdm):
+def learning_rates(config: DictConfig, steps: int) -> list[float]:
+    """The learning rate after each of the first `steps` steps, as FunASR's trainer logs it."""
+    return list(islice(scheduled(config), 1, steps + 1))
+
+
+def _recording_trainer(bar: tqdm, checkpoints: bool):
     """FunASR's `Trainer`, noting what it is about to log."""
     from funasr.train_utils.trainer_ds import Trainer
 
@@ -251,6 +264,10 @@ def _recording_trainer(bar: tqdm):
                     loss_dict["stats"]["acc"].item(), loss_dict["lr"]))
                 bar.update()
             super().log(loss_dict, tag, **kwargs)
+
+        def save_checkpoint(self, *args, **kwargs):
+            if checkpoints:
+                super().save_checkpoint(*args, **kwargs)
 
     return RecordingTrainer
 
@@ -270,10 +287,3 @@ def _some(items: Sequence[dict], name: str) -> Sequence[dict]:
     if not items:
         raise BookError(f"The {name} set is empty: give at least one manifest line.")
     return items
-
-
-def _empty_folder(name: str) -> Path:
-    folder = CACHE / "finetune" / name
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    return folder

@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from funasr_preflight.laws.names import COMPONENTS
 from helpers.config import configs
 from helpers.config.values import shown
 from helpers.model import mini
+from helpers.model.funasr_private import distributed
 from helpers.training import anatomy
 
 
@@ -42,15 +44,12 @@ def impact(name: str, built: mini.Built, items: Sequence[dict]) -> Impact:
         built: the mini under that config.
         items: manifest lines of one training batch.
     """
-    from funasr.bin.train_ds import _resolve_distributed_config
-
     merged = configs.resolve(configs.merge_over("pretrained", name))
-    _, _, deepspeed, _, _ = _resolve_distributed_config(merged, world_size=2)
     return Impact(
         frozenset(map(anatomy.component_of, anatomy.flagged(built.model))),
         frozenset(map(anatomy.component_of, anatomy.reached(built, items).names)),
         merged["train_conf"]["max_epoch"] * merged["dataset_conf"]["data_split_num"],
-        bool(deepspeed))
+        bool(distributed(merged, processes=2).deepspeed))
 
 
 IMPACT_TABLE = (
@@ -91,7 +90,7 @@ def impact_rows(found: Mapping[str, Impact]) -> list[list[str]]:
 
 def _impact_cell(subject: str, config: Mapping[str, Any], base: Mapping[str, Any],
                  found: Impact) -> str:
-    if subject in mini.COMPONENTS:
+    if subject in COMPONENTS:
         return found.of(subject)
     value = shown(config[subject])
     if subject == "optim_conf.lr" and config is not base:

@@ -7,17 +7,18 @@ they act: at the start of a run, in a training prompt, in a checkpoint.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-from helpers.config import code_defaults, configs
+from funasr_preflight.laws.memory import GIBIBYTE
+from helpers.config import configs, funasr_source
+from helpers.errors import typed_sentence
 from helpers.model import launch, mini
 from helpers.speech import corpus
-from helpers.training import anatomy, finetune
+from helpers.training import finetune
 from helpers.training.finetune import SHORT_RUN, with_overrides
 
 BASE = "config_8k_telephone"
@@ -30,7 +31,7 @@ class Omission:
     Attributes:
         key: dotted key.
         pretrained: what merging over the pretrained config gives it.
-        default: what the code falls back on, as `code_defaults` finds it.
+        default: what the code falls back on, as `funasr_source` finds it.
         differs: whether the two readings are different values that something reads.
         effect: what the code's default changes in the full-size model, in words.
     """
@@ -45,12 +46,12 @@ class Omission:
 def omission(key: str) -> Omission:
     """Look up an omitted key's two readings and build the model with each."""
     pretrained = next(row.values["pretrained"] for row in configs.compare() if row.key == key)
-    default = code_defaults.code_default(key)
-    relation = code_defaults.against(key, pretrained)
-    differs = relation in (code_defaults.OTHER_VALUE, code_defaults.REQUIRED)
-    if relation == code_defaults.NO_READER:
+    default = funasr_source.code_default(key)
+    relation = funasr_source.against(key, pretrained)
+    differs = relation in (funasr_source.OTHER_VALUE, funasr_source.REQUIRED)
+    if relation == funasr_source.NO_READER:
         effect = "nothing: no code reads the key"
-    elif relation == code_defaults.IGNORED:
+    elif relation == funasr_source.IGNORED:
         effect = "nothing: the code takes the key and never uses it"
     elif not differs:
         effect = "nothing: the same value"
@@ -67,7 +68,7 @@ def built_effect(changes: Mapping[str, Any]) -> str:
     try:
         other = mini.build(with_overrides(BASE, dict(changes)), size="full", device="meta").model
     except Exception as error:  # whatever FunASR raises is the result
-        return f"stops: {type(error).__name__}: {_first_sentence(error)}"
+        return f"stops: {typed_sentence(error)}"
     before, after = dict(usual.named_parameters()), dict(other.named_parameters())
     both = before.keys() & after.keys()
     reshaped = [name for name in both if before[name].shape != after[name].shape]
@@ -108,7 +109,7 @@ def _checkpoint_effect(_key: str) -> str:
     """What enters every checkpoint when nothing is excluded from it."""
     model = mini.build(BASE, size="full", device="meta").model
     tensors = [t for name, t in model.state_dict().items() if name.startswith("llm.")]
-    gibibytes = sum(t.numel() * t.element_size() for t in tensors) / anatomy.GIBIBYTE
+    gibibytes = sum(t.numel() * t.element_size() for t in tensors) / GIBIBYTE
     return f"{len(tensors)} tensors of the LLM, {gibibytes:.1f} GiB, enter every checkpoint"
 
 
@@ -125,8 +126,3 @@ def _dropout(model: torch.nn.Module) -> list[float]:
 
 def _plain(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
-
-
-def _first_sentence(error: Exception) -> str:
-    line = str(error).strip().splitlines()[0] if str(error).strip() else ""
-    return re.sub(r"/\S+/", "", line)[:100]

@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +20,16 @@ import numpy as np
 import torch
 from omegaconf import DictConfig, OmegaConf
 
+from funasr_preflight.laws import schedule
+from funasr_preflight.laws.geometry import FEATURE_FRAMES_A_SECOND, TEXT_TOKENS_A_SECOND
 from helpers.config import configs
-from helpers.errors import BookError
+from helpers.errors import BookError, first_sentence
+from helpers.model.funasr_private import distributed
 from helpers.model.mini import Built
 from helpers.session import funasr_silenced
-from helpers.speech.turns import FRAMES_A_SECOND, TOKENS_A_SECOND, turn_seconds
+from helpers.speech.turns import turn_seconds
+from helpers.training import finetune
 
-EXACT_UPDATES = 3_000
 SAMPLED_HOURS = 4
 
 
@@ -55,33 +59,30 @@ def rates_at(config: configs.ConfigLike, updates: Sequence[int]) -> np.ndarray:
 
     Args:
         config: a config with `optim_conf.lr`, `scheduler` and `scheduler_conf`.
-        updates: numbers of updates, of any size: the scheduler is set to each, not run up to it.
+        updates: numbers of updates; any scheduler but WarmupLR is run up to the last of them.
     """
-    from funasr.schedulers import scheduler_classes
-
     config = configs.as_config(config)
     if min(updates) < 1:
         raise BookError("Updates are counted from 1: give positive numbers.")
-    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=config.optim_conf.lr)
-    scheduler = scheduler_classes[config.scheduler](optimizer, **config.scheduler_conf)
-    rates = []
-    for update in updates:
-        scheduler.last_epoch = int(update) - 1
-        rates.append(scheduler.get_lr()[0])
-    return np.array(rates)
+    if config.scheduler == "warmuplr":
+        return schedule.warmup_rates(updates, config.optim_conf.lr,
+                                     config.scheduler_conf.warmup_steps)
+    rates = np.fromiter(islice(finetune.scheduled(config), int(max(updates))), float)
+    return rates[np.asarray(updates) - 1]
+
+
+def mean_rate(config: configs.ConfigLike, updates: int) -> float:
+    """Mean learning rate of a run of this many updates."""
+    return schedule.sum_over_run(updates, lambda asked: rates_at(config, asked)) / updates
 
 
 def seen(config: configs.ConfigLike, updates: int) -> Seen:
-    """What a run of this many updates sees of a config that warms up.
-
-    Up to EXACT_UPDATES every update is asked; beyond, a fine grid of them is integrated.
-    """
+    """What a run of this many updates sees of a config that warms up."""
     warmup = configs.as_config(config).scheduler_conf.warmup_steps
-    asked = _grid(updates)
-    rates = rates_at(config, asked)
-    total = _sum_over(asked, rates)
-    return Seen(updates, float(rates.max()), total / updates, float(rates[-1]),
-                min(warmup, updates) / updates, total)
+    peak, last = rates_at(config, [min(warmup, updates), updates])
+    mean = mean_rate(config, updates)
+    return Seen(updates, float(peak), mean, float(last), min(warmup, updates) / updates,
+                mean * updates)
 
 
 def shrinkage(config: configs.ConfigLike, updates: int, float32: bool = False) -> float:
@@ -93,25 +94,12 @@ def shrinkage(config: configs.ConfigLike, updates: int, float32: bool = False) -
         float32: take the factor as a float32 weight sees it, which may be exactly 1.
     """
     decay = configs.as_config(config).optim_conf.weight_decay
-    asked = _grid(updates)
-    factors = 1 - decay * rates_at(config, asked)
-    if float32:
-        factors = factors.astype(np.float32).astype(float)
-    return max(0.0, -math.expm1(_sum_over(asked, np.log(factors))))
 
+    def logarithm(asked: np.ndarray) -> np.ndarray:
+        factors = 1 - decay * rates_at(config, asked)
+        return np.log(factors.astype(np.float32).astype(float) if float32 else factors)
 
-def _grid(updates: int) -> np.ndarray:
-    """Every update up to EXACT_UPDATES, then ever fewer of them, the last included."""
-    first = np.arange(1, min(updates, EXACT_UPDATES) + 1)
-    rest = np.unique(np.geomspace(EXACT_UPDATES, max(updates, EXACT_UPDATES), 1500).round())[1:]
-    return np.concatenate([first, rest]) if updates > EXACT_UPDATES else first
-
-
-def _sum_over(asked: np.ndarray, values: np.ndarray) -> float:
-    """Sum over all updates of a value known at those of `_grid`, by trapezoids between them."""
-    steps = np.diff(asked)
-    between = (values[1:] + values[:-1]) / 2 * (steps - 1)
-    return float(values.sum() + between.sum())
+    return max(0.0, -math.expm1(schedule.sum_over_run(updates, logarithm)))
 
 
 def decay_is_rounded_away(config: configs.ConfigLike, updates: Sequence[int]) -> np.ndarray:
@@ -146,14 +134,14 @@ def batches_per_pass(name: str, hours: float, seed: int = 0) -> int:
 
     conf = OmegaConf.to_container(configs.merge_over("pretrained", name).dataset_conf, resolve=True)
     seconds = turn_seconds(hours, seed)
-    lengths = (seconds * (FRAMES_A_SECOND + TOKENS_A_SECOND)).round().astype(int)
+    lengths = (seconds * (FEATURE_FRAMES_A_SECOND + TEXT_TOKENS_A_SECOND)).round().astype(int)
     with funasr_silenced():
         made = tables.batch_sampler_classes.get(conf["batch_sampler"])(_Lengths(lengths), **conf)
         return sum(1 for batch in made["batch_sampler"] if batch)
 
 
 def run_updates(name: str, hours: float, passes_an_epoch: int | None = None) -> int:
-    """Updates of a whole run on one GPU: batches x passes x epochs / `accum_grad`.
+    """Updates of a whole run on one GPU.
 
     Up to SAMPLED_HOURS are sampled; more are taken in proportion.
 
@@ -164,9 +152,9 @@ def run_updates(name: str, hours: float, passes_an_epoch: int | None = None) -> 
     merged = configs.merge_over("pretrained", name)
     passes = passes_an_epoch or merged.dataset_conf.data_split_num
     sampled = min(hours, SAMPLED_HOURS)
-    batches = batches_per_pass(name, sampled) * hours / sampled
-    return max(1, round(batches * passes * merged.train_conf.max_epoch
-                        / merged.train_conf.accum_grad))
+    batches = round(batches_per_pass(name, sampled) * hours / sampled)
+    return max(1, schedule.updates_of_a_run(batches, passes, merged.train_conf.max_epoch,
+                                            merged.train_conf.accum_grad))
 
 
 def trainer_for(built: Built, folder: str | Path, keys: Mapping[str, Any] | None = None):
@@ -177,12 +165,11 @@ def trainer_for(built: Built, folder: str | Path, keys: Mapping[str, Any] | None
         folder: where checkpoints are looked for.
         keys: whole top-level sections of the config to replace, such as `optim_conf`.
     """
-    from funasr.bin.train_ds import _resolve_distributed_config
     from funasr.train_utils.trainer_ds import Trainer
 
     kwargs = built.kwargs | {"output_dir": str(folder)} | dict(keys or {})
     kwargs.pop("model", None)
-    trainer_conf = _resolve_distributed_config(kwargs, world_size=1)[-1]
+    trainer_conf = distributed(kwargs, processes=1).trainer_conf
     with funasr_silenced():
         trainer = Trainer(device=kwargs["device"], excludes=kwargs.get("excludes"),
                           output_dir=str(folder), **trainer_conf)
@@ -207,7 +194,7 @@ def optimizers_that_build(built: Built) -> dict[str, str]:
         try:
             optimizer_for(built, optim=name)
         except (TypeError, ValueError, ImportError) as error:
-            found[name] = str(error).splitlines()[0].rpartition("__init__() ")[2]
+            found[name] = first_sentence(error).rpartition("__init__() ")[2]
         else:
             found[name] = "builds"
     return found

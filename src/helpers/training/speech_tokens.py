@@ -12,12 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from funasr_preflight.laws.geometry import FEATURE_FRAMES_A_SECOND
 from helpers.errors import BookError
 from helpers.model.mini import Built
 from helpers.training import finetune
-
-LFR_FRAME_SECONDS = 0.06
-"""One encoder frame: six frames of 10 ms."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +101,7 @@ def lengths(built: Built, items: Sequence[dict]) -> list[Length]:
     found = []
     for item in items:
         inputs = finetune.batch(built, [item])
-        found.append(Length(item["speech_length"] / 100, int(inputs["speech_lengths"].max()),
+        found.append(Length(item["speech_length"] / FEATURE_FRAMES_A_SECOND,
+                            int(inputs["speech_lengths"].max()),
                             int(inputs["fake_token_len"].max())))
     return found

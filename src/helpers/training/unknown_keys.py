@@ -32,7 +32,8 @@ def _refusal(config: str, section: str, items: Sequence[dict]) -> str:
     changed = finetune.with_overrides(config, finetune.SHORT_RUN,
                                       {"train_conf.max_epoch": 1, key: 1})
     try:
-        finetune.run(mini.build(changed), items, items, f"unknown_key_{config}")
+        finetune.run(mini.build(changed), items, items, f"unknown_key_{config}",
+                     checkpoints=False)
     except TypeError as error:
         if NO_SUCH_KEY not in str(error):
             raise

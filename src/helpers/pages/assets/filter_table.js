@@ -4,20 +4,30 @@
   root.dataset.ready = "yes";
   const controls = root.querySelector(".ft-controls");
   const text = controls.querySelector("[name=text]");
-  const choices = [...controls.querySelectorAll("select")];
+  const menus = [...controls.querySelectorAll("select")];
   const count = root.querySelector(".ft-count");
-  const rows = [...root.querySelectorAll("tbody tr")];
+  const rows = [...root.querySelectorAll("tr[data-text]")];
+  const chosen = (menu) => menus.filter((other) => other.dataset.narrows === menu.name)
+    .map((other) => other.value).concat(menu.value).filter(Boolean).join(" ");
+  const has = ({ dataset }, menu) =>
+    (dataset[menu.name] || "").split("|").includes(chosen(menu));
   const apply = () => {
     const words = text.value.toLowerCase().split(/\s+/).filter(Boolean);
-    let shown = 0;
+    const filters = menus.filter((menu) => menu.value && !menu.dataset.narrows);
     for (const row of rows) {
-      const keep = choices.every(({ name, value }) =>
-          !value || row.dataset[name].split("|").includes(value))
-        && words.every((word) => row.dataset.text.includes(word));
-      row.hidden = !keep;
-      shown += keep;
+      row.hidden = !(filters.every((menu) => has(row, menu))
+        && words.every((word) => row.dataset.text.includes(word)));
     }
-    count.textContent = count.dataset.shown.replace("{shown}", shown).replace("{all}", rows.length);
+    for (const group of root.querySelectorAll("tbody")) {
+      const own = [...group.querySelectorAll("tr[data-text]")];
+      const here = own.filter((row) => !row.hidden).length;
+      const note = group.querySelector(".ft-shown");
+      if (note) note.textContent = here < own.length ? `${here} of ` : "";
+      group.hidden = own.length ? !here : (words.length || filters.length)
+        && !filters.some((menu) => has(group, menu));
+    }
+    count.textContent = count.dataset.shown.replace("{all}", rows.length)
+      .replace("{shown}", rows.filter((row) => !row.hidden).length);
   };
   controls.addEventListener("input", apply);
   controls.addEventListener("submit", (event) => event.preventDefault());

@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import soundfile
+from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from scipy import signal
 
-from helpers.evaluation.error_rates import ErrorRate
+from helpers.evaluation.intervals import ErrorRate
 from helpers.experiments import call_cost
 from helpers.pages import menus
+from helpers.pages.figures.error_bars import error_bars
 from helpers.speech import manifests
 
 WINDOW = 512
@@ -29,8 +31,6 @@ def mean_spectrum(stage: str, utterances: int) -> tuple[np.ndarray, np.ndarray]:
 
 def spectra(stages: Sequence[str], utterances: int = 24) -> Figure:
     """Long-term spectra of some stages, one line each."""
-    from matplotlib import pyplot as plt
-
     figure, axes = plt.subplots(figsize=(7, 3.6), layout="constrained")
     for stage, style in zip(stages, ("-", "--", "-.", ":"), strict=False):
         frequencies, power = mean_spectrum(stage, utterances)
@@ -56,8 +56,6 @@ def stage_menu(rates: Mapping[str, Mapping[str, ErrorRate]], utterances: int = 1
 
 def _stage_panel(stage: str, wide: tuple[np.ndarray, np.ndarray], row: Mapping[str, ErrorRate],
                  utterances: int) -> str:
-    from matplotlib import pyplot as plt
-
     figure, axes = plt.subplots(figsize=(6.6, 2.6), layout="constrained")
     axes.plot(wide[0][::4] / 1000, wide[1][::4], label="wideband", color="C6", linestyle="--")
     if stage != "wideband":
@@ -65,21 +63,16 @@ def _stage_panel(stage: str, wide: tuple[np.ndarray, np.ndarray], row: Mapping[s
         axes.plot(frequencies[::2] / 1000, power[::2], label=stage, color="C0")
     axes.set(xlabel="frequency, kHz", ylabel="power density, dB", xlim=(0, 8), ylim=(-130, -30))
     axes.legend(loc="upper right")
-    return menus.panel(figure, f"{stage}: word error rate {row['llm']} with the LLM branch, "
-                               f"{row['ctc']} with the CTC branch.")
+    return menus.panel(figure, f"{stage}: word error rate in percent {row['llm']} with the LLM "
+                               f"branch, {row['ctc']} with the CTC branch.")
 
 
 def cost_bars(rates: Mapping[str, Mapping[str, ErrorRate]]) -> Figure:
     """Word error rate of both branches at each stage, with 95 % intervals."""
-    from matplotlib import pyplot as plt
-
     figure, axes = plt.subplots(figsize=(7, 0.36 * len(rates) + 1.2), layout="constrained")
     for offset, marker, branch in ((-0.15, "o", "llm"), (0.15, "s", "ctc")):
-        mean = np.array([100 * row[branch].rate for row in rates.values()])
-        low = np.array([100 * row[branch].low for row in rates.values()])
-        high = np.array([100 * row[branch].high for row in rates.values()])
-        axes.errorbar(mean, np.arange(len(rates)) + offset, xerr=(mean - low, high - mean),
-                      fmt=marker, label=f"{branch.upper()} branch", capsize=2)
+        error_bars(axes, np.arange(len(rates)) + offset, [row[branch] for row in rates.values()],
+                   lying=True, fmt=marker, label=f"{branch.upper()} branch", capsize=2)
     axes.set(yticks=range(len(rates)), yticklabels=list(rates), xlabel="word error rate, %",
              xlim=(0, None))
     axes.invert_yaxis()

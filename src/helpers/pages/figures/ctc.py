@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from helpers.model.ctc import Alignment
@@ -17,8 +18,6 @@ def alignment_figure(rows: Mapping[str, Alignment], words: Sequence[str]) -> Fig
         rows: label to the alignment, top row first; all of the same text.
         words: its tokens, written above the top row.
     """
-    from matplotlib import pyplot as plt
-
     figure, axes = plt.subplots(figsize=(6.4, 0.75 * len(rows) + 1.4), layout="constrained")
     starts = np.array([alignment.starts for alignment in rows.values()])
     axes.plot(starts, range(len(rows)), color="0.55", linewidth=0.9, zorder=1)
@@ -26,10 +25,10 @@ def alignment_figure(rows: Mapping[str, Alignment], words: Sequence[str]) -> Fig
         axes.scatter(row, [height] * len(row), marker="|", s=220, linewidths=2.6, zorder=2)
         axes.text(0, height, label.replace(", ", ",\n"), va="center", fontsize=10,
                   transform=axes.get_yaxis_transform())
-    place = -np.inf
+    word_place = -np.inf
     for start, word in zip(starts[0], words, strict=True):
-        place = max(start, place + 0.055 * np.ptp(starts))
-        axes.annotate(word.strip(), (start, -0.14), (place, -0.75), rotation=55, fontsize=10,
+        word_place = max(start, word_place + 0.055 * np.ptp(starts))
+        axes.annotate(word.strip(), (start, -0.14), (word_place, -0.75), rotation=55, fontsize=10,
                       ha="left", va="bottom",
                       arrowprops={"arrowstyle": "-", "color": "0.55", "linewidth": 0.6})
     axes.set(yticks=[], xlabel="start of the token, s", ylim=(len(rows) - 0.6, -1.7),

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from helpers.experiments.arms import Experiment
 from helpers.experiments.results import Results
+from helpers.pages.figures.error_bars import error_bars
 from helpers.pages.figures.learning import MARKERS
 
 
@@ -18,11 +19,8 @@ def dots(results: Results, experiment: Experiment, branch: str = "ctc") -> Figur
     for number, band in enumerate(experiment.bands):
         height = np.arange(len(arms)) + 0.16 * ((len(experiment.bands) - 1) / 2 - number)
         rates = [results.rate(arm, band, branch) for arm in arms]
-        values = 100 * np.array([rate.value for rate in rates])
-        spread = 100 * np.array([(rate.value - rate.low, rate.high - rate.value)
-                                 for rate in rates]).T
-        axes.errorbar(values, height, xerr=spread, fmt=MARKERS[number], color=f"C{number}",
-                      linewidth=1.2, label=band)
+        error_bars(axes, height, rates, lying=True, fmt=MARKERS[number], color=f"C{number}",
+                   linewidth=1.2, label=band)
         for arm, place in zip(arms, height, strict=True):
             each = 100 * results.by_seed(arm, band, branch)
             axes.plot(each, [place] * len(each), ".", color=f"C{number}", markersize=3, alpha=0.6)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from helpers.model.launch import COMPONENTS, Attempt, pretrained_tensors
+from funasr_preflight.laws.names import COMPONENTS
+from helpers.model.launch import Attempt, pretrained_tensors
 
 
 def arrival_figure(attempts: dict[str, Attempt]):
@@ -22,9 +23,9 @@ def arrival_figure(attempts: dict[str, Attempt]):
         labels.append(f"{component}\n{whole / 1e6:,.1f} M")
         for index, (label, attempt) in enumerate(attempts.items()):
             share = 100 * attempt.arrived(component) / whole
-            place = row + (index - (len(attempts) - 1) / 2) * height
-            axes.barh(place, share, height * 0.9, color=f"C{index}", label=label)
-            axes.text(share + 1, place, f"{share:.0f} %", va="center")
+            height_of_bar = row + (index - (len(attempts) - 1) / 2) * height
+            axes.barh(height_of_bar, share, height * 0.9, color=f"C{index}", label=label)
+            axes.text(share + 1, height_of_bar, f"{share:.0f} %", va="center")
     axes.set(yticks=range(len(COMPONENTS)), yticklabels=labels, xlim=(0, 112),
              xlabel="pretrained values that training starts with (%)")
     axes.invert_yaxis()

@@ -8,14 +8,15 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from helpers.evaluation.error_rates import ErrorRate
-from helpers.training.anatomy import GIBIBYTE, Memory
+from funasr_preflight.laws.memory import GIBIBYTE, TrainingMemory
+from helpers.evaluation.intervals import ErrorRate
+from helpers.pages.figures.error_bars import error_bars
 from helpers.training.finetune import Run
 
 MARKERS = ("o", "s", "^", "D")
 
 
-def memory_bars(rows: Mapping[str, Memory]) -> Figure:
+def memory_bars(rows: Mapping[str, TrainingMemory]) -> Figure:
     """Stacked horizontal bars: weights, gradients and optimizer state, in GiB.
 
     Args:
@@ -77,10 +78,7 @@ def _intervals(axes, rates: Mapping[str, Sequence[ErrorRate]], stages: Sequence[
     shift = 0.18
     for index, (label, row) in enumerate(rates.items()):
         places = np.arange(len(row)) + (index - (len(rates) - 1) / 2) * shift
-        middle = 100 * np.array([rate.rate for rate in row])
-        low = middle - 100 * np.array([rate.low for rate in row])
-        high = 100 * np.array([rate.high for rate in row]) - middle
-        axes.errorbar(places, middle, (low, high), fmt=MARKERS[index], capsize=3, label=label,
-                      color=f"C{index + 2}")
+        error_bars(axes, places, row, fmt=MARKERS[index], capsize=3, label=label,
+                   color=f"C{index + 2}")
     axes.set(xticks=range(len(stages)), xticklabels=stages, ylim=(0, None),
              xlim=(-0.5, len(stages) - 0.5))

@@ -8,9 +8,10 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from helpers.evaluation.error_rates import ErrorRate
+from helpers.evaluation.intervals import ErrorRate
 from helpers.model.mel import DECIBELS, Bank, bank_of, frontend
 from helpers.pages import menus
+from helpers.pages.figures.error_bars import error_bars
 from helpers.pages.figures.learning import MARKERS
 
 GROUP = 20
@@ -121,12 +122,9 @@ def error_rate_dots(rates: Mapping[str, Mapping[str, ErrorRate]]) -> Figure:
     branches = list(next(iter(rates.values())))
     for index, branch in enumerate(branches):
         places = np.arange(len(rates)) + 0.22 * (index - (len(branches) - 1) / 2)
-        found = [row[branch] for row in rates.values()]
-        middle = 100 * np.array([rate.rate for rate in found])
-        low, high = (100 * np.array([getattr(rate, end) for rate in found])
-                     for end in ("low", "high"))
-        axes.errorbar(middle, places, xerr=(middle - low, high - middle), fmt=MARKERS[index],
-                      capsize=3, label=f"{branch.upper()} branch", color=f"C{index}")
+        error_bars(axes, places, [row[branch] for row in rates.values()], lying=True,
+                   fmt=MARKERS[index], capsize=3, label=f"{branch.upper()} branch",
+                   color=f"C{index}")
     axes.set(yticks=range(len(rates)), yticklabels=list(rates), xlabel="word error rate (%)",
              xlim=(0, None))
     axes.invert_yaxis()

@@ -14,12 +14,12 @@ def padding_figure(limited: Mapping[int, Padded], free: Mapping[int, Padded],
                    own: int) -> Figure:
     """Padding and utterances in a batch by `batch_size`, with the config's sample limit and not."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(8.2, 3.4))
-    for number, (label, found) in enumerate({"limit as it is": limited,
+    for number, (label, by_size) in enumerate({"limit as it is": limited,
                                              "no limit": free}.items()):
         style = {"marker": ("o", "^")[number], "color": f"C{number}", "label": label,
                  "linestyle": ("-", "--")[number]}
-        left.plot(list(found), [100 * one.padding for one in found.values()], **style)
-        right.plot(list(found), [one.utterances for one in found.values()], **style)
+        left.plot(list(by_size), [100 * batch.padding for batch in by_size.values()], **style)
+        right.plot(list(by_size), [batch.utterances for batch in by_size.values()], **style)
     left.set(ylabel="padding (%)", title="Padding")
     right.set(ylabel="utterances in a batch", title="Size", yscale="log")
     for axes in (left, right):

@@ -8,7 +8,9 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from helpers.experiments.recipes import BANDS, BRANCHES, Recorded, Stage
+from helpers.evaluation.decoding import BRANCHES
+from helpers.experiments.recipes import BANDS, Recorded, Stage
+from helpers.pages.figures.error_bars import percent
 from helpers.pages.figures.learning import MARKERS
 
 
@@ -25,13 +27,12 @@ def plane(recorded: Recorded, paths: Mapping[str, Sequence[Stage]],
     for axes, branch in zip(panels, BRANCHES, strict=True):
         axes.axline((0, 0), slope=1, color="0.6", linewidth=0.8, linestyle=":")
         for number, (title, stages) in enumerate(paths.items()):
-            rates = [[recorded.rate(stage, branch, band) for band in BANDS] for stage in stages]
-            places = 100 * np.array([[rate.rate for rate in row] for row in rates])
+            (across, wide), (up, high) = (percent([recorded.rate(stage, band, branch)
+                                                   for stage in stages]) for band in BANDS)
+            places = np.stack([across, up], axis=1)
             axes.plot(*places.T, color=f"C{number}", linewidth=1.2, alpha=0.7)
-            spread = 100 * np.array([[(rate.rate - rate.low, rate.high - rate.rate)
-                                      for rate in row] for row in rates])
-            axes.errorbar(*places.T, xerr=spread[:, 0].T, yerr=spread[:, 1].T, fmt="none",
-                          color=f"C{number}", linewidth=0.9, alpha=0.8)
+            axes.errorbar(across, up, xerr=wide, yerr=high, fmt="none", color=f"C{number}",
+                          linewidth=0.9, alpha=0.8)
             axes.plot(*places[:-1].T, MARKERS[number], color=f"C{number}", fillstyle="none")
             axes.plot(*places[-1], MARKERS[number], color=f"C{number}", label=title, markersize=8)
             for stage, place in zip(stages, places, strict=True):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -11,8 +10,9 @@ from matplotlib.figure import Figure
 
 from helpers.config import configs
 from helpers.config.values import SHORT_NAMES
-from helpers.evaluation.error_rates import ErrorRate
-from helpers.pages import palette
+from helpers.evaluation.intervals import ErrorRate
+from helpers.pages import menus
+from helpers.pages.figures.error_bars import error_bars
 from helpers.pages.tables import plain_table
 from helpers.training.schedules import Seen, rates_at, run_updates, seen
 
@@ -26,12 +26,12 @@ def curves_figure(names: Sequence[str], ratios_to: str, last: int = 100_000) -> 
     figure, (rates, ratios) = plt.subplots(1, 2, figsize=(8.6, 3.6), width_ratios=(1.35, 1))
     base = rates_at(ratios_to, updates)
     for number, name in enumerate(names):
-        found = rates_at(name, updates)
+        by_update = rates_at(name, updates)
         style = {"label": SHORT_NAMES.get(name, name), "color": f"C{number}",
                  "linestyle": STYLES[number]}
-        rates.plot(updates, found, **style)
+        rates.plot(updates, by_update, **style)
         if name != ratios_to:
-            ratios.plot(updates, found / base, **style)
+            ratios.plot(updates, by_update / base, **style)
     rates.set(xscale="log", yscale="log", xlabel="update", ylabel="learning rate", title="Rate")
     ratios.set(xscale="log", xlabel="update", title=f"Times that of {ratios_to}", ylim=(0, 55))
     rates.legend()
@@ -60,11 +60,8 @@ def sweep_figure(rates: Mapping[float, tuple[Sequence[float], ErrorRate]],
     for rate, (values, _) in rates.items():
         losses.plot([rate] * len(values), values, "o", color="C0", alpha=0.7)
     losses.plot(places, [np.mean(values) for values, _ in rates.values()], color="C0")
-    middle = np.array([100 * found.rate for _, found in rates.values()])
-    low = np.array([100 * found.low for _, found in rates.values()])
-    high = np.array([100 * found.high for _, found in rates.values()])
-    errors.errorbar(places, middle, (middle - low, high - middle), marker="s", capsize=3,
-                    color="C1")
+    error_bars(errors, places, [error_rate for _, error_rate in rates.values()], marker="s",
+               capsize=3, color="C1")
     losses.set(xscale="log", xlabel="peak learning rate", title="Validation loss")
     errors.set(xscale="log", xlabel="peak learning rate", title="Telephone word error rate (%)",
                ylim=(0, None))
@@ -79,46 +76,31 @@ PASSES = {"as written": None, "one an epoch": 1}
 
 def explorer():
     """Two controls, hours of speech and passes an epoch, over panels made beforehand."""
-    import ipywidgets as widgets
-
-    hours = widgets.SelectionSlider(options=[(f"{h:,} h", h) for h in HOURS], value=100,
-                                    description="Speech", continuous_update=True)
-    passes = widgets.Dropdown(options=list(PASSES), description="Passes")
-    inner = []
-    for chosen in PASSES.values():
-        panels = [widgets.HTML(_panel(h, chosen)) for h in HOURS]
-        stack = widgets.Stack(panels, selected_index=HOURS.index(100))
-        widgets.jslink((hours, "index"), (stack, "selected_index"))
-        inner.append(stack)
-    outer = widgets.Stack(inner, selected_index=0)
-    widgets.jslink((passes, "index"), (outer, "selected_index"))
-    return widgets.VBox([widgets.HBox([hours, passes]), outer])
+    return menus.explorer([
+        menus.Control("Speech", {f"{hours:,} h": hours for hours in HOURS}, "100 h"),
+        menus.Control("Passes", PASSES, slider=False)], _panel)
 
 
 def _panel(hours: float, passes: int | None) -> str:
-    found = {name: seen(name, run_updates(name, hours, passes)) for name in configs.CONFIG_NAMES}
+    runs = {name: seen(name, run_updates(name, hours, passes)) for name in configs.CONFIG_NAMES}
     table = plain_table(
         ["Config", "Updates", "In warm-up", "Highest rate", "Mean rate", "Last rate"],
         [[SHORT_NAMES.get(name, name), run.updates, f"{run.warmup_share:.2%}", f"{run.peak:.1e}",
-          f"{run.mean:.1e}", f"{run.last:.1e}"] for name, run in found.items()])
-    said = "; ".join(f"{SHORT_NAMES.get(name, name)}: mean {run.mean:.1e}, last {run.last:.1e}"
-                     for name, run in found.items())
-    return table + palette.svg_picture(
-        _small_svg(found), f"Learning rate over the run at {hours:,} hours. {said}")
+          f"{run.mean:.1e}", f"{run.last:.1e}"] for name, run in runs.items()])
+    rates = "; ".join(f"{SHORT_NAMES.get(name, name)}: mean {run.mean:.1e}, last {run.last:.1e}"
+                      for name, run in runs.items())
+    return table + menus.picture(_run_figure(runs),
+                                 f"Learning rate over the run at {hours:,} hours. {rates}")
 
 
-def _small_svg(found: Mapping[str, Seen]) -> str:
-    with plt.rc_context({"svg.fonttype": "none"}):
-        figure, axes = plt.subplots(figsize=(7.0, 2.6))
-        for number, (name, run) in enumerate(found.items()):
-            updates = np.unique(np.geomspace(1, run.updates, 60).round().astype(int))
-            axes.plot(100 * updates / run.updates, rates_at(name, updates), color=f"C{number}",
-                      linestyle=STYLES[number], label=SHORT_NAMES.get(name, name))
-        axes.set(xlabel="share of the run done (%)", ylabel="learning rate", yscale="log",
-                 xlim=(0, 100), ylim=(3e-9, 2e-4))
-        axes.minorticks_off()
-        axes.legend(ncols=3, loc="upper right")
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
-        plt.close(figure)
-    return buffer.getvalue().decode()
+def _run_figure(runs: Mapping[str, Seen]) -> Figure:
+    figure, axes = plt.subplots(figsize=(7.0, 2.6))
+    for number, (name, run) in enumerate(runs.items()):
+        updates = np.unique(np.geomspace(1, run.updates, 60).round().astype(int))
+        axes.plot(100 * updates / run.updates, rates_at(name, updates), color=f"C{number}",
+                  linestyle=STYLES[number], label=SHORT_NAMES.get(name, name))
+    axes.set(xlabel="share of the run done (%)", ylabel="learning rate", yscale="log",
+             xlim=(0, 100), ylim=(3e-9, 2e-4))
+    axes.minorticks_off()
+    axes.legend(ncols=3, loc="upper right")
+    return figure

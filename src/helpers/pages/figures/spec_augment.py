@@ -11,9 +11,10 @@ from funasr.models.specaug.specaug import SpecAugLFR
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
+from funasr_preflight.laws.geometry import ENCODER_FRAME_SECONDS, FEATURE_FRAME_SECONDS
 from helpers.model.mel import DECIBELS
-from helpers.model.spec_augment import BINS, FRAME_SECONDS, LFR_SECONDS, draw, hidden, unstack
-from helpers.pages import palette
+from helpers.model.spec_augment import BINS, draw, hidden, unstack
+from helpers.pages import menus, palette
 
 MASK_COLOUR = "C1"
 
@@ -30,7 +31,7 @@ def mask_panels(panels: Sequence[tuple[str, np.ndarray, np.ndarray, np.ndarray]]
         left.set(title=title, xlabel="LFR frame", ylabel="stacked value",
                  yticks=range(0, mat.shape[1] + 1, BINS))
         tens = unstack(mat)
-        _picture(right, tens, hidden(masked), len(tens) * FRAME_SECONDS, BINS)
+        _picture(right, tens, hidden(masked), len(tens) * FEATURE_FRAME_SECONDS, BINS)
         ticks = np.linspace(0, BINS - 1, 5).round().astype(int)
         right.set(title="unstacked", xlabel="time (s)", ylabel="frequency (Hz)",
                   yticks=ticks + 0.5, yticklabels=[f"{centres[tick]:.0f}" for tick in ticks])
@@ -56,9 +57,9 @@ def share_curves(shares: Mapping[str, Mapping[float, np.ndarray]]) -> Figure:
 def duration_curves(durations: Mapping[str, np.ndarray]) -> Figure:
     """Share of gaps longer than a duration, for masks and for lost packets."""
     figure, axes = plt.subplots(figsize=(7.2, 3.6))
-    places = np.linspace(0, max(found.max() for found in durations.values()) + 0.1, 600)
-    for number, (label, found) in enumerate(durations.items()):
-        axes.plot(places, [100 * (found > place).mean() for place in places], label=label,
+    places = np.linspace(0, max(lengths.max() for lengths in durations.values()) + 0.1, 600)
+    for number, (label, lengths) in enumerate(durations.items()):
+        axes.plot(places, [100 * (lengths > place).mean() for place in places], label=label,
                   linestyle=("-", "--", "-.", ":")[number % 4], color=f"C{number}")
     axes.set(xlabel="duration (s)", ylabel="share that lasts longer (%)", ylim=(0, 101),
              xlim=(0, places[-1]))
@@ -75,38 +76,30 @@ def explorer(mat: np.ndarray, widths: Sequence[int], numbers: Sequence[int], see
         numbers: numbers of masks to offer.
         seed: the same for every picture.
     """
-    import ipywidgets as widgets
-
-    wide = widgets.SelectionSlider(description="Width", options=[
-        (f"{width} ({width * LFR_SECONDS:.2f} s)", width) for width in widths])
-    many = widgets.SelectionSlider(description="Masks", options=list(numbers))
-    inner = []
-    for number in numbers:
-        stack = widgets.Stack([widgets.HTML(_panel(mat, width, number, seed)) for width in widths],
-                              selected_index=0)
-        widgets.jslink((wide, "index"), (stack, "selected_index"))
-        inner.append(stack)
-    outer = widgets.Stack(inner, selected_index=0)
-    widgets.jslink((many, "index"), (outer, "selected_index"))
-    return widgets.VBox([wide, many, outer])
+    return menus.explorer([
+        menus.Control("Width", {f"{width} ({width * ENCODER_FRAME_SECONDS:.2f} s)": width
+                                for width in widths}),
+        menus.Control("Masks", {str(number): number for number in numbers})],
+        lambda width, number: _panel(mat, width, number, seed))
 
 
 def _panel(mat: np.ndarray, width: int, number: int, seed: int) -> str:
     module = SpecAugLFR(apply_time_warp=False, apply_freq_mask=False, num_time_mask=number,
                         time_mask_width_range=(width, width + 1))
     masked = draw(module, len(mat), seed=seed)[0]
-    said = (f"{number} time mask{'s' if number > 1 else ''} of {width * LFR_SECONDS:.2f} s: "
-            f"{masked[:, 0].mean():.0%} of this clip of {len(mat) * LFR_SECONDS:.1f} s is hidden")
+    widest, clip = width * ENCODER_FRAME_SECONDS, len(mat) * ENCODER_FRAME_SECONDS
+    sentence = (f"{number} time mask{'s' if number > 1 else ''} of {widest:.2f} s: "
+                f"{masked[:, 0].mean():.0%} of this clip of {clip:.1f} s is hidden")
     light, dark = (_small_spectrogram(mat, masked, style)
                    for style in (palette.LIGHT_STYLE, palette.DARK_STYLE))
-    return f"<p>{said}.</p>{palette.picture(light, dark, 'webp', f'Spectrogram. {said}.')}"
+    return f"<p>{sentence}.</p>{palette.picture(light, dark, 'webp', f'Spectrogram. {sentence}.')}"
 
 
 def _small_spectrogram(mat: np.ndarray, masked: np.ndarray, style: Path) -> bytes:
     tens = unstack(mat)
     with plt.style.context(style):
         figure, axes = plt.subplots(figsize=(7.0, 2.2))
-        _picture(axes, tens, hidden(masked), len(tens) * FRAME_SECONDS, BINS)
+        _picture(axes, tens, hidden(masked), len(tens) * FEATURE_FRAME_SECONDS, BINS)
         axes.set(xlabel="time (s)", ylabel="mel bin")
         file = io.BytesIO()
         figure.savefig(file, format="webp", dpi=90, pil_kwargs={"quality": 60})

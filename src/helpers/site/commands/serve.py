@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import functools
 import gzip
 import http.server
 import io
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 from helpers.paths import ROOT
 
 SITE = ROOT / "_build" / "html"
-
-
 TEXT = (".html", ".css", ".js", ".svg", ".json", ".txt")
 
 
@@ -51,6 +52,16 @@ class QuietHandler(Handler):
 def compressed(path: Path, changed: int) -> bytes:
     """A file as gzip at the usual level; a new time of change makes it again."""
     return gzip.compress(path.read_bytes(), compresslevel=6)
+
+
+@contextlib.contextmanager
+def served(site: Path) -> Iterator[str]:
+    """The site at an address of this machine, for the time of the block."""
+    handler = functools.partial(QuietHandler, directory=str(site))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
 
 
 def main(port: str = "8000") -> None:

@@ -21,14 +21,14 @@ def browser() -> str:
     Raises:
         SystemExit: none could be had, with the reason.
     """
-    if found := working(BROWSERS):
-        return found
+    if path := working(BROWSERS):
+        return path
     debian = install_debian("chromium")
-    if found := working(BROWSERS):
-        return found
+    if path := working(BROWSERS):
+        return path
     playwright = run(sys.executable, "-m", "playwright", "install", "chromium")
-    if playwright is None and (found := playwrights_chromium()):
-        return found
+    if playwright is None and (path := playwrights_chromium()):
+        return path
     sys.exit(f"The browser tests need Chromium or Chrome, and none is here. Debian's package: "
              f"{debian}. Playwright's: {playwright}. Install one and run again.")
 

@@ -23,9 +23,11 @@ import string
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import yaml
 from babel.messages.catalog import Catalog, Message
+from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
@@ -45,58 +47,46 @@ HEADER = """# The pre-flight's messages. Fields in {braces} are filled in and st
 
 # Messages of the pre-flight
 
-def messages(folder: Path = PREFLIGHT) -> dict[str, list[str]]:
-    """Every template given to `say` but the empty one, with the modules that use it, and the
-    sentences of the audit.
+def messages(folder: Path = PREFLIGHT) -> Catalog:
+    """The catalogue that every language is made from: what `say` is given, the audit's sentences.
 
     Raises:
         SystemExit: a template is not a literal, so that no catalogue could have it.
     """
-    found: dict[str, list[str]] = {}
-    for path in sorted(folder.rglob("*.py")):
-        for call in calls(ast.parse(path.read_text(encoding="utf-8"))):
-            template = call.args[0] if call.args else None
-            if not isinstance(template, ast.Constant) or not isinstance(template.value, str):
-                sys.exit(f"{path.name}, line {call.lineno}: say() needs a literal sentence, else "
-                         "it cannot be translated.")
-            if not template.value:
-                continue
-            users = found.setdefault(template.value, [])
-            if path.name not in users:
-                users.append(path.name)
-    for note in audit.load().notes():
-        found.setdefault(recorded(note).template, []).append(audit.FILE.name)
-    return found
-
-
-def calls(tree: ast.AST) -> Iterator[ast.Call]:
-    """The calls of `say`, in the order of the source."""
-    every = (node for node in ast.walk(tree) if isinstance(node, ast.Call)
-             and isinstance(node.func, ast.Name) and node.func.id == "say")
-    yield from sorted(every, key=lambda call: (call.lineno, call.col_offset))
-
-
-def template(found: dict[str, list[str]]) -> Catalog:
-    """The catalogue that every language is made from."""
     catalog = new_catalog()
-    for text, users in found.items():
-        catalog.add(text, locations=[(name, None) for name in users])
+    for name, line, text, *_ in extract_from_dir(folder, [("**.py", templates)], {},
+                                                 keywords={"say": None}):
+        if text == NO_LITERAL:
+            sys.exit(f"{name}, line {line}: say() needs a literal sentence, else it cannot be "
+                     "translated.")
+        catalog.add(text, locations=[(Path(name).name, None)])
+    for note in audit.load().notes():
+        catalog.add(recorded(note).template, locations=[(audit.FILE.name, None)])
     return catalog
 
 
+NO_LITERAL = "what say() is given is no literal"
+
+
+def templates(file: BinaryIO, keywords: object, comment_tags: object,
+              options: object) -> Iterator[tuple[int, str, str, list[str]]]:
+    """Babel's view of one module: line, function and first argument of each call of `say`.
+
+    Babel's own reader of Python passes over what is no literal.
+    """
+    calls = [node for node in ast.walk(ast.parse(file.read()))
+             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "say"]
+    for call in sorted(calls, key=lambda call: (call.lineno, call.col_offset)):
+        text = getattr(call.args[0], "value", None) if call.args else None
+        if text != "":
+            yield call.lineno, "say", text if isinstance(text, str) else NO_LITERAL, []
+
+
 def new_catalog(language: str | None = None) -> Catalog:
-    """An empty catalogue, without a date or an address: they would change in every run."""
+    """An empty catalogue, with a date that does not change with every run."""
+    then = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
     return Catalog(language, domain=DOMAIN, header_comment=HEADER, project="preflight",
-                   version="", fuzzy=False)
-
-
-def read_catalog(language: str) -> Catalog:
-    """A language's translations."""
-    path = po(language)
-    if not path.exists():
-        return new_catalog(language)
-    with path.open("rb") as file:
-        return read_po(file, language)
+                   version="", fuzzy=False, creation_date=then, revision_date=then)
 
 
 def po(language: str) -> Path:
@@ -104,52 +94,49 @@ def po(language: str) -> Path:
     return LOCALE / language / "LC_MESSAGES" / f"{DOMAIN}.po"
 
 
-def written(catalog: Catalog) -> str:
-    """A catalogue as the text of a file, the same each time."""
+def read_catalog(language: str) -> Catalog:
+    """A language's translations, with the messages of today."""
+    catalog = new_catalog(language)
+    if po(language).exists():
+        for message in read_po(io.BytesIO(po(language).read_bytes()), language):
+            if message.id:
+                catalog[message.id] = message
+    catalog.update(messages(), update_header_comment=False)
+    return catalog
+
+
+def files() -> dict[Path, bytes]:
+    """Every catalogue as its file should be; today's messages, with a language's translations."""
+    contents = {LOCALE / f"{DOMAIN}.pot": written(messages())}
+    for language in LANGUAGES:
+        catalog, out = read_catalog(language), io.BytesIO()
+        write_mo(out, catalog)
+        contents |= {po(language): written(catalog),
+                     po(language).with_suffix(".mo"): out.getvalue()}
+    return contents
+
+
+def written(catalog: Catalog) -> bytes:
+    """A catalogue as the text of a file, with the one header that a reader of it needs."""
     out = io.BytesIO()
-    write_po(out, catalog, width=98, sort_by_file=False, ignore_obsolete=True,
-             include_previous=True, include_lineno=False)
-    text = out.getvalue().decode("utf-8")
-    return re.sub(r'^"(POT-Creation-Date|PO-Revision-Date|Report-Msgid-Bugs-To|Last-Translator|'
-                  r'Language-Team|Generated-By|Project-Id-Version):.*\n', "", text,
+    write_po(out, catalog, width=98, ignore_obsolete=True, include_previous=True,
+             include_lineno=False)
+    return re.sub(rb'^"(POT-Creation-Date|PO-Revision-Date|Report-Msgid-Bugs-To|Last-Translator|'
+                  rb'Language-Team|Generated-By|Project-Id-Version):.*\n', b"", out.getvalue(),
                   flags=re.MULTILINE)
-
-
-def compiled(catalog: Catalog) -> bytes:
-    """A catalogue as `gettext` reads it; the same bytes whenever it is made."""
-    catalog.creation_date = catalog.revision_date = datetime.datetime(2026, 1, 1,
-                                                                      tzinfo=datetime.UTC)
-    out = io.BytesIO()
-    write_mo(out, catalog)
-    return out.getvalue()
 
 
 def update() -> None:
     """Write the template, take its messages into each language, and compile."""
-    source = template(messages())
-    LOCALE.mkdir(exist_ok=True)
-    (LOCALE / f"{DOMAIN}.pot").write_text(written(source), encoding="utf-8")
-    for language in LANGUAGES:
-        catalog = read_catalog(language)
-        catalog.header_comment = HEADER
-        catalog.update(source, update_header_comment=False)
-        po(language).parent.mkdir(parents=True, exist_ok=True)
-        po(language).write_text(written(catalog), encoding="utf-8")
-        with po(language).open("rb") as file:
-            po(language).with_suffix(".mo").write_bytes(compiled(read_po(file, language)))
+    for path, content in files().items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
 
 
 def message_faults(language: str) -> list[str]:
     """What is wrong with a language's messages, one sentence each."""
-    catalog = read_catalog(language)
-    found = []
-    for text in messages():
-        translation = catalog.get(text)
-        if translation is None:
-            found.append(f"{language}: not in the catalogue: {text!r}")
-        else:
-            found += faults_of(translation, language)
-    return found
+    return [fault for message in read_catalog(language) if message.id
+            for fault in faults_of(message, language)]
 
 
 def faults_of(message: Message, language: str) -> list[str]:
@@ -163,25 +150,22 @@ def faults_of(message: Message, language: str) -> list[str]:
     return []
 
 
-def used(template_: str) -> set[tuple[str, str, str]]:
+def used(template: str) -> set[tuple[str, str, str]]:
     """Name, conversion and format of each `{field}`.
 
     Raises:
         ValueError: the braces do not fit.
     """
     return {(name, conversion or "", form or "")
-            for _, name, form, conversion in string.Formatter().parse(template_)
+            for _, name, form, conversion in string.Formatter().parse(template)
             if name is not None}
 
 
 def outdated_files() -> list[str]:
     """Catalogues that are not what `python -m helpers.site.commands.translate` would write."""
-    wanted = {LOCALE / f"{DOMAIN}.pot": written(template(messages())).encode("utf-8")}
-    for language in LANGUAGES:
-        wanted[po(language).with_suffix(".mo")] = compiled(read_catalog(language))
     return [f"{path.relative_to(ROOT)} is not current: run "
             "python -m helpers.site.commands.translate"
-            for path, content in wanted.items()
+            for path, content in files().items()
             if not path.exists() or path.read_bytes() != content]
 
 
@@ -210,14 +194,15 @@ def accepted(folder: str) -> dict[str, dict[str, str]]:
 def page_faults(folder: str) -> list[str]:
     """Parts of English pages that changed since they were translated, were added or are gone."""
     done = accepted(folder)
-    found = []
+    complaints = []
     for page in sorted((ROOT / "book" / folder).glob("*.md")):
         now, then = parts_of(ROOT / "notebooks" / page.name), done.get(page.stem, {})
-        found += [f"{page.stem}#{heading} is {'stale' if heading in then else 'not translated'}"
-                  for heading in now if then.get(heading) != now[heading]]
-        found += [f"{page.stem}#{heading} is gone from the English page"
-                  for heading in then if heading not in now]
-    return found
+        complaints += [
+            f"{page.stem}#{heading} is {'stale' if heading in then else 'not translated'}"
+            for heading in now if then.get(heading) != now[heading]]
+        complaints += [f"{page.stem}#{heading} is gone from the English page"
+                       for heading in then if heading not in now]
+    return complaints
 
 
 def accept(names: list[str]) -> None:
@@ -232,7 +217,7 @@ def accept(names: list[str]) -> None:
                 known.pop(heading, None)
                 if heading in now:
                     known[heading] = now[heading]
-                done[page] = {one: known[one] for one in now if one in known}
+                done[page] = {part: known[part] for part in now if part in known}
             else:
                 accept_claim(name, folder)
         head = "# English headings and fingerprints of the prose that the pages here translate.\n"
@@ -256,11 +241,11 @@ def accept_claim(name: str, folder: str) -> None:
 
 def faults() -> list[str]:
     """Everything that is missing or stale, one sentence each."""
-    found = outdated_files()
+    complaints = outdated_files()
     for language, folder in LANGUAGES.items():
-        found += message_faults(language) + translations.faults(folder)
-        found += page_faults(folder)
-    return found
+        complaints += message_faults(language) + translations.faults(folder)
+        complaints += page_faults(folder)
+    return complaints
 
 
 def main() -> None:
@@ -273,8 +258,8 @@ def main() -> None:
         accept(given.accept)
     if not given.check:
         update()
-    if found := faults():
-        sys.exit("\n".join(found))
+    if complaints := faults():
+        sys.exit("\n".join(complaints))
 
 
 if __name__ == "__main__":
