@@ -1,0 +1,192 @@
+"""Record what recognisers make of people's speech at every stage of the book's channel.
+
+`python -m helpers.real_voices.run --record` fetches speech and recognisers at its first run, and
+adds what `results/real_voices.json` lacks, row by row. Stopped, it goes on where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+
+from helpers.real_voices import recognisers, speech
+from helpers.real_voices.book import (
+    STAGES,
+    TELEPHONE_RATE,
+    call,
+    one_sentence,
+    provenance,
+    setup,
+)
+from helpers.real_voices.normalise import counts
+from helpers.real_voices.results import COMMAND, RECORDS, REFERENCE, packed
+
+NOISY = tuple(stage for stage, channel in STAGES.items()
+              if channel and (channel.snr_db is not None or channel.loss))
+DECIDING = ("wideband", "8 kHz", "300-3400 Hz", "G.711 mu-law", "noise, 10 dB")
+AT_8KHZ = ("8 kHz", "G.711 mu-law")
+"""Where the frontends are compared."""
+SEEDS = (0, 1, 2)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One row: a recogniser on a speech set, at a stage, with a frontend and a seed.
+
+    Attributes:
+        clips: how many of the set's clips, or None for all.
+    """
+
+    recogniser: str
+    speech: str
+    stage: str
+    frontend: str = "own"
+    seed: int = 0
+    clips: int | None = None
+
+    @property
+    def key(self) -> tuple:
+        return self.recogniser, self.speech, self.stage, self.frontend, self.seed
+
+
+def plan() -> list[Job]:
+    """Every row that is wanted, the deciding ones first."""
+    tiny, base, sphinx, *minis = recognisers.RECOGNISERS
+    main = "joined prompts"
+    few = 60  # clips of those that are slow or whose errors are many anyway
+    jobs = [Job(tiny, main, stage) for stage in STAGES]
+    jobs += [Job(tiny, main, stage, frontend) for stage in AT_8KHZ
+             for frontend in ("displaced", "kept")]
+    jobs += [Job(sphinx, main, stage, clips=few) for stage in DECIDING]
+    jobs += [Job(sphinx, main, stage, "displaced", clips=few) for stage in AT_8KHZ]
+    jobs += [Job(branch, main, stage, clips=few) for stage in DECIDING for branch in minis]
+    jobs += [Job(branch, main, stage, frontend, clips=few) for stage in AT_8KHZ
+             for frontend in ("displaced", "kept") for branch in minis]
+    jobs += [Job(name, "several speakers", stage) for name in (tiny, sphinx, *minis)
+             for stage in DECIDING]
+    jobs += [Job(name, "several speakers", "G.711 mu-law", "displaced")
+             for name in (tiny, sphinx, *minis)]
+    jobs += [Job(base, main, stage) for stage in ("wideband", "8 kHz", "G.711 mu-law")]
+    jobs += [Job(base, main, "8 kHz", frontend) for frontend in ("displaced", "kept")]
+    jobs += [Job(tiny, "prompts", stage) for stage in ("wideband", "G.711 mu-law")]
+    jobs += [Job(name, "book", stage) for name in (tiny, sphinx, *minis) for stage in DECIDING]
+    jobs += [Job(tiny, "prompts", "8 kHz", frontend) for frontend in ("own", "displaced")]
+    jobs += [Job(tiny, "joined prompts, recorded at 8 kHz", "8 kHz")]
+    jobs += [Job(name, main, stage, clips=few) for stage in STAGES if stage not in DECIDING
+             for name in (*minis, sphinx)]
+    jobs += [Job(name, "several speakers", stage) for stage in STAGES if stage not in DECIDING
+             for name in (tiny, *minis, sphinx)]
+    jobs += [Job(tiny, main, stage, seed=seed) for seed in SEEDS[1:] for stage in NOISY]
+    jobs += [Job(base, main, stage) for stage in ("noise, 10 dB", "20 % lost, silence")]
+    return jobs
+
+
+def stage_files(clips: Sequence[speech.Clip], stage: str, seed: int, folder: Path,
+                upsampled: bool = False) -> list[Path]:
+    """Clips as a stage delivers them, as 16-bit WAV files: wideband at 16 kHz, else at 8 kHz.
+
+    Args:
+        upsampled: bring 8 kHz to 16 kHz.
+    """
+    paths = []
+    for number, clip in enumerate(clips):
+        channel, rate = STAGES[stage], speech.RATE
+        if channel is None:
+            samples = soxr.resample(clip.samples, clip.rate, rate, quality="HQ")
+        else:
+            own_seed = zlib.crc32(f"{seed} {clip.key}".encode())  # each clip has its own noise
+            samples, rate = call(clip.samples, clip.rate, channel, own_seed), TELEPHONE_RATE
+            if upsampled:
+                samples, rate = soxr.resample(samples, rate, speech.RATE, quality="HQ"), speech.RATE
+        paths.append(folder / f"{number:04d}.wav")
+        soundfile.write(paths[-1], np.clip(samples, -1, 1), rate, subtype="PCM_16")
+    return paths
+
+
+def heard(job: Job, clips: Sequence[speech.Clip]) -> list[str]:
+    """What the recogniser of a job writes for each clip."""
+    with tempfile.TemporaryDirectory() as folder:
+        paths = stage_files(clips, job.stage, job.seed, Path(folder),
+                            recognisers.upsampled_for(job.recogniser, job.frontend))
+        return recognisers.hear(job.recogniser, paths, [clip.text for clip in clips], job.frontend)
+
+
+def record(jobs: Sequence[Job]) -> None:
+    """Add the rows that the file lacks."""
+    clips_of = {name: speech.SETS[name]() for name in dict.fromkeys(job.speech for job in jobs)}
+    for name, clips in clips_of.items():
+        _record_reference(name, clips)
+    for job in jobs:
+        if job.key in RECORDS.keys():
+            continue
+        clips = clips_of[job.speech][:job.clips]
+        references, written = [clip.text for clip in clips], heard(job, clips)
+        errors, words = counts(references, written)
+        plain, _ = counts(references, written, normalise=False)
+        RECORDS.add({"recogniser": job.recogniser, "speech": job.speech, "stage": job.stage,
+                     "frontend": job.frontend, "seed": job.seed, "errors": packed(errors),
+                     "plain_errors": packed(plain), "provenance": _provenance(job.seed)},
+                    order=_order)
+        print(f"{', '.join(map(str, job.key))}: {errors.sum() / words.sum():.1%} of {words.sum()} "
+              f"words; unnormalised {plain.sum() / words.sum():.1%}", flush=True)
+
+
+def _record_reference(name: str, clips: Sequence[speech.Clip]) -> None:
+    texts = [clip.text for clip in clips]
+    _, words = counts(texts, texts)
+    _, plain = counts(texts, texts, normalise=False)
+    RECORDS.add({"recogniser": REFERENCE, "speech": name, "stage": "", "frontend": "", "seed": 0,
+                 "words": packed(words), "plain_words": packed(plain),
+                 "speakers": _runs([clip.speaker for clip in clips]),
+                 "minutes": round(sum(clip.seconds for clip in clips) / 60, 1),
+                 "archives": {archive.file: archive.sha256 for archive in speech.ARCHIVES},
+                 "licences": {archive.file: archive.licence for archive in speech.ARCHIVES},
+                 "recognisers": {name: files if len(files) < 3 else []
+                                 for name, files in recognisers.pinned().items()}}, order=_order)
+
+
+def _runs(names: Sequence[str]) -> list[list]:
+    """Names in a row and how often each comes in a row: `a a b` is [[a, 2], [b, 1]]."""
+    runs: list[list] = []
+    for name in names:
+        if runs and runs[-1][0] == name:
+            runs[-1][1] += 1
+        else:
+            runs.append([name, 1])
+    return runs
+
+
+def _provenance(seed: int) -> dict:
+    made = provenance(COMMAND, seed=seed)
+    return {key: made[key] for key in ("command", "date", "commit", "python", "versions")}
+
+
+def _order(row: dict) -> tuple:
+    names = (REFERENCE, *recognisers.RECOGNISERS)
+    stages = ("", *STAGES)
+    return (list(speech.SETS).index(row["speech"]), names.index(row["recogniser"]),
+            row["frontend"] != "own", row["frontend"], stages.index(row["stage"]), row["seed"])
+
+
+@one_sentence
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m helpers.real_voices.run", description=__doc__)
+    parser.add_argument("--record", action="store_true", required=True)
+    parser.add_argument("--only", choices=recognisers.RECOGNISERS, help="only this recogniser")
+    options = parser.parse_args(arguments)
+    setup()
+    record([job for job in plan() if options.only in (None, job.recogniser)])
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
