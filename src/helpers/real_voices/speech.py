@@ -18,6 +18,7 @@ import sys
 import tarfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -105,6 +106,7 @@ class Clip:
         return len(self.samples) / self.rate
 
 
+@lru_cache(maxsize=2)
 def prompts(narrow: bool = False) -> list[Clip]:
     """Asterisk's English prompts that are words, each alone.
 
@@ -221,10 +223,14 @@ def soundfile_samples(path: Path) -> tuple[np.ndarray, int]:
 
 
 def g722_samples(path: Path) -> tuple[np.ndarray, int]:
-    """Samples at 16 kHz of a file of bare G.722, decoded by ffmpeg."""
-    raw = subprocess.run(["ffmpeg", "-loglevel", "error", "-f", "g722", "-i", path, "-f", "f32le",
-                          "-"], capture_output=True, check=True).stdout
-    return np.frombuffer(raw, "<f4"), RATE
+    """Samples at 16 kHz of a file of bare G.722, which ffmpeg decodes once."""
+    decoded = path.with_suffix(".wav")
+    if not decoded.exists():
+        partial = decoded.with_suffix(".partial")
+        subprocess.run(["ffmpeg", "-loglevel", "error", "-y", "-f", "g722", "-i", path, "-f", "wav",
+                        partial], check=True)
+        partial.replace(decoded)
+    return soundfile_samples(decoded)
 
 
 def _same_prompts() -> list[Clip]:
