@@ -71,19 +71,25 @@ def hear(recogniser: str, paths: Sequence[Path], texts: Sequence[str],
         texts: what is said, for the mini's manifest.
         frontend: one of FRONTENDS. "own" reads frequencies where the recogniser learned them.
             "displaced" has its filters where FunASR's frontend puts them at `fs: 8000`. "kept"
-            works at 8 kHz and has them where they were; PocketSphinx, whose features are cepstra,
-            has no such frontend.
+            works at 8 kHz and has them where they were.
 
     Raises:
         BookError: an unknown name, or a recogniser that stopped.
     """
-    if recogniser not in RECOGNISERS or frontend not in FRONTENDS or (
-            recogniser == "PocketSphinx" and frontend == "kept"):
+    if recogniser not in RECOGNISERS or frontend not in frontends_of(recogniser):
         raise BookError(f"There is no {recogniser} with the frontend {frontend!r}: choose from "
                         f"{', '.join(RECOGNISERS)} and {', '.join(FRONTENDS)}.")
     if recogniser in WORKERS:
         return _worker(WORKERS[recogniser], paths, frontend)
     return _mini(MINI_BRANCHES[recogniser], paths, texts, frontend)
+
+
+def frontends_of(recogniser: str) -> tuple[str, ...]:
+    """The frontends that a recogniser can have; PocketSphinx's cepstra cannot keep their filters.
+
+    Eight-kilohertz spectra lack the upper filters, and every cepstrum is a sum over all of them.
+    """
+    return FRONTENDS[:2] if recogniser == "PocketSphinx" else FRONTENDS
 
 
 def upsampled_for(recogniser: str, frontend: str) -> bool:

@@ -33,8 +33,6 @@ from helpers.real_voices.results import COMMAND, RECORDS, REFERENCE, packed
 NOISY = tuple(stage for stage, channel in STAGES.items()
               if channel and (channel.snr_db is not None or channel.loss))
 DECIDING = ("wideband", "8 kHz", "300-3400 Hz", "G.711 mu-law", "noise, 10 dB")
-AT_8KHZ = ("8 kHz", "G.711 mu-law")
-"""Where the frontends are compared."""
 SEEDS = (0, 1, 2)
 
 
@@ -61,33 +59,34 @@ class Job:
 def plan() -> list[Job]:
     """Every row that is wanted, the deciding ones first."""
     tiny, base, sphinx, *minis = recognisers.RECOGNISERS
-    main = "joined prompts"
-    few = 60  # clips of those that are slow or whose errors are many anyway
-    jobs = [Job(tiny, main, stage) for stage in STAGES]
-    jobs += [Job(tiny, main, stage, frontend) for stage in AT_8KHZ
-             for frontend in ("displaced", "kept")]
-    jobs += [Job(sphinx, main, stage, clips=few) for stage in DECIDING]
-    jobs += [Job(sphinx, main, stage, "displaced", clips=few) for stage in AT_8KHZ]
-    jobs += [Job(branch, main, stage, clips=few) for stage in DECIDING for branch in minis]
-    jobs += [Job(branch, main, stage, frontend, clips=few) for stage in AT_8KHZ
-             for frontend in ("displaced", "kept") for branch in minis]
-    jobs += [Job(name, "several speakers", stage) for name in (tiny, sphinx, *minis)
-             for stage in DECIDING]
-    jobs += [Job(name, "several speakers", "G.711 mu-law", "displaced")
-             for name in (tiny, sphinx, *minis)]
-    jobs += [Job(base, main, stage) for stage in ("wideband", "8 kHz", "G.711 mu-law")]
-    jobs += [Job(base, main, "8 kHz", frontend) for frontend in ("displaced", "kept")]
-    jobs += [Job(tiny, "prompts", stage) for stage in ("wideband", "G.711 mu-law")]
-    jobs += [Job(name, "book", stage) for name in (tiny, sphinx, *minis) for stage in DECIDING]
-    jobs += [Job(tiny, "prompts", "8 kHz", frontend) for frontend in ("own", "displaced")]
+    main, apart, few = "joined prompts", "several speakers", 50
+    fast = (tiny, sphinx, *minis)
+    rest = [stage for stage in STAGES if stage not in DECIDING]
+    jobs = []
+    for name in fast:
+        clips = None if name == tiny else few
+        jobs += [Job(name, main, stage, clips=clips) for stage in DECIDING]
+        jobs += [Job(name, main, "8 kHz", frontend, clips=clips) for frontend in _other(name)]
+    jobs += [Job(name, apart, stage) for name in fast for stage in DECIDING]
+    jobs += [Job(base, main, stage, clips=few) for stage in ("wideband", "8 kHz", "G.711 mu-law")]
+    jobs += [Job(base, main, "8 kHz", frontend, clips=few) for frontend in _other(base)]
+    jobs += [Job(name, main, stage, clips=few) for name in fast for stage in rest]
+    jobs += [Job(name, apart, stage) for name in fast for stage in rest]
+    jobs += [Job(name, apart, "8 kHz", frontend) for name in fast for frontend in _other(name)]
     jobs += [Job(tiny, "joined prompts, recorded at 8 kHz", "8 kHz")]
-    jobs += [Job(name, main, stage, clips=few) for stage in STAGES if stage not in DECIDING
-             for name in (*minis, sphinx)]
-    jobs += [Job(name, "several speakers", stage) for stage in STAGES if stage not in DECIDING
-             for name in (tiny, *minis, sphinx)]
-    jobs += [Job(tiny, main, stage, seed=seed) for seed in SEEDS[1:] for stage in NOISY]
-    jobs += [Job(base, main, stage) for stage in ("noise, 10 dB", "20 % lost, silence")]
+    jobs += [Job(name, "book", stage) for name in fast for stage in DECIDING]
+    jobs += [Job(name, main, "G.711 mu-law", frontend, clips=few) for name in fast
+             for frontend in _other(name)]
+    jobs += [Job(tiny, "prompts", "8 kHz", frontend) for frontend in ("own", "displaced")]
+    jobs += [Job(tiny, "prompts", stage) for stage in ("wideband", "G.711 mu-law")]
+    jobs += [Job(tiny, main, stage, seed=seed, clips=few) for seed in SEEDS[1:] for stage in NOISY]
+    jobs += [Job(base, main, "noise, 10 dB", clips=few)]
     return jobs
+
+
+def _other(recogniser: str) -> list[str]:
+    """The frontends of a recogniser that are compared with its own."""
+    return [frontend for frontend in recognisers.frontends_of(recogniser) if frontend != "own"]
 
 
 def stage_files(clips: Sequence[speech.Clip], stage: str, seed: int, folder: Path,

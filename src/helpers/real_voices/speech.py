@@ -189,9 +189,6 @@ def fetched(archive: Archive) -> Path:
                                                           capture_output=True).returncode:
             raise BookError(f"{archive.package} cannot be fetched here: put {archive.file} of "
                             f"{'Debian' if path.suffix == '.deb' else 'PyPI'} into {FOLDER}.")
-        for file in FOLDER.glob(f"{archive.file.split('_')[0]}_*"):  # apt writes `+` as `%2b`
-            if file.name.replace("%2b", "+") == archive.file:
-                file.rename(path)
     if hashlib.sha256(path.read_bytes()).hexdigest() != archive.sha256:
         raise BookError(f"{archive.file} is not the file that was pinned: remove it from {FOLDER} "
                         "and fetch it again.")
