@@ -59,14 +59,14 @@ class Job:
 def plan() -> list[Job]:
     """Every row that is wanted, the deciding ones first."""
     tiny, base, sphinx, *minis = recognisers.RECOGNISERS
-    main, apart, few = "joined prompts", "several speakers", 50
+    main, apart, few = "joined prompts", "several speakers", 36
     fast = (tiny, sphinx, *minis)
     rest = [stage for stage in STAGES if stage not in DECIDING]
     jobs = []
     for name in fast:
         clips = None if name == tiny else few
         jobs += [Job(name, main, stage, clips=clips) for stage in DECIDING]
-        jobs += [Job(name, main, "8 kHz", frontend, clips=clips) for frontend in _other(name)]
+        jobs += [Job(name, main, "8 kHz", frontend, clips=few) for frontend in _other(name)]
     jobs += [Job(name, apart, stage) for name in fast for stage in DECIDING]
     jobs += [Job(base, main, stage, clips=few) for stage in ("wideband", "8 kHz", "G.711 mu-law")]
     jobs += [Job(base, main, "8 kHz", frontend, clips=few) for frontend in _other(base)]
