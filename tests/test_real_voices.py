@@ -43,14 +43,15 @@ def recorded() -> Recorded:
 def rows_of(**errors: list[int]) -> list[dict]:
     """Rows of a made-up record of four clips: `RECOGNISER__STAGE=errors`."""
     reference = {"recogniser": "reference", "speech": "calls", "stage": "", "frontend": "",
-                 "seed": 0, "words": "10 10 10 10", "plain_words": "11 11 11 11",
+                 "seed": 0, "part": 0, "words": "10 10 10 10", "plain_words": "11 11 11 11",
                  "speakers": [["Ann", 3], ["Bob", 1]]}
     stages = {"wide": "wideband", "narrow": "8 kHz", "noisy": "noise, 10 dB"}
     rows = [reference]
     for name, numbers in errors.items():
         recogniser, stage, *seed = name.split("__")
         rows.append({"recogniser": recogniser, "speech": "calls", "stage": stages[stage],
-                     "frontend": "own", "seed": int(*seed or ["0"]), "errors": packed(numbers),
+                     "frontend": "own", "seed": int(*seed or ["0"]), "part": 0,
+                     "errors": packed(numbers),
                      "plain_errors": packed([number + 2 for number in numbers])})
     return rows
 
@@ -233,6 +234,16 @@ def test_differences_are_paired_on_the_clips_that_both_heard() -> None:
     assert gap == pytest.approx((0.1, 0.1, 0.1))
     wide = results.rate(Cell("tiny", "calls", "wideband"))
     assert wide.value == pytest.approx(13 / 40) and wide.low < wide.value < wide.high
+
+
+def test_parts_count_from_the_first_on_to_the_first_gap() -> None:
+    """A recording that was stopped must not put one clip's errors on another clip's words."""
+    rows = rows_of(tiny__wide=[1, 2])
+    later = [{**rows[1], "part": part, "errors": errors} for part, errors in ((1, "3"), (3, "9"))]
+    cell = Cell("tiny", "calls", "wideband")
+    assert Recorded([*rows, *later[::-1]]).errors(cell).tolist() == [[1, 2, 3]]
+    with pytest.raises(BookError, match="no record of tiny"):
+        Recorded([rows[0], *later]).errors(cell)
 
 
 def test_seeds_are_averaged_and_speakers_kept_apart() -> None:

@@ -11,7 +11,7 @@ from helpers.real_voices.book import RESULTS, STAGES, BookError, Rate, RunRecord
 
 COMMAND = "python -m helpers.real_voices.run --record"
 RECORDS = RunRecords(RESULTS / "real_voices.json", COMMAND,
-                     ("recogniser", "speech", "stage", "frontend", "seed"))
+                     ("recogniser", "speech", "stage", "frontend", "seed", "part"))
 REFERENCE = "reference"
 """In place of a recogniser: the rows that hold words and speakers of a speech set."""
 FIRST_STAGE = next(iter(STAGES))
@@ -30,7 +30,7 @@ class Recorded:
     """The rows of `helpers.real_voices.run`.
 
     Args:
-        rows: as the file has them. A recogniser may have heard the first clips of a set only.
+        rows: as the file has them. A recogniser may have heard the first parts of a set only.
     """
 
     def __init__(self, rows: Sequence[dict]):
@@ -62,15 +62,20 @@ class Recorded:
         return np.repeat(names, times)
 
     def errors(self, cell: Cell, plain: bool = False) -> np.ndarray:
-        """Word errors, shape (seeds, clips).
+        """Word errors, shape (seeds, clips), of the clips from the first on that all seeds heard.
 
         Raises:
             BookError: the condition is not recorded.
         """
-        if cell not in self.rows:
+        parts: dict[int, dict[int, np.ndarray]] = {}
+        for row in self.rows.get(cell, []):
+            parts.setdefault(row["seed"], {})[row["part"]] = unpacked(
+                row["plain_errors" if plain else "errors"])
+        whole = min((_in_sequence(of_seed) for of_seed in parts.values()), default=0)
+        if not whole:
             raise BookError(f"There is no record of {', '.join(cell)}: run `{COMMAND}`.")
-        return np.array([unpacked(row["plain_errors" if plain else "errors"])
-                         for row in self.rows[cell]])
+        return np.array([np.concatenate([of_seed[part] for part in range(whole)])
+                         for of_seed in parts.values()])
 
     def rate(self, cell: Cell, speaker: str | None = None, plain: bool = False) -> Rate:
         """Word error rate over all seeds, with the book's interval.
@@ -116,6 +121,11 @@ class Recorded:
             raise BookError(f"{speaker} does not speak in {speech}: choose one of "
                             f"{', '.join(dict.fromkeys(self.speakers(speech)))}.")
         return Rate(*difference(errors[:, chosen], others[:, chosen], words[chosen]))
+
+
+def _in_sequence(parts: dict[int, np.ndarray]) -> int:
+    """How many parts there are from the first on, without a gap."""
+    return next(part for part in range(len(parts) + 1) if part not in parts)
 
 
 def packed(numbers: Sequence[int]) -> str:

@@ -34,14 +34,16 @@ NOISY = tuple(stage for stage, channel in STAGES.items()
               if channel and (channel.snr_db is not None or channel.loss))
 DECIDING = ("wideband", "8 kHz", "300-3400 Hz", "G.711 mu-law", "noise, 10 dB")
 SEEDS = (0, 1, 2)
+PART = 35
+"""Clips in a row. What recognisers have heard of a set is compared on the parts that both heard."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """One row: a recogniser on a speech set, at a stage, with a frontend and a seed.
+    """One row: a recogniser on a part of a speech set, at a stage, with a frontend and a seed.
 
     Attributes:
-        clips: how many of the set's clips, or None for all.
+        part: which PART of the set's clips in a row, from 0.
     """
 
     recogniser: str
@@ -49,38 +51,41 @@ class Job:
     stage: str
     frontend: str = "own"
     seed: int = 0
-    clips: int | None = None
+    part: int = 0
 
     @property
     def key(self) -> tuple:
-        return self.recogniser, self.speech, self.stage, self.frontend, self.seed
+        return self.recogniser, self.speech, self.stage, self.frontend, self.seed, self.part
 
 
 def plan() -> list[Job]:
-    """Every row that is wanted, the deciding ones first."""
+    """Every row that is wanted; what is asked first, of a part of the clips, comes first."""
     tiny, base, sphinx, *minis = recognisers.RECOGNISERS
-    main, apart, few = "joined prompts", "several speakers", 36
+    main, apart = "joined prompts", "several speakers"
     fast = (tiny, sphinx, *minis)
     rest = [stage for stage in STAGES if stage not in DECIDING]
     jobs = []
     for name in fast:
-        clips = None if name == tiny else few
-        jobs += [Job(name, main, stage, clips=clips) for stage in DECIDING]
-        jobs += [Job(name, main, "8 kHz", frontend, clips=few) for frontend in _other(name)]
+        jobs += [Job(name, main, stage) for stage in DECIDING]
+        jobs += [Job(name, main, "8 kHz", frontend) for frontend in _other(name)]
     jobs += [Job(name, apart, stage) for name in fast for stage in DECIDING]
-    jobs += [Job(base, main, stage, clips=few) for stage in ("wideband", "8 kHz", "G.711 mu-law")]
-    jobs += [Job(base, main, "8 kHz", frontend, clips=few) for frontend in _other(base)]
-    jobs += [Job(name, main, stage, clips=few) for name in fast for stage in rest]
+    jobs += [Job(base, main, stage) for stage in ("wideband", "8 kHz", "G.711 mu-law")]
+    jobs += [Job(base, main, "8 kHz", frontend) for frontend in _other(base)]
+    jobs += [Job(name, main, stage) for name in fast for stage in rest]
+    jobs += [Job(tiny, main, stage, part=part) for part in (1, 2) for stage in DECIDING]
     jobs += [Job(name, apart, stage) for name in fast for stage in rest]
     jobs += [Job(name, apart, "8 kHz", frontend) for name in fast for frontend in _other(name)]
-    jobs += [Job(tiny, "joined prompts, recorded at 8 kHz", "8 kHz")]
     jobs += [Job(name, "book", stage) for name in fast for stage in DECIDING]
-    jobs += [Job(name, main, "G.711 mu-law", frontend, clips=few) for name in fast
+    jobs += [Job(tiny, "joined prompts, recorded at 8 kHz", "8 kHz")]
+    jobs += [Job(name, main, "G.711 mu-law", frontend) for name in fast
              for frontend in _other(name)]
-    jobs += [Job(tiny, "prompts", "8 kHz", frontend) for frontend in ("own", "displaced")]
-    jobs += [Job(tiny, "prompts", stage) for stage in ("wideband", "G.711 mu-law")]
-    jobs += [Job(tiny, main, stage, seed=seed, clips=few) for seed in SEEDS[1:] for stage in NOISY]
-    jobs += [Job(base, main, "noise, 10 dB", clips=few)]
+    jobs += [Job(tiny, main, stage, seed=seed) for seed in SEEDS[1:] for stage in NOISY]
+    jobs += [Job(base, main, "noise, 10 dB")]
+    jobs += [Job(tiny, "prompts", stage, part=part) for part in range(4)
+             for stage in ("wideband", "8 kHz", "G.711 mu-law")]
+    jobs += [Job(tiny, "prompts", "8 kHz", "displaced", part=part) for part in range(4)]
+    jobs += [Job(name, main, stage, part=part) for part in (1, 2) for stage in STAGES
+             for name in fast if name != tiny or stage not in DECIDING]
     return jobs
 
 
@@ -127,13 +132,14 @@ def record(jobs: Sequence[Job]) -> None:
     for job in jobs:
         if job.key in RECORDS.keys():
             continue
-        clips = clips_of[job.speech][:job.clips]
+        clips = clips_of[job.speech][PART * job.part:PART * (job.part + 1)]
         references, written = [clip.text for clip in clips], heard(job, clips)
         errors, words = counts(references, written)
         plain, _ = counts(references, written, normalise=False)
         RECORDS.add({"recogniser": job.recogniser, "speech": job.speech, "stage": job.stage,
-                     "frontend": job.frontend, "seed": job.seed, "errors": packed(errors),
-                     "plain_errors": packed(plain), "provenance": _provenance(job.seed)},
+                     "frontend": job.frontend, "seed": job.seed, "part": job.part,
+                     "errors": packed(errors), "plain_errors": packed(plain),
+                     "provenance": _provenance(job.seed)},
                     order=_order)
         print(f"{', '.join(map(str, job.key))}: {errors.sum() / words.sum():.1%} of {words.sum()} "
               f"words; unnormalised {plain.sum() / words.sum():.1%}", flush=True)
@@ -144,7 +150,7 @@ def _record_reference(name: str, clips: Sequence[speech.Clip]) -> None:
     _, words = counts(texts, texts)
     _, plain = counts(texts, texts, normalise=False)
     RECORDS.add({"recogniser": REFERENCE, "speech": name, "stage": "", "frontend": "", "seed": 0,
-                 "words": packed(words), "plain_words": packed(plain),
+                 "part": 0, "words": packed(words), "plain_words": packed(plain),
                  "speakers": _runs([clip.speaker for clip in clips]),
                  "minutes": round(sum(clip.seconds for clip in clips) / 60, 1),
                  "archives": {archive.file: archive.sha256 for archive in speech.ARCHIVES},
@@ -173,7 +179,8 @@ def _order(row: dict) -> tuple:
     names = (REFERENCE, *recognisers.RECOGNISERS)
     stages = ("", *STAGES)
     return (list(speech.SETS).index(row["speech"]), names.index(row["recogniser"]),
-            row["frontend"] != "own", row["frontend"], stages.index(row["stage"]), row["seed"])
+            row["frontend"] != "own", row["frontend"], stages.index(row["stage"]), row["seed"],
+            row["part"])
 
 
 @one_sentence
