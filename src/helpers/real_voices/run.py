@@ -62,7 +62,7 @@ def plan() -> list[Job]:
     """Every row that is wanted; what is asked first, of a part of the clips, comes first."""
     tiny, base, sphinx, *minis = recognisers.RECOGNISERS
     main, apart = "joined prompts", "several speakers"
-    fast = (tiny, sphinx, *minis)
+    fast = (tiny, *minis[::-1], sphinx)
     rest = [stage for stage in STAGES if stage not in DECIDING]
     jobs = []
     for name in fast:
