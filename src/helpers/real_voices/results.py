@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +15,7 @@ RECORDS = RunRecords(RESULTS / "real_voices.json", COMMAND,
 REFERENCE = "reference"
 """In place of a recogniser: the rows that hold words and speakers of a speech set."""
 FIRST_STAGE = next(iter(STAGES))
+FRONTENDS = ("own", "displaced", "kept")
 
 
 class Cell(NamedTuple):
@@ -77,18 +78,29 @@ class Recorded:
         return np.array([np.concatenate([of_seed[part] for part in range(whole)])
                          for of_seed in parts.values()])
 
-    def rate(self, cell: Cell, speaker: str | None = None, plain: bool = False) -> Rate:
+    def common_clips(self, cells: Iterable[Cell]) -> int:
+        """How many clips, from the first on, all of these conditions heard that are recorded."""
+        return min((self.errors(cell).shape[1] for cell in cells if cell in self), default=0)
+
+    def rate(self, cell: Cell, speaker: str | None = None, plain: bool = False,
+             clips: int | None = None) -> Rate:
         """Word error rate over all seeds, with the book's interval.
 
         Args:
             speaker: only this one's clips.
             plain: of the texts as they are written, not normalised.
+            clips: only so many, from the first on.
         """
-        errors = self.errors(cell, plain)
+        errors = self.errors(cell, plain)[:, :clips]
         return self._interval(cell.speech, errors, np.zeros_like(errors), speaker, plain)
 
-    def difference(self, cell: Cell, other: Cell, speaker: str | None = None) -> Rate:
+    def difference(self, cell: Cell, other: Cell, speaker: str | None = None,
+                   clips: int | None = None) -> Rate:
         """How much higher one error rate is than another, on the clips that both heard.
+
+        Args:
+            speaker: only this one's clips.
+            clips: only so many, from the first on.
 
         Raises:
             BookError: a condition is not recorded, or the two are of different speech.
@@ -97,7 +109,7 @@ class Recorded:
             raise BookError(f"{cell.speech} and {other.speech} are different clips: compare rates "
                             "on the same speech.")
         errors, others = self.errors(cell), self.errors(other)
-        both = min(errors.shape[1], others.shape[1])
+        both = min(errors.shape[1], others.shape[1], clips or errors.shape[1])
         return self._interval(cell.speech, errors[:, :both], others[:, :both], speaker)
 
     def floor(self, cell: Cell) -> float | None:
@@ -143,26 +155,38 @@ def stage_table(recorded: Recorded, speech: str, recognisers: Sequence[str],
     """A row for each stage: for each recogniser its error rate, and its paired change.
 
     Rates in percent, changes in points against the first stage of the channel, wideband, both with
-    95 % intervals. Made for `helpers.page.table`.
+    95 % intervals, over the clips that the recogniser heard at every stage of its column. Made for
+    `helpers.page.table`.
 
     Returns:
         Headings, and rows of as many cells; empty where nothing is recorded.
     """
-    head = ["Stage", *(column for name in recognisers
-                       for column in (f"{name}, %", "change, points"))]
-    return head, [[stage, *(text for name in recognisers for text in _rate_and_change(
-        recorded, Cell(name, speech, stage), Cell(name, speech, FIRST_STAGE)))]
-        for stage in stages]
+    head, columns = ["Stage"], []
+    for name in recognisers:
+        cells = [Cell(name, speech, stage) for stage in stages]
+        first = Cell(name, speech, FIRST_STAGE)
+        clips = recorded.common_clips([*cells, first])
+        head += [f"{name}, %, {clips} clips", "change, points"]
+        columns.append([_rate_and_change(recorded, cell, first, clips) for cell in cells])
+    return head, [[stage, *(text for column in columns for text in column[number])]
+                  for number, stage in enumerate(stages)]
 
 
 def frontend_table(recorded: Recorded, speech: str, recognisers: Sequence[str],
                    stage: str = "8 kHz") -> tuple[list[str], list[list[str]]]:
-    """A row for each recogniser and frontend at one stage: rate, and change to its own frontend."""
-    rows = [[name, frontend, *_rate_and_change(recorded, Cell(name, speech, stage, frontend),
-                                               Cell(name, speech, stage))]
-            for name in recognisers for frontend in ("own", "displaced", "kept")
-            if Cell(name, speech, stage, frontend) in recorded]
-    return ["Recogniser", "Filters", "%", "change, points"], rows
+    """A row for each recogniser and frontend at one stage: clips, rate, change to its own frontend.
+
+    Over the clips that the recogniser heard through all of its frontends.
+    """
+    rows = []
+    for name in recognisers:
+        cells = [cell for frontend in FRONTENDS
+                 if (cell := Cell(name, speech, stage, frontend)) in recorded]
+        clips = recorded.common_clips(cells)
+        rows += [[name, cell.frontend, str(clips),
+                  *_rate_and_change(recorded, cell, Cell(name, speech, stage), clips)]
+                 for cell in cells]
+    return ["Recogniser", "Filters", "Clips", "%", "change, points"], rows
 
 
 def speaker_table(recorded: Recorded, speech: str, recognisers: Sequence[str],
@@ -189,8 +213,11 @@ def floor_table(recorded: Recorded, speech: str, recognisers: Sequence[str],
              if (cell := Cell(name, speech, stage)) in recorded])
 
 
-def _rate_and_change(recorded: Recorded, cell: Cell, against: Cell) -> tuple[str, str]:
+def _rate_and_change(recorded: Recorded, cell: Cell, against: Cell,
+                     clips: int) -> tuple[str, str]:
     if cell not in recorded:
         return "", ""
-    compared = cell != against and against in recorded
-    return str(recorded.rate(cell)), recorded.difference(cell, against).signed() if compared else ""
+    change = ""
+    if cell != against and against in recorded:
+        change = recorded.difference(cell, against, clips=clips).signed()
+    return str(recorded.rate(cell, clips=clips)), change
