@@ -62,22 +62,26 @@ def plan() -> list[Job]:
     """Every row that is wanted; what is asked first, of a part of the clips, comes first."""
     tiny, base, sphinx, *minis = recognisers.RECOGNISERS
     main, apart = "joined prompts", "several speakers"
-    fast = (tiny, *minis[::-1], sphinx)
+    quick = (tiny, *minis[::-1])
+    every = (*quick, sphinx)
     rest = [stage for stage in STAGES if stage not in DECIDING]
-    jobs = []
-    for name in fast:
-        jobs += [Job(name, main, stage) for stage in DECIDING]
-        jobs += [Job(name, main, "8 kHz", frontend) for frontend in _other(name)]
-    jobs += [Job(name, apart, stage) for name in fast for stage in DECIDING]
+    jobs = [Job(name, main, stage) for name in quick for stage in DECIDING]
+    jobs += [Job(name, main, "8 kHz", frontend) for name in quick for frontend in _other(name)]
+    jobs += [Job(sphinx, main, stage) for stage in ("wideband", "8 kHz")]
+    jobs += [Job(name, place, stage) for place in (apart, "book") for name in quick
+             for stage in DECIDING]
+    jobs += [Job(name, main, stage) for name in quick for stage in rest]
+    jobs += [Job(sphinx, main, stage) for stage in DECIDING[2:]]
+    jobs += [Job(sphinx, main, "8 kHz", "displaced")]
     jobs += [Job(base, main, stage) for stage in ("wideband", "8 kHz", "G.711 mu-law")]
     jobs += [Job(base, main, "8 kHz", frontend) for frontend in _other(base)]
-    jobs += [Job(name, main, stage) for name in fast for stage in rest]
+    jobs += [Job(sphinx, place, stage) for place in (apart, "book") for stage in DECIDING]
+    jobs += [Job(sphinx, main, stage) for stage in rest]
     jobs += [Job(tiny, main, stage, part=part) for part in (1, 2) for stage in DECIDING]
-    jobs += [Job(name, apart, stage) for name in fast for stage in rest]
-    jobs += [Job(name, apart, "8 kHz", frontend) for name in fast for frontend in _other(name)]
-    jobs += [Job(name, "book", stage) for name in fast for stage in DECIDING]
+    jobs += [Job(name, apart, stage) for name in every for stage in rest]
+    jobs += [Job(name, apart, "8 kHz", frontend) for name in every for frontend in _other(name)]
     jobs += [Job(tiny, "joined prompts, recorded at 8 kHz", "8 kHz")]
-    jobs += [Job(name, main, "G.711 mu-law", frontend) for name in fast
+    jobs += [Job(name, main, "G.711 mu-law", frontend) for name in every
              for frontend in _other(name)]
     jobs += [Job(tiny, main, stage, seed=seed) for seed in SEEDS[1:] for stage in NOISY]
     jobs += [Job(base, main, "noise, 10 dB")]
@@ -85,7 +89,7 @@ def plan() -> list[Job]:
              for stage in ("wideband", "8 kHz", "G.711 mu-law")]
     jobs += [Job(tiny, "prompts", "8 kHz", "displaced", part=part) for part in range(4)]
     jobs += [Job(name, main, stage, part=part) for part in (1, 2) for stage in STAGES
-             for name in fast if name != tiny or stage not in DECIDING]
+             for name in every if name != tiny or stage not in DECIDING]
     return jobs
 
 
