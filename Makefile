@@ -8,15 +8,16 @@ PYTHON ?= $(shell for p in python3.12 python3.11 python3 python; do \
 PORT ?= 8000
 VENV := .venv/bin
 SITE := _build/html
+NBVAL := --nbval --nbval-cell-timeout 600 --nbval-sanitize-with tests/nbval_sanitize.cfg
 export OMP_NUM_THREADS ?= 1
 export HF_HUB_OFFLINE ?= 1
 export PYTHONHASHSEED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help environment assets book site test execute serve mini corpus wer lint lock clean
+.PHONY: help environment assets book site test check test-notebook conditions execute serve mini corpus wer lint lock clean
 
 help: ## Say what there is to make
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
 
 environment: ## Make .venv with the exact locked versions (first run: minutes)
 	@command -v $(PYTHON) >/dev/null 2>&1 || { echo "No Python was found: install Python 3.11 \
@@ -26,40 +27,50 @@ environment: ## Make .venv with the exact locked versions (first run: minutes)
 	@$(PYTHON) tools/bootstrap.py
 
 assets: environment ## Fetch the browser files that the pages need
-	@$(VENV)/python tools/assets.py
+	@$(VENV)/python -m helpers.site.commands.assets
 
 site: assets
-	@$(VENV)/python tools/build.py
+	@$(VENV)/python -m helpers.site.commands.build
 
 book: site ## Build the book and say where it is
 	@echo "The book is at $(CURDIR)/$(SITE)/index.html"
 
+check: environment lint ## Lint and the tests that need no model, process, browser or site (minutes)
+	@TQDM_DISABLE=1 $(VENV)/pytest -n 2 --dist loadfile -m "not slow and not site" tests
+
+test-notebook: environment ## Run one notebook and compare its outputs (NAME=learning_rate)
+	@test -f "notebooks/$(NAME).ipynb" || { echo "Say which notebook, as in NAME=learning_rate; \
+	notebooks/ has $$(cd notebooks && ls *.ipynb | sed 's/.ipynb//' | tr '\n' ' ')" >&2; exit 1; }
+	@TQDM_DISABLE=1 $(VENV)/pytest $(NBVAL) "notebooks/$(NAME).ipynb"
+
 test: site ## Check everything: code, notebooks, the built site in a real browser
-	@$(VENV)/python tools/system.py speech
+	@$(VENV)/python -m helpers.site.commands.system speech
 	@$(MAKE) --no-print-directory lint
-	@browser="$$($(VENV)/python tools/system.py browser)" || exit 1; \
+	@browser="$$($(VENV)/python -m helpers.site.commands.system browser)" || exit 1; \
 	  BOOK_BROWSER="$$browser" TQDM_DISABLE=1 \
-	  $(VENV)/pytest -n 2 --dist loadfile --nbval --nbval-cell-timeout 600 \
-	  --nbval-sanitize-with tests/nbval_sanitize.cfg tests notebooks
+	  $(VENV)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(NBVAL) notebooks tests
+
+conditions: environment ## Test in a clone as on another machine (CONDITION=arithmetic TESTS=notebooks)
+	@$(VENV)/python tools/conditions.py $(or $(CONDITION),--help) $(TESTS)
 
 execute: environment ## Run changed notebooks and store their outputs (ALL=1: every notebook)
-	@$(VENV)/python tools/execute.py $(if $(ALL),--all) $(NAMES)
+	@$(VENV)/python -m helpers.site.commands.execute $(if $(ALL),--all) $(NAMES)
 
 serve: ## Show the built book at PORT (8000)
-	@$(PYTHON) tools/serve.py $(PORT)
+	@$(VENV)/python -m helpers.site.commands.serve $(PORT)
 
 corpus: environment ## Make the committed speech again (needs espeak-ng and flite)
-	@$(VENV)/python tools/system.py speech
-	@$(VENV)/python -m helpers.corpus sets
+	@$(VENV)/python -m helpers.site.commands.system speech
+	@$(VENV)/python -m helpers.speech.corpus sets
 
 mini: environment ## Pretrain the mini: speech synthesis, then training (hours on a CPU)
-	@$(VENV)/python tools/system.py speech
-	@$(VENV)/python -m helpers.corpus training
-	@$(VENV)/python -m helpers.pretrain
+	@$(VENV)/python -m helpers.site.commands.system speech
+	@$(VENV)/python -m helpers.speech.corpus training
+	@$(VENV)/python -m helpers.pretraining.pretrain
 
 wer: environment ## Measure the mini's word error rates and write its model card
-	@$(VENV)/python -m helpers.evaluate --record
-	@$(VENV)/python -m helpers.model_card
+	@$(VENV)/python -m helpers.pretraining.wer --record
+	@$(VENV)/python -m helpers.pretraining.model_card
 
 lint: environment ## Check style and the workflow file
 	@$(VENV)/ruff check .
@@ -68,7 +79,8 @@ lint: environment ## Check style and the workflow file
 lock: environment ## Resolve requirements.lock again from pyproject.toml
 	@$(VENV)/python -m pip install --quiet uv
 	@$(VENV)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	  --no-emit-index-url --no-header --no-annotate pyproject.toml -o requirements.lock
+	  --no-emit-index-url --no-header --no-annotate --no-emit-package funasr-preflight \
+	  pyproject.toml src/pyproject.toml -o requirements.lock
 
 clean: ## Remove the build and caches, keep .venv
 	@rm -rf _build .pytest_cache .ruff_cache

@@ -7,11 +7,8 @@ browser is a failure that says what to do.
 from __future__ import annotations
 
 import functools
-import http.server
 import os
 import shutil
-import sys
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,13 +18,10 @@ import pytest
 import yaml
 from playwright.sync_api import Browser, Page, Route, sync_playwright
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tools"))
-
-import serve  # noqa: E402
+from helpers.paths import ROOT
+from helpers.site.commands import serve, system
 
 SITE = Path(os.environ.get("BOOK_SITE", ROOT / "_build/html")).resolve()
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 WIDGET = "script[type='application/vnd.jupyter.widget-view+json']"
 OWN_HOSTS = ("127.0.0.1", "localhost", "")
@@ -59,17 +53,15 @@ def site() -> Path:
 @pytest.fixture(scope="module")
 def addresses(site: Path) -> Iterator[dict[str, str]]:
     """Base address of the site over HTTP and from disk."""
-    handler = functools.partial(serve.QuietHandler, directory=str(site))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield {"http": f"http://127.0.0.1:{server.server_address[1]}", "file": site.as_uri()}
-    server.shutdown()
+    with serve.served(site) as address:
+        yield {"http": address, "file": site.as_uri()}
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """A headless Chromium or Chrome: the one on the machine, else Playwright's."""
-    found = os.environ.get("BOOK_BROWSER") or next(filter(None, map(shutil.which, BROWSERS)), None)
+    found = os.environ.get("BOOK_BROWSER") or next(
+        filter(None, map(shutil.which, system.BROWSERS)), None)
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
         yield chromium

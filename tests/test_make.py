@@ -13,11 +13,11 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tools"))
 
-import assets  # noqa: E402
 import bootstrap  # noqa: E402
-import build  # noqa: E402
-import serve  # noqa: E402
-import system  # noqa: E402
+
+from helpers.site.commands import assets, build, serve, system  # noqa: E402
+
+pytestmark = pytest.mark.slow
 
 
 def sentence(excinfo) -> str:
@@ -202,7 +202,7 @@ def test_without_a_browser_the_tests_do_not_start(tmp_path):
     recipe = subprocess.run(["make", "-n", "test"], cwd=ROOT, capture_output=True, text=True,
                             check=True).stdout
     lines = recipe[recipe.index("browser="):]
-    lines = lines.replace(".venv/bin/python tools/system.py browser", "false")
+    lines = lines.replace(".venv/bin/python -m helpers.site.commands.system browser", "false")
     done = subprocess.run(["sh", "-c", lines.replace(".venv/bin/pytest", "echo started;")],
                           capture_output=True, text=True, cwd=tmp_path, check=False)
     assert done.returncode == 1 and "started" not in done.stdout
@@ -226,51 +226,14 @@ def test_a_python_that_does_not_start_or_is_too_old_is_named(tmp_path, script):
     assert "Traceback" not in done.stderr and "such version" not in done.stderr
 
 
-@pytest.fixture
-def built_book(monkeypatch, tmp_path):
-    """Two pages as an earlier build left them."""
-    for name in ("source", "reader"):
-        for path in (tmp_path / "notebooks" / f"{name}.ipynb", build.doctree(
-                tmp_path / "notebooks" / f"{name}.ipynb", tmp_path)):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text("")
-    return tmp_path
-
-
-@pytest.mark.parametrize("quote", ["{glue:text}`source.ipynb::wer:.1f`",
-                                   "```{glue} wer\n:doc: source.ipynb\n```"])
-def test_a_page_that_shows_another_pages_new_result_is_read_again(built_book, quote):
-    reader = built_book / "notebooks" / "reader.ipynb"
-    reader.write_text(quote)
-    assert build.forget_outdated_quotes(built_book) == []
-    source = built_book / "notebooks" / "source.ipynb"
-    later = source.stat().st_mtime + 10
-    os.utime(source, (later, later))
-    assert build.forget_outdated_quotes(built_book) == [reader]
-    assert not build.doctree(reader, built_book).exists()
-    assert build.doctree(source, built_book).exists()
-
-
-def test_a_changed_style_sheet_reaches_every_page(built_book):
-    sheet = built_book / "book" / "_assets" / "book.css"
-    sheet.parent.mkdir(parents=True)
-    sheet.write_text("")
-    reading = build.doctree(built_book / "notebooks" / "reader.ipynb", built_book)
-    later = reading.stat().st_mtime + 10
-    os.utime(sheet, (later - 20, later - 20))
-    assert not build.forget_outdated_design(built_book) and reading.exists()
-    os.utime(sheet, (later, later))
-    assert build.forget_outdated_design(built_book) and not reading.exists()
-    assert not build.forget_outdated_design(built_book)
-
-
-def test_a_removed_page_leaves_the_built_site(built_book):
-    built = built_book / "_build" / "html" / "notebooks"
+def test_a_removed_page_leaves_the_built_site(tmp_path):
+    built, sources = tmp_path / "_build" / "html" / "notebooks", tmp_path / "notebooks"
     built.mkdir(parents=True)
+    sources.mkdir()
     for name in ("source", "reader"):
         (built / f"{name}.html").write_text("")
-    (built_book / "notebooks" / "reader.ipynb").unlink()
-    build.drop_removed_pages(built_book)
+    (sources / "source.ipynb").write_text("")
+    build.drop_removed_pages(tmp_path)
     assert [page.name for page in built.glob("*.html")] == ["source.html"]
 
 

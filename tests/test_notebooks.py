@@ -6,6 +6,7 @@ stored outputs that are published. nbval runs them elsewhere; here nothing is ex
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from collections.abc import Iterator
@@ -213,7 +214,7 @@ def test_pictures_inside_html_have_alt_text(name: str) -> None:
 
 @each_notebook
 def test_code_cells_are_short(name: str) -> None:
-    sizes = [(index, cell, len([line for line in cell.source.splitlines() if line.strip()]))
+    sizes = [(index, cell, lines_of_code(cell.source))
              for index, cell in code_cells(source(name))]
     report([f"{place(name, index, cell)} has {lines} lines of code, more than {MOST_LINES}: "
             "move the plumbing to src/helpers" for index, cell, lines in sizes
@@ -297,6 +298,15 @@ def typed_numbers(markdown: str) -> list[str]:
         text = allowed.pattern.sub("", text)
     return [text[max(0, match.start() - 30):match.end() + 20].strip()
             for match in re.finditer(r"\d[\d.,]*", text)]
+
+
+def lines_of_code(cell: str) -> int:
+    """Lines that a reader follows: neither empty ones nor the list of what is imported."""
+    imported = {line for node in ast.parse(cell).body
+                if isinstance(node, ast.Import | ast.ImportFrom)
+                for line in range(node.lineno, node.end_lineno + 1)}
+    return len([line for number, line in enumerate(cell.splitlines(), start=1)
+                if line.strip() and number not in imported])
 
 
 @pytest.mark.parametrize("markdown", [

@@ -1,6 +1,6 @@
 """Make the virtual environment: `python tools/bootstrap.py`. Standard library only.
 
-Does nothing when the environment already matches `requirements.lock` and `pyproject.toml`.
+Does nothing when the environment already matches `requirements.lock` and both `pyproject.toml`.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def interpreter() -> str:
 def fingerprint() -> str:
     """What is installed: the lock and the project's own metadata."""
     digest = hashlib.sha256()
-    for name in ("requirements.lock", "pyproject.toml"):
+    for name in ("requirements.lock", "pyproject.toml", "src/pyproject.toml"):
         digest.update((ROOT / name).read_bytes())
     return digest.hexdigest()
 
@@ -76,7 +76,7 @@ def install() -> None:
            "--no-input", "install", "--quiet"]
     print("Installing exact versions from requirements.lock (some 6 GB, minutes) ...", flush=True)
     run(*pip, "--require-hashes", "-r", str(ROOT / "requirements.lock"))
-    run(*pip, "--no-deps", "--no-build-isolation", "-e", str(ROOT))
+    run(*pip, "--no-deps", "--no-build-isolation", "-e", str(ROOT), "-e", str(ROOT / "src"))
 
 
 def run(*command: str) -> None:

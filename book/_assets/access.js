@@ -6,7 +6,7 @@
     DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
   }
 
-  const BOXES = "main article :is(pre, .table-wrap, .output, .cell_output, .ct-scroll, div.math, .jupyter-widgets)";
+  const BOXES = "main article :is(pre, .table-wrap, .output, .cell_output, div.math, .jupyter-widgets)";
   const FOCUSABLE = "a[href], button, input, select, textarea, summary, [tabindex='0']";
 
   const reach = () => {

@@ -1,22 +1,38 @@
-"""The one exception that a reader of this book is meant to see."""
+"""The exception that a reader is meant to see, and other people's errors in one sentence."""
 
-import functools
-import sys
-from collections.abc import Callable
-from typing import Any
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from funasr_preflight.errors import BookError, one_sentence
+
+__all__ = ["BookError", "first_sentence", "one_sentence", "typed_sentence"]
+
+_QUOTED = re.compile(r"""(['"])([^'"]*)\1""")
+_FOLDERS = re.compile(r"(?<![\w:/])(?:/[\w.\-]+)+/(?=[\w.\-])")
 
 
-class BookError(ValueError):
-    """Bad input, said in one sentence that names the place and the fix."""
+def first_sentence(error: BaseException,
+                   folders: Mapping[str, str] = MappingProxyType({})) -> str:
+    """What an error says, up to the end of its first sentence or line, without its final full stop.
+
+    Names of files lose their folders, which differ from one machine to another. An error that says
+    nothing is called by its type.
+
+    Args:
+        folders: path of a folder to a name that stands for it.
+    """
+    text = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    quoted = _QUOTED.fullmatch(text)  # a KeyError says the key as Python would write it
+    text = quoted[2] if quoted else text
+    for folder, name in folders.items():
+        text = text.replace(folder, name)
+    return _FOLDERS.sub("", text).partition(". ")[0].rstrip(".")
 
 
-def one_sentence(command: Callable[..., int]) -> Callable[..., int]:
-    """Make a command's `main` end a `BookError` with its sentence and exit code 2."""
-    @functools.wraps(command)
-    def main(*arguments: Any) -> int:
-        try:
-            return command(*arguments)
-        except BookError as error:
-            print(error, file=sys.stderr)
-            return 2
-    return main
+def typed_sentence(error: BaseException) -> str:
+    """Type and first sentence of an error: "ValueError: no such layer"."""
+    name, said = type(error).__name__, first_sentence(error)
+    return name if said == name else f"{name}: {said}"

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from helpers.real_voices.book import error_counts
+from helpers.evaluation.error_rates import error_counts
 
 
 def normalised(text: str) -> str:

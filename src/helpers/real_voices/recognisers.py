@@ -17,18 +17,14 @@ from pathlib import Path
 
 import soundfile
 
-from helpers.real_voices.book import (
-    ROOT,
-    BookError,
-    Case,
-    corpus,
-    evaluate,
-    frontend_of,
-    mini,
-    with_frontend,
-)
+from helpers.errors import BookError
+from helpers.evaluation.decoding import decode
+from helpers.experiments.sample_rate import Case, frontend_of, with_frontend
+from helpers.model import mini
+from helpers.paths import ROOT
 from helpers.real_voices.results import FRONTENDS
 from helpers.real_voices.speech import FOLDER
+from helpers.speech.manifests import chatml
 
 ENVIRONMENT = FOLDER / "environment"
 REQUIREMENTS = ROOT / "tools" / "real_voices_requirements.txt"
@@ -112,10 +108,10 @@ def _worker(name: str, paths: Sequence[Path], frontend: str) -> list[str]:
 
 def _mini(branch: str, paths: Sequence[Path], texts: Sequence[str], frontend: str) -> list[str]:
     built = with_frontend(_built(), frontend_of(_MINI_CASES[frontend]))
-    items = [corpus.chatml(path.stem, str(path), text,
-                           int(100 * soundfile.info(path).duration), len(text.split()))
+    items = [chatml(path.stem, str(path), text, int(100 * soundfile.info(path).duration),
+                    len(text.split()))
              for path, text in zip(paths, texts, strict=True)]
-    return [getattr(one, branch) for one in evaluate.decode(built, items, branch)]
+    return [getattr(one, branch) for one in decode(built, items, branch)]
 
 
 @lru_cache(maxsize=1)

@@ -1,4 +1,8 @@
-"""What was recorded of recognisers on people's speech: rates, differences, floors and tables."""
+"""What was recorded of recognisers on people's speech: rates, differences, floors and tables.
+
+An interval says what other speakers would have given, each drawn with all clips. Where a set has
+one speaker, clips are drawn, and the interval says nothing of other voices.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from helpers.real_voices.book import RESULTS, STAGES, BookError, Rate, RunRecords, difference
+from helpers.errors import BookError
+from helpers.evaluation import intervals
+from helpers.evaluation.intervals import Difference, ErrorRate
+from helpers.experiments.call_cost import STAGES
+from helpers.experiments.records import RunRecords
+from helpers.paths import RESULTS
 
 COMMAND = "python -m helpers.real_voices.run --record"
 RECORDS = RunRecords(RESULTS / "real_voices.json", COMMAND,
@@ -39,7 +48,8 @@ class Recorded:
         self.rows: dict[Cell, list[dict]] = {}
         for row in rows:
             if row["recogniser"] != REFERENCE:
-                self.rows.setdefault(Cell(*(row[name] for name in Cell._fields)), []).append(row)
+                self.rows.setdefault(Cell(row["recogniser"], row["speech"], row["stage"],
+                                          row["frontend"]), []).append(row)
 
     @classmethod
     def read(cls) -> Recorded:
@@ -55,11 +65,11 @@ class Recorded:
 
     def words(self, speech: str, plain: bool = False) -> np.ndarray:
         """Reference words of each clip of a set, shape (clips,)."""
-        return unpacked(self.sets[speech]["plain_words" if plain else "words"])
+        return unpacked(self._set(speech)["plain_words" if plain else "words"])
 
     def speakers(self, speech: str) -> np.ndarray:
         """Speaker of each clip of a set, shape (clips,)."""
-        names, times = zip(*self.sets[speech]["speakers"], strict=True)
+        names, times = zip(*self._set(speech)["speakers"], strict=True)
         return np.repeat(names, times)
 
     def errors(self, cell: Cell, plain: bool = False) -> np.ndarray:
@@ -83,8 +93,8 @@ class Recorded:
         return min((self.errors(cell).shape[1] for cell in cells if cell in self), default=0)
 
     def rate(self, cell: Cell, speaker: str | None = None, plain: bool = False,
-             clips: int | None = None) -> Rate:
-        """Word error rate over all seeds, with the book's interval.
+             clips: int | None = None) -> ErrorRate:
+        """Word error rate over all seeds.
 
         Args:
             speaker: only this one's clips.
@@ -92,10 +102,11 @@ class Recorded:
             clips: only so many, from the first on.
         """
         errors = self.errors(cell, plain)[:, :clips]
-        return self._interval(cell.speech, errors, np.zeros_like(errors), speaker, plain)
+        chosen, words, units = self._drawn(cell.speech, errors.shape[1], speaker, plain)
+        return intervals.error_rate(errors[:, chosen], words, units)
 
     def difference(self, cell: Cell, other: Cell, speaker: str | None = None,
-                   clips: int | None = None) -> Rate:
+                   clips: int | None = None) -> Difference:
         """How much higher one error rate is than another, on the clips that both heard.
 
         Args:
@@ -105,34 +116,53 @@ class Recorded:
         Raises:
             BookError: a condition is not recorded, or the two are of different speech.
         """
-        if len(self.words(cell.speech)) != len(self.words(other.speech)):
+        if cell.speech != other.speech:
             raise BookError(f"{cell.speech} and {other.speech} are different clips: compare rates "
                             "on the same speech.")
-        errors, others = self.errors(cell), self.errors(other)
-        both = min(errors.shape[1], others.shape[1], clips or errors.shape[1])
-        return self._interval(cell.speech, errors[:, :both], others[:, :both], speaker)
+        errors, others = self.errors(cell)[:, :clips], self.errors(other)[:, :clips]
+        both = min(errors.shape[1], others.shape[1])
+        chosen, words, units = self._drawn(cell.speech, both, speaker)
+        return intervals.difference(errors[:, :both][:, chosen], others[:, :both][:, chosen], words,
+                                    units)
 
-    def floor(self, cell: Cell) -> float | None:
+    def floor(self, cell: Cell, clips: int | None = None) -> float | None:
         """Unnormalised error rate of the clips without a single normalised error.
 
         All of it is case, punctuation and the way of writing numbers. None where no clip is heard
         without an error.
+
+        Args:
+            clips: only so many, from the first on.
         """
-        right = self.errors(cell) == 0
+        right = self.errors(cell)[:, :clips] == 0
         words = np.broadcast_to(self.words(cell.speech, plain=True)[:right.shape[1]], right.shape)
-        return float(self.errors(cell, plain=True)[right].sum() / words[right].sum()) \
+        return float(self.errors(cell, plain=True)[:, :clips][right].sum() / words[right].sum()) \
             if right.any() else None
 
-    def _interval(self, speech: str, errors: np.ndarray, others: np.ndarray, speaker: str | None,
-                  plain: bool = False) -> Rate:
-        heard = errors.shape[1]
-        words, chosen = self.words(speech, plain)[:heard], np.ones(heard, dtype=bool)
-        if speaker is not None:
-            chosen = self.speakers(speech)[:heard] == speaker
+    def scope(self, speech: str, clips: int) -> str:
+        """What the first clips of a set are, and of what their intervals speak: for a caption."""
+        words, names = self.words(speech)[:clips].sum(), set(self.speakers(speech)[:clips])
+        counted = f"{clips} clips, {words:,} words"
+        return (f"{counted}, {len(names)} speakers; 95 % intervals over speakers." if len(names) > 1
+                else f"{counted}, one speaker; 95 % intervals over clips, which say nothing of "
+                     "other voices.")
+
+    def _set(self, speech: str) -> dict:
+        if speech not in self.sets:
+            raise BookError(f"There is no record of what is said in {speech}: run "
+                            f"`{COMMAND} --only {REFERENCE}`.")
+        return self.sets[speech]
+
+    def _drawn(self, speech: str, heard: int, speaker: str | None,
+               plain: bool = False) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Which clips count, their words, and what is drawn again: speakers, or clips of one."""
+        names = self.speakers(speech)[:heard]
+        chosen = np.ones(heard, dtype=bool) if speaker is None else names == speaker
         if not chosen.any():
             raise BookError(f"{speaker} does not speak in {speech}: choose one of "
-                            f"{', '.join(dict.fromkeys(self.speakers(speech)))}.")
-        return Rate(*difference(errors[:, chosen], others[:, chosen], words[chosen]))
+                            f"{', '.join(dict.fromkeys(names))}.")
+        units = names[chosen] if len(set(names[chosen])) > 1 else np.arange(chosen.sum())
+        return chosen, self.words(speech, plain)[:heard][chosen], units
 
 
 def _in_sequence(parts: dict[int, np.ndarray]) -> int:
@@ -150,67 +180,90 @@ def unpacked(text: str) -> np.ndarray:
     return np.array(text.split(), dtype=int)
 
 
+class Table(NamedTuple):
+    """Made for `helpers.pages.page.table(*table)`."""
+
+    headings: list[str]
+    rows: list[list[str]]
+    caption: str
+
+
 def stage_table(recorded: Recorded, speech: str, recognisers: Sequence[str],
-                stages: Sequence[str] = tuple(STAGES)) -> tuple[list[str], list[list[str]]]:
+                stages: Sequence[str] = tuple(STAGES)) -> Table:
     """A row for each stage: for each recogniser its error rate, and its paired change.
 
-    Rates in percent, changes in points against the first stage of the channel, wideband, both with
-    95 % intervals, over the clips that the recogniser heard at every stage of its column. Made for
-    `helpers.page.table`.
-
-    Returns:
-        Headings, and rows of as many cells; empty where nothing is recorded.
+    Changes are against the first stage of the channel, wideband. All over the clips that all of
+    them heard; cells are empty where nothing is recorded.
     """
-    head, columns = ["Stage"], []
-    for name in recognisers:
-        cells = [Cell(name, speech, stage) for stage in stages]
-        first = Cell(name, speech, FIRST_STAGE)
-        clips = recorded.common_clips([*cells, first])
-        head += [f"{name}, %, {clips} clips", "change, points"]
-        columns.append([_rate_and_change(recorded, cell, first, clips) for cell in cells])
-    return head, [[stage, *(text for column in columns for text in column[number])]
-                  for number, stage in enumerate(stages)]
+    clips = recorded.common_clips(Cell(name, speech, stage) for name in recognisers
+                                  for stage in (FIRST_STAGE, *stages))
+    return Table(["Stage", *(head for name in recognisers for head in (name, "change"))],
+                 [[stage, *(text for name in recognisers for text in _rate_and_change(
+                     recorded, Cell(name, speech, stage), Cell(name, speech, FIRST_STAGE), clips))]
+                  for stage in stages],
+                 "Word error rate in %; change against wideband in points, clip by clip. "
+                 + recorded.scope(speech, clips))
 
 
 def frontend_table(recorded: Recorded, speech: str, recognisers: Sequence[str],
-                   stage: str = "8 kHz") -> tuple[list[str], list[list[str]]]:
-    """A row for each recogniser and frontend at one stage: clips, rate, change to its own frontend.
+                   stage: str = "8 kHz") -> Table:
+    """A row for each recogniser and frontend at one stage: rate, and change to its own frontend.
 
-    Over the clips that the recogniser heard through all of its frontends.
+    Over the clips that all of them heard.
     """
-    rows = []
-    for name in recognisers:
-        cells = [cell for frontend in FRONTENDS
-                 if (cell := Cell(name, speech, stage, frontend)) in recorded]
-        clips = recorded.common_clips(cells)
-        rows += [[name, cell.frontend, str(clips),
-                  *_rate_and_change(recorded, cell, Cell(name, speech, stage), clips)]
-                 for cell in cells]
-    return ["Recogniser", "Filters", "Clips", "%", "change, points"], rows
+    cells = [cell for name in recognisers for frontend in FRONTENDS
+             if (cell := Cell(name, speech, stage, frontend)) in recorded]
+    clips = recorded.common_clips(cells)
+    return Table(["Recogniser", "filters", "word error rate, %", "change, points"],
+                 [[cell.recogniser, cell.frontend, *_rate_and_change(
+                     recorded, cell, Cell(cell.recogniser, speech, stage), clips)]
+                  for cell in cells],
+                 f"At the stage {stage}; change against its own frontend, clip by clip. "
+                 + recorded.scope(speech, clips))
 
 
 def speaker_table(recorded: Recorded, speech: str, recognisers: Sequence[str],
-                  stages: Sequence[str]) -> tuple[list[str], list[list[str]]]:
-    """A row for each speaker of a set: clips, words, and each recogniser's rate at each stage."""
-    names, words = recorded.speakers(speech), recorded.words(speech)
+                  stages: Sequence[str]) -> Table:
+    """A row for each speaker of a set: clips, words, and each recogniser's rate at each stage.
+
+    Over the clips that all of them heard. One clip has no interval.
+    """
     cells = [Cell(name, speech, stage) for name in recognisers for stage in stages]
-    head = ["Speaker", "Clips", "Words", *(f"{cell.recogniser}, {cell.stage}" for cell in cells)]
-    return head, [[speaker, str((names == speaker).sum()), str(words[names == speaker].sum()),
-                   *(str(recorded.rate(cell, speaker)) if cell in recorded else ""
-                     for cell in cells)] for speaker in dict.fromkeys(names.tolist())]
+    clips = recorded.common_clips(cells)
+    names, words = recorded.speakers(speech)[:clips], recorded.words(speech)[:clips]
+
+    def rate(cell: Cell, speaker: str) -> str:
+        if cell not in recorded:
+            return ""
+        found = recorded.rate(cell, speaker, clips=clips)
+        return f"{100 * found.value:.1f}" if sum(names == speaker) == 1 else str(found)
+
+    return Table(["Speaker", "Clips", "Words",
+                  *(f"{cell.recogniser}, {cell.stage}" for cell in cells)],
+                 [[speaker, str(sum(names == speaker)), str(words[names == speaker].sum()),
+                   *(rate(cell, speaker) for cell in cells)]
+                  for speaker in dict.fromkeys(names.tolist())],
+                 "Word error rate in %; 95 % intervals over the clips of the one speaker.")
 
 
 def floor_table(recorded: Recorded, speech: str, recognisers: Sequence[str],
-                stage: str = FIRST_STAGE) -> tuple[list[str], list[list[str]]]:
-    """A row for each recogniser: its rate, the rate of the texts as written, and the floor."""
+                stage: str = FIRST_STAGE) -> Table:
+    """A row for each recogniser: its rate, the rate of the texts as written, and the floor.
+
+    Over the clips that all of them heard.
+    """
+    cells = [cell for name in recognisers if (cell := Cell(name, speech, stage)) in recorded]
+    clips = recorded.common_clips(cells)
+
     def row(cell: Cell) -> Iterator[str]:
-        floor = recorded.floor(cell)
-        yield from (cell.recogniser, str(recorded.rate(cell)),
-                    str(recorded.rate(cell, plain=True)), "" if floor is None else
+        floor = recorded.floor(cell, clips)
+        yield from (cell.recogniser, str(recorded.rate(cell, clips=clips)),
+                    str(recorded.rate(cell, plain=True, clips=clips)), "" if floor is None else
                     f"{100 * floor:.1f}")
-    return (["Recogniser", "normalised, %", "as written, %", "format alone, %"],
-            [list(row(cell)) for name in recognisers
-             if (cell := Cell(name, speech, stage)) in recorded])
+
+    return Table(["Recogniser", "normalised, %", "as written, %", "format alone, %"],
+                 [list(row(cell)) for cell in cells],
+                 f"At the stage {stage}. " + recorded.scope(speech, clips))
 
 
 def _rate_and_change(recorded: Recorded, cell: Cell, against: Cell,
@@ -219,5 +272,5 @@ def _rate_and_change(recorded: Recorded, cell: Cell, against: Cell,
         return "", ""
     change = ""
     if cell != against and against in recorded:
-        change = recorded.difference(cell, against, clips=clips).signed()
+        change = str(recorded.difference(cell, against, clips=clips))
     return str(recorded.rate(cell, clips=clips)), change

@@ -6,33 +6,29 @@ adds what `results/real_voices.json` lacks, row by row. Stopped, it goes on wher
 
 from __future__ import annotations
 
-import argparse
 import sys
 import tempfile
 import zlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, astuple, dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import soundfile
 import soxr
 
+from helpers.experiments.call_cost import STAGES
+from helpers.experiments.records import Key, Recording, Row
 from helpers.real_voices import recognisers, speech
-from helpers.real_voices.book import (
-    STAGES,
-    TELEPHONE_RATE,
-    call,
-    one_sentence,
-    provenance,
-    setup,
-)
 from helpers.real_voices.normalise import counts
-from helpers.real_voices.results import COMMAND, RECORDS, REFERENCE, packed
+from helpers.real_voices.results import RECORDS, REFERENCE, Recorded, packed
+from helpers.telephone.channel import TELEPHONE_RATE, call
 
 NOISY = tuple(stage for stage, channel in STAGES.items()
               if channel and (channel.snr_db is not None or channel.loss))
 DECIDING = ("wideband", "8 kHz", "300-3400 Hz", "G.711 mu-law", "noise, 10 dB")
+REST = tuple(stage for stage in STAGES if stage not in DECIDING)
 SEEDS = (0, 1, 2)
 PART = 35
 """Clips in a row. What recognisers have heard of a set is compared on the parts that both heard."""
@@ -54,48 +50,42 @@ class Job:
     part: int = 0
 
     @property
-    def key(self) -> tuple:
-        return self.recogniser, self.speech, self.stage, self.frontend, self.seed, self.part
+    def run(self) -> tuple[str, int]:
+        """Name and seed of the run that it belongs to: one recogniser on one part of a set."""
+        return (REFERENCE if self.recogniser == REFERENCE
+                else f"{self.recogniser}, {self.speech}, part {self.part}"), self.seed
 
 
 def plan() -> list[Job]:
     """Every row that is wanted; what is asked first, of a part of the clips, comes first."""
     tiny, base, sphinx, *minis = recognisers.RECOGNISERS
     main, apart = "joined prompts", "several speakers"
-    quick = (tiny, *minis[::-1])
-    every = (*quick, sphinx)
-    rest = [stage for stage in STAGES if stage not in DECIDING]
-    jobs = [Job(name, main, stage) for name in quick for stage in DECIDING]
-    jobs += [Job(name, main, "8 kHz", frontend) for name in quick for frontend in _other(name)]
-    jobs += [Job(sphinx, main, stage) for stage in ("wideband", "8 kHz")]
-    jobs += [Job(name, place, stage) for place in (apart, "book") for name in quick
-             for stage in DECIDING]
-    jobs += [Job(name, main, stage) for name in quick for stage in rest]
-    jobs += [Job(sphinx, main, stage) for stage in DECIDING[2:]]
-    jobs += [Job(sphinx, main, "8 kHz", "displaced")]
-    jobs += [Job(base, main, stage) for stage in ("wideband", "8 kHz", "G.711 mu-law")]
-    jobs += [Job(base, main, "8 kHz", frontend) for frontend in _other(base)]
-    jobs += [Job(sphinx, place, stage) for place in (apart, "book") for stage in DECIDING]
-    jobs += [Job(sphinx, main, stage) for stage in rest]
-    jobs += [Job(tiny, main, stage, part=part) for part in (1, 2) for stage in DECIDING]
-    jobs += [Job(name, apart, stage) for name in every for stage in rest]
-    jobs += [Job(name, apart, "8 kHz", frontend) for name in every for frontend in _other(name)]
-    jobs += [Job(tiny, "joined prompts, recorded at 8 kHz", "8 kHz")]
-    jobs += [Job(name, main, "G.711 mu-law", frontend) for name in every
-             for frontend in _other(name)]
-    jobs += [Job(tiny, main, stage, seed=seed) for seed in SEEDS[1:] for stage in NOISY]
-    jobs += [Job(base, main, "noise, 10 dB")]
-    jobs += [Job(tiny, "prompts", stage, part=part) for part in range(4)
-             for stage in ("wideband", "8 kHz", "G.711 mu-law")]
-    jobs += [Job(tiny, "prompts", "8 kHz", "displaced", part=part) for part in range(4)]
-    jobs += [Job(name, main, stage, part=part) for part in (1, 2) for stage in STAGES
-             for name in every if name != tiny or stage not in DECIDING]
-    return jobs
+    every = (tiny, *minis[::-1], sphinx)  # the slowest last
 
+    def through(stages: Sequence[str], name: str, place: str, part: int = 0,
+                seed: int = 0) -> list[Job]:
+        return [Job(name, place, stage, "own", seed, part) for stage in stages]
 
-def _other(recogniser: str) -> list[str]:
-    """The frontends of a recogniser that are compared with its own."""
-    return [frontend for frontend in recognisers.frontends_of(recogniser) if frontend != "own"]
+    def moved(name: str, place: str, stage: str = "8 kHz") -> list[Job]:
+        return [Job(name, place, stage, frontend) for frontend in recognisers.frontends_of(name)
+                if frontend != "own"]
+
+    jobs = [Job(REFERENCE, place, "", "") for place in speech.SETS]
+    for name in every:
+        jobs += [*through(DECIDING, name, main), *moved(name, main), *through(REST, name, main),
+                 *moved(name, main, "G.711 mu-law")]
+    for name in every:
+        jobs += [*through(DECIDING, name, apart), *through(REST, name, apart), *moved(name, apart)]
+    jobs += [job for name in every for job in through(DECIDING, name, "book")]
+    few = ("wideband", "8 kHz", "G.711 mu-law")
+    jobs += [*through((*few, "noise, 10 dB"), base, main), *moved(base, main)]
+    jobs += through(["8 kHz"], tiny, "joined prompts, recorded at 8 kHz")
+    jobs += [job for seed in SEEDS[1:] for job in through(NOISY, tiny, main, seed=seed)]
+    for part in range(4):
+        jobs += [*through(few, tiny, "prompts", part),
+                 Job(tiny, "prompts", "8 kHz", "displaced", part=part)]
+    return jobs + [job for part in (1, 2) for name in every
+                   for job in through((*DECIDING, *REST), name, main, part)]
 
 
 def stage_files(clips: Sequence[speech.Clip], stage: str, seed: int, folder: Path,
@@ -128,39 +118,34 @@ def heard(job: Job, clips: Sequence[speech.Clip]) -> list[str]:
         return recognisers.hear(job.recogniser, paths, [clip.text for clip in clips], job.frontend)
 
 
-def record(jobs: Sequence[Job]) -> None:
-    """Add the rows that the file lacks."""
-    clips_of = {name: speech.SETS[name]() for name in dict.fromkeys(job.speech for job in jobs)}
-    for name, clips in clips_of.items():
-        _record_reference(name, clips)
-    for job in jobs:
-        if job.key in RECORDS.keys():
+def make(_name: str, _seed: int, lacking: Sequence[Key]) -> Iterator[Row]:
+    """Hear what is lacking of a run, row by row."""
+    for job in (Job(*key) for key in lacking):
+        clips = _clips(job.speech)
+        if job.recogniser == REFERENCE:
+            yield asdict(job) | _reference(clips)
             continue
-        clips = clips_of[job.speech][PART * job.part:PART * (job.part + 1)]
+        clips = clips[PART * job.part:PART * (job.part + 1)]
         references, written = [clip.text for clip in clips], heard(job, clips)
-        errors, words = counts(references, written)
-        plain, _ = counts(references, written, normalise=False)
-        RECORDS.add({"recogniser": job.recogniser, "speech": job.speech, "stage": job.stage,
-                     "frontend": job.frontend, "seed": job.seed, "part": job.part,
-                     "errors": packed(errors), "plain_errors": packed(plain),
-                     "provenance": _provenance(job.seed)},
-                    order=_order)
-        print(f"{', '.join(map(str, job.key))}: {errors.sum() / words.sum():.1%} of {words.sum()} "
-              f"words; unnormalised {plain.sum() / words.sum():.1%}", flush=True)
+        yield asdict(job) | {"errors": packed(counts(references, written)[0]),
+                             "plain_errors": packed(counts(references, written, False)[0])}
 
 
-def _record_reference(name: str, clips: Sequence[speech.Clip]) -> None:
+@lru_cache(maxsize=2)
+def _clips(name: str) -> list[speech.Clip]:
+    return speech.SETS[name]()
+
+
+def _reference(clips: Sequence[speech.Clip]) -> Row:
     texts = [clip.text for clip in clips]
-    _, words = counts(texts, texts)
-    _, plain = counts(texts, texts, normalise=False)
-    RECORDS.add({"recogniser": REFERENCE, "speech": name, "stage": "", "frontend": "", "seed": 0,
-                 "part": 0, "words": packed(words), "plain_words": packed(plain),
-                 "speakers": _runs([clip.speaker for clip in clips]),
-                 "minutes": round(sum(clip.seconds for clip in clips) / 60, 1),
-                 "archives": {archive.file: archive.sha256 for archive in speech.ARCHIVES},
-                 "licences": {archive.file: archive.licence for archive in speech.ARCHIVES},
-                 "recognisers": {name: files if len(files) < 3 else []
-                                 for name, files in recognisers.pinned().items()}}, order=_order)
+    return {"words": packed(counts(texts, texts)[1]),
+            "plain_words": packed(counts(texts, texts, normalise=False)[1]),
+            "speakers": _runs([clip.speaker for clip in clips]),
+            "minutes": round(sum(clip.seconds for clip in clips) / 60, 1),
+            "archives": {archive.file: archive.sha256 for archive in speech.ARCHIVES},
+            "licences": {archive.file: archive.licence for archive in speech.ARCHIVES},
+            "recognisers": {name: files if len(files) < 3 else []
+                            for name, files in recognisers.pinned().items()}}
 
 
 def _runs(names: Sequence[str]) -> list[list]:
@@ -174,29 +159,21 @@ def _runs(names: Sequence[str]) -> list[list]:
     return runs
 
 
-def _provenance(seed: int) -> dict:
-    made = provenance(COMMAND, seed=seed)
-    return {key: made[key] for key in ("command", "date", "commit", "python", "versions")}
+def show() -> None:
+    """What is recorded, in the terminal."""
+    recorded = Recorded.read()
+    for cell in recorded.rows:
+        print(*cell, recorded.rate(cell), sep=", ")
 
 
-def _order(row: dict) -> tuple:
-    names = (REFERENCE, *recognisers.RECOGNISERS)
-    stages = ("", *STAGES)
-    return (list(speech.SETS).index(row["speech"]), names.index(row["recogniser"]),
-            row["frontend"] != "own", row["frontend"], stages.index(row["stage"]), row["seed"],
-            row["part"])
+def _by_run(jobs: Sequence[Job]) -> dict[tuple[str, int], list[Key]]:
+    runs: dict[tuple[str, int], list[Key]] = {}
+    for job in jobs:
+        runs.setdefault(job.run, []).append(astuple(job))
+    return runs
 
 
-@one_sentence
-def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m helpers.real_voices.run", description=__doc__)
-    parser.add_argument("--record", action="store_true", required=True)
-    parser.add_argument("--only", choices=recognisers.RECOGNISERS, help="only this recogniser")
-    options = parser.parse_args(arguments)
-    setup()
-    record([job for job in plan() if options.only in (None, job.recogniser)])
-    return 0
-
+RECORDING = Recording("helpers.real_voices.run", RECORDS, _by_run(plan()), make, show)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(RECORDING.main())

@@ -25,8 +25,11 @@ import numpy as np
 import soundfile
 import soxr
 
-from helpers.real_voices.book import CACHE, BookError, corpus
+from helpers.errors import BookError
+from helpers.paths import CACHE
 from helpers.real_voices.normalise import normalised
+from helpers.speech import corpus
+from helpers.speech.manifests import audio_path, transcript
 
 FOLDER = CACHE / "real_voices"
 RATE = 16_000
@@ -159,8 +162,8 @@ def several_speakers() -> list[Clip]:
 
 def book_sentences() -> list[Clip]:
     """The first sentences of this book's test set: synthetic voices, for comparison."""
-    return [Clip(item["key"], item["voice"], corpus.transcript(item),
-                 *soundfile_samples(Path(corpus.audio_path(item))))
+    return [Clip(item["key"], item["voice"], transcript(item),
+                 *soundfile_samples(Path(audio_path(item))))
             for item in corpus.load_set("test")[:BOOK_SENTENCES]]
 
 

@@ -1,0 +1,19 @@
+"""What holds for every run of pytest, tests and notebooks alike."""
+
+import pytest
+
+OF_THE_SITE = {"site", "addresses", "browser", "visitor"}
+"""Fixtures that need the built site or a browser: whoever asks for one belongs to the tier."""
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if OF_THE_SITE & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.site)
+
+
+def pytest_sessionfinish():
+    """Leave no folder of a training run, though nbval kills its kernels."""
+    from helpers.training import run_folders
+
+    run_folders.remove_left_behind()

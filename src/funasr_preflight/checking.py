@@ -1,0 +1,225 @@
+"""Check one config with its manifests: read, look, and report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from funasr_preflight import audit, fix
+from funasr_preflight.context import Context
+from funasr_preflight.findings import Finding, Report, Series, Table, sorted_findings
+from funasr_preflight.launch import reading
+from funasr_preflight.launch.yaml_file import local
+from funasr_preflight.laws.memory import GIBIBYTE
+from funasr_preflight.manifest import scanning
+from funasr_preflight.manifest.settings import FilterConf
+from funasr_preflight.rules.registry import RULES, Rule, findings_of
+from funasr_preflight.run import estimates
+from funasr_preflight.texts import Text, say
+
+CORRECTIONS = 4
+"""So often is a corrected copy checked again."""
+PROBED_CLIPS = 200
+"""So many clips of each manifest are looked at where the caller does not say."""
+
+
+def check(config: str | Path | None, train: str | Path | None = None,
+          valid: str | Path | None = None, overrides: Sequence[str] = (),
+          over: str | Path | None = None, gpus: int = 1, steps: int | None = None,
+          seconds_per_step: float | None = None, probe: int | None = PROBED_CLIPS,
+          progress: bool = False, assumed: Sequence[Text] = (),
+          given: reading.Given = reading.YAML_ALONE) -> Report:
+    """Say what a fine-tuning run will do.
+
+    Args:
+        config: the YAML; None where the launch has none.
+        train, valid: manifests; without them those that the config or the overrides name. Without
+            those the rules on data have nothing to say.
+        overrides: as on FunASR's command line.
+        over: the model directory, or its `config.yaml`; without it the one that `model` names, or
+            the released one.
+        gpus: processes of the run.
+        steps: optimizer steps, where they are not what the manifest gives.
+        seconds_per_step: a measured rate, for the time a run takes.
+        probe: audio files of each manifest to look at: a number drawn at random,
+            `audio_probe.ALL`, or None for none.
+        progress: show progress bars.
+        assumed: what the caller took for granted, for the report.
+        given: the command that all this was read from.
+
+    Raises:
+        BookError: a file that cannot be read, or is not what it should be.
+    """
+    context = context_of(config, train, valid, overrides, over, gpus, steps, seconds_per_step,
+                         probe, progress, given)
+    return report_of(context, assumed)
+
+
+def mend(config: str | Path, out: str | Path, report: Report | None = None,
+         decide: bool = False, **settings: Any) -> fix.Mended:
+    """Write a copy of a config with the corrections that need no judgement.
+
+    A correction may call for another, as a shorter run for a shorter warm-up, so the copy is
+    checked again with what it sets.
+
+    Args:
+        config, out: the YAML, and the new one.
+        report: of the YAML, where it was checked already.
+        decide: make the corrections, too, that are a matter of judgement.
+        settings: as `check` takes them.
+
+    Raises:
+        BookError: `out` is the config itself or no regular file, or cannot be written.
+    """
+    found = list((report or check(config, **settings)).findings)
+    again = {**settings, "probe": None, "progress": False}
+    for _ in range(CORRECTIONS):
+        mended = fix.write(config, found, out, decide)
+        done = {key for one in found for key, _ in one.edits if decide or not one.decision}
+        more = [one for one in check(out, **again).findings if (decide or not one.decision)
+                and any(key not in done for key, _ in one.edits)]
+        if not more:
+            break
+        found += more
+    return mended
+
+
+def context_of(config: str | Path | None, train: str | Path | None = None,
+               valid: str | Path | None = None, overrides: Sequence[str] = (),
+               over: str | Path | None = None, gpus: int = 1, steps: int | None = None,
+               seconds_per_step: float | None = None, probe: int | None = PROBED_CLIPS,
+               progress: bool = False, given: reading.Given = reading.YAML_ALONE) -> Context:
+    """Everything that the rules look at; as `check`."""
+    read = reading.read(config, overrides, over, given)
+    conf, assumed = FilterConf.of(read.merged), list(read.assumed)
+    named = {which: path or _named_list(read, which, given, assumed)
+             for which, path in (("train", train), ("valid", valid))}
+    reports = [scanning.scan(path, conf, sample_audio=probe, progress=progress,
+                             training=which == "train") if path else None
+               for which, path in named.items()]
+    return Context(read.source, read.merged, read.mode, audit.load(), *reports, gpus=gpus,
+                   steps=steps, seconds_per_step=seconds_per_step, base=read.base,
+                   launch=read.launch,
+                   notes={"not_in_config": read.not_in_config, "removed": read.removed,
+                          "assumed": tuple(assumed)})
+
+
+def _named_list(read: reading.Config, which: str, given: reading.Given, assumed: list[Text]
+                ) -> Path | None:
+    """The manifest that the config or the overrides name, where it is here."""
+    name = read.merged.get(f"{which}_data_set_list")
+    if not isinstance(name, str) or not name or "\0" in name:
+        return None
+    if "$" in name:
+        assumed.append(say("{manifest} is not looked at, since only the shell knows its name",
+                           manifest=name))
+        return None
+    path = local(name, given.folders)
+    if not path.is_file():
+        assumed.append(say("{manifest} is not here, so nothing is said of what it holds",
+                           manifest=name))
+        return None
+    return path
+
+
+def report_of(context: Context, assumed: Sequence[Text] = ()) -> Report:
+    """Ask every rule, and lay the facts beside the findings."""
+    found: list[Finding] = [one for rule in all_rules().values()
+                            for one in findings_of(rule, context)]
+    return Report(context.own.name, sorted_findings(found), tuple(_tables(context)),
+                  tuple(_series(context)), (*assumed, *context.notes.get("assumed", ()),
+                                            *_version(context)))
+
+
+def all_rules() -> dict[str, Rule]:
+    """Every rule by id, in the order of a report: importing their modules fills the register."""
+    from funasr_preflight.rules import launch, keys, run  # noqa: F401  isort: skip
+    from funasr_preflight.rules import data  # noqa: F401  isort: skip
+
+    return RULES
+
+
+def _version(context: Context) -> list[Text]:
+    audited, installed = context.audit.version, context.audit.installed_version()
+    if installed in (None, audited):
+        return [say("FunASR {audited}, which was audited", audited=audited)]
+    return [say("FunASR {installed} is installed and {audited} was audited: keys may act "
+                "otherwise", installed=installed, audited=audited)]
+
+
+def _tables(context: Context) -> list[Table]:
+    from funasr_preflight.rules.keys import inherited
+
+    found = [_training_table(context), _cost_table(context)]
+    steps = estimates.total_steps(context)
+    if steps:
+        found.append(_schedule_table(context, steps))
+    accumulated = estimates.whole(context.get("train_conf.accum_grad"), 1)
+    if context.train or context.valid:
+        from funasr_preflight.rules.data import facts
+
+        found += [facts(report, FilterConf.of(context.config), context.gpus, accumulated, training)
+                  for report, training in ((context.train, True), (context.valid, False)) if report]
+    return [*found, inherited(context)]
+
+
+def _training_table(context: Context) -> Table:
+    def millions(values: int) -> str:
+        return f"{values / 1e6:.1f} M"
+
+    parts = estimates.parts(context)
+    rows = [(part.name, millions(part.parameters), millions(part.flagged), millions(part.learning))
+            for part in parts]
+    rows.append((say("all"), *(millions(sum(getattr(part, name) for part in parts))
+                               for name in ("parameters", "flagged", "learning"))))
+    return Table("trains", say("What trains, at full size"),
+                 (say("Component"), say("Parameters"), say("May learn"), say("Gets a gradient")),
+                 tuple(rows))
+
+
+def _cost_table(context: Context) -> Table:
+    memory, disk = estimates.training_memory(context), estimates.disk(context)
+    activations = estimates.activation_bytes(context)
+    rows = [(say("weights"), _gib(memory.weights)), (say("gradients"), _gib(memory.gradients)),
+            (say("AdamW's moments"), _gib(memory.optimizer))]
+    if activations is not None:
+        rows.append((say("activations of the largest batch, an estimate"),
+                     _gib(activations)))
+    chosen = context.get("train_conf.avg_keep_nbest_models_type", "acc")
+    rows += [(say("one checkpoint"), _gib(disk.checkpoint.total)),
+             (say("checkpoints with a score, of which model.pt.best has the best validation "
+                  "{score}", score=chosen), disk.files.made),
+             (say("checkpoints on disk, at most {count}", count=disk.count), _gib(disk.total)),
+             (say("memory to average them"), _gib(disk.averaging))]
+    return Table("cost", say("Memory of one GPU, and disk: from shapes and formats, not measured "
+                             "on a GPU"), (say("What"), say("Size")), tuple(rows))
+
+
+def _schedule_table(context: Context, steps: int) -> Table:
+    rows = [(say("optimizer steps of the run"), f"{steps:,}")]
+    found = estimates.rates(context, [steps])
+    if found is not None:
+        mean = estimates.mean_rate(context, steps)
+        peak = estimates.rates(context, estimates.curve_steps(context, steps)).max()
+        rows += [(say("highest learning rate"), f"{peak:.2e}"),
+                 (say("mean learning rate"), f"{mean:.2e}"),
+                 (say("last learning rate"), f"{found[0]:.2e}")]
+    if context.seconds_per_step:
+        rows.append((say("time at {rate:g} s a step", rate=context.seconds_per_step),
+                     say("{hours:.1f} hours", hours=steps * context.seconds_per_step / 3600)))
+    return Table("schedule", say("The run"), (say("Fact"), say("Value")), tuple(rows))
+
+
+def _series(context: Context) -> list[Series]:
+    steps = estimates.total_steps(context)
+    numbers = estimates.curve_steps(context, steps) if steps else []
+    found = estimates.rates(context, numbers) if numbers else None
+    if found is None:
+        return []
+    return [Series("rate", say("The learning rate that the run sees"), say("step"),
+                   tuple(map(float, numbers)), tuple(map(float, found)))]
+
+
+def _gib(count: int) -> str:
+    return f"{count / GIBIBYTE:.1f} GiB"

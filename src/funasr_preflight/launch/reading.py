@@ -1,0 +1,339 @@
+"""Read a user's config as FunASR would: YAML or none, overrides, model directory, launch mode."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from funasr_preflight import audit
+from funasr_preflight.context import Launch, Mode, Source
+from funasr_preflight.errors import BookError
+from funasr_preflight.launch.directory import (
+    HUGGING_FACE,
+    ModelDirectory,
+    check_model,
+    final_paths,
+    merged,
+    named_directory,
+    read_directory,
+    released,
+)
+from funasr_preflight.launch.yaml_file import (
+    DEEPEST,
+    LARGEST_BYTES,
+    Document,
+    flatten,
+    read_yaml,
+)
+from funasr_preflight.texts import Text, say
+
+_REFERENCE = re.compile(r"\$\{\s*([.\w-]+)\s*\}")
+_NESTED = re.compile(r"\$\{[^}]*\$\{")
+PIECES = ("model", "audio_encoder", "audio_encoder_conf", "audio_adaptor", "audio_adaptor_conf",
+          "llm_conf", "llm_conf.init_param_path", "frontend", "tokenizer",
+          "tokenizer_conf.init_param_path", "dataset", "dataset_conf.index_ds")
+CTC_PIECES = ("dataset_conf.ctc_tokenizer", "dataset_conf.ctc_tokenizer_conf.vocab_path")
+"""What a YAML that is launched alone has to bring along; the second where it has a CTC branch."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """A user's config, read.
+
+    Attributes:
+        source: the YAML with overrides, as dotted keys.
+        merged: what FunASR builds the run from, nested and resolved. Of a YAML that is launched
+            alone and lacks something it is what it would be once the run is launched merged: the
+            rest of a report is about that.
+        mode: "merged" over the model directory's config, or "alone".
+        launch: what is known of the launch itself.
+        assumed: what was taken for granted.
+        not_in_config: overrides without `+` of keys that the YAML does not have.
+        removed: keys that an override takes out.
+        base: dotted keys and values of the model directory's own config, as written.
+    """
+
+    source: Source
+    merged: dict[str, Any]
+    mode: Mode
+    launch: Launch
+    assumed: tuple[Text, ...] = ()
+    not_in_config: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    base: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Given:
+    """A whole command, from which a config is read.
+
+    Attributes:
+        name: of the script, or "command line".
+        lines: line of each override in it; none on a command line.
+        folders: where relative paths are looked for.
+        whole: whether it is all that is launched, so that what it lacks is lacking.
+    """
+
+    name: str = "command line"
+    lines: tuple[int | None, ...] = ()
+    folders: tuple[Path, ...] = (Path(),)
+    whole: bool = False
+
+
+YAML_ALONE = Given()
+"""No command: only a YAML was named."""
+
+
+def read(path: str | Path | None, overrides: Sequence[str] = (), over: str | Path | None = None,
+         given: Given = YAML_ALONE) -> Config:
+    """Read a config.
+
+    Args:
+        path: the YAML; None where the launch has none.
+        overrides: as on FunASR's command line: `key=value`, `+key=value`, `++key=value`, `~key`.
+        over: a model directory, or its `config.yaml`; without it the one that `model` names where
+            that is here, else the released one.
+        given: the command that they come from.
+
+    Raises:
+        BookError: a file that cannot be read, is not such a config, or an override that is none;
+            or a config of another model.
+    """
+    assumed: list[Text] = []
+    document = Document(given.name, {}) if path is None else _with_defaults(Path(path), assumed)
+    applied = _overridden(document, overrides, given)
+    values, classes = document.values, audit.load().classes("model")
+    source = Source(document.name, dict(flatten(values)), document.lines, tuple(applied.changed),
+                    applied.places)
+    mode: Mode = "alone" if "model_conf" in values else "merged"
+    check_model(values, classes, document.name)
+    directory = _directory(over, values, given, mode)
+    check_model(directory.document.values, classes, f"{directory.path or over or 'The base'}")
+    lacking = _lacking(values) if mode == "alone" else ()
+    hub = str(values.get("hub") or "ms")
+    if mode == "merged" or lacking:
+        paths = final_paths(directory, values, hub)
+    else:
+        paths = final_paths(ModelDirectory(None, Document("", {}), {}), values, "hf")
+    if mode == "merged":
+        if over is None and directory.path is None:
+            assumed.append(say("the model directory is that of Fun-ASR-Nano-2512 as released"))
+        if not given.whole and not _names_model(values):
+            assumed.append(say("launched with ++model=MODEL_DIR, so that FunASR lays the file over "
+                               "the model directory's own config"))
+    elif lacking:
+        assumed.append(say("beyond the launch itself, the report reads the file as it would be "
+                           "laid over the model directory's config"))
+    seen = values if mode == "alone" and not lacking else merged(directory.document.values, values)
+    launch = Launch(given.whole, hub, directory.path, directory.weights, directory.lacks, paths,
+                    lacking, given.folders, directory.filled is not None,
+                    hub in HUGGING_FACE and directory.path is None)
+    return Config(source, _resolved(seen, document), mode, launch, tuple(assumed),
+                  tuple(applied.not_in_config), tuple(applied.removed),
+                  dict(flatten(directory.document.values)))
+
+
+def _directory(over: str | Path | None, values: Mapping[str, Any], given: Given, mode: Mode
+               ) -> ModelDirectory:
+    if over is not None:
+        return read_directory(Path(over))
+    here = named_directory(values, given.folders) if mode == "merged" else None
+    return released() if here is None else read_directory(here)
+
+
+def _names_model(values: Mapping[str, Any]) -> bool:
+    return any(sign in str(values.get("model", "")) for sign in "/\\$") or "model" in values and (
+        values["model"] != "FunASRNano")
+
+
+def _lacking(values: dict[str, Any]) -> tuple[str, ...]:
+    """Pieces that a YAML launched alone does not bring along."""
+    pieces = PIECES
+    if values.get("ctc_decoder") and not values.get("ctc_tokenizer"):
+        pieces = (*PIECES, *CTC_PIECES)
+    found = [piece for piece in pieces if _value(values, piece.split(".")) is None]
+    return tuple(one for one in found if one.rpartition(".")[0] not in found)
+
+
+def _value(values: Any, parts: Sequence[str]) -> Any:
+    for part in parts:
+        values = values.get(part) if isinstance(values, dict) else None
+    return values
+
+
+def _with_defaults(path: Path, assumed: list[Text], depth: int = 0) -> Document:
+    """A YAML over those that its `defaults` list names, in Hydra's order; the file's own name."""
+    document = read_yaml(path)
+    listed = document.values.pop("defaults", None)
+    if listed is None:
+        return document
+    line = document.lines.get("defaults")
+    entries = listed if isinstance(listed, list) else [listed]
+    if "_self_" not in entries:
+        entries = [*entries, "_self_"]
+    values: dict[str, Any] = {}
+    for entry in entries:
+        if entry == "_self_":
+            values = merged(values, document.values)
+            continue
+        group, option = next(iter(entry.items())) if isinstance(entry, dict) and len(
+            entry) == 1 else ("", entry)
+        plain = isinstance(option, str) and all(
+            re.fullmatch(r"[\w./-]*", one) and ".." not in one for one in (group, option))
+        if not plain or depth > DEEPEST or group.startswith(("/", "override", "optional")):
+            assumed.append(say("{file}, line {line}: `{entry}` of `defaults` is not followed",
+                               file=document.name, line=line, entry=str(entry)[:60]))
+            continue
+        file = path.parent / group / (option if option.endswith(".yaml") else f"{option}.yaml")
+        other = _with_defaults(file, assumed, depth + 1).values
+        for part in reversed([part for part in group.split("/") if part]):
+            other = {part: other}
+        values = merged(values, other)
+    document.values = values
+    return document
+
+
+@dataclass
+class _Applied:
+    changed: list[str] = field(default_factory=list)
+    not_in_config: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    places: dict[str, tuple[str, int | None]] = field(default_factory=dict)
+
+
+def _overridden(document: Document, overrides: Sequence[str], given: Given) -> _Applied:
+    """Apply overrides in place, parsed by Hydra, as FunASR's launcher parses them."""
+    applied = _Applied()
+    lines = (*given.lines, *[None] * len(overrides))
+    for text, one, line in zip(overrides, _parsed(overrides), lines, strict=False):
+        if one.is_sweep_override():
+            raise BookError(f"Override `{text}`: FunASR's launcher makes one run, not a sweep. "
+                            "Give one value.")
+        key = one.key_or_group
+        if not key.strip("."):
+            raise BookError(f"Override `{text}` names no key: write key=value.")
+        applied.places[key] = ("command line" if line is None else given.name), line
+        if one.is_delete():
+            applied.removed.append(key)
+            if not _removed(document.values, key.split(".")):
+                applied.not_in_config.append(key)
+            continue
+        if not (one.is_add() or one.is_force_add() or key.startswith("hydra.")) and not _has(
+                document.values, key.split(".")):
+            applied.not_in_config.append(key)
+        _set(document.values, key.split("."), one.value(), text)
+        applied.changed.append(key)
+    return applied
+
+
+def _parsed(overrides: Sequence[str]) -> list:
+    if not overrides:
+        return []
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    parser = OverridesParser.create()
+    found = []
+    for text in overrides:
+        try:
+            if len(text) > 10_000 or "\0" in text:
+                raise BookError(f"Override `{text[:40]}...` is no `key=value`: correct it.")
+            found += parser.parse_overrides([text])
+        except (HydraException, RecursionError):
+            raise BookError(f"Override `{text[:80]}` is not in the form key=value, +key=value, "
+                            "++key=value or ~key: correct it.") from None
+    return found
+
+
+def _has(values: Any, parts: Sequence[str]) -> bool:
+    for part in parts:
+        if not isinstance(values, dict) or part not in values:
+            return False
+        values = values[part]
+    return True
+
+
+def _set(values: dict[str, Any], parts: Sequence[str], value: Any, text: str) -> None:
+    for part in parts[:-1]:
+        values = values.setdefault(part, {})
+        if not isinstance(values, dict):
+            raise BookError(f"Override `{text}`: `{part}` holds a value, not keys. Correct the "
+                            "name.")
+    new, old = _simple(value), values.get(parts[-1])
+    values[parts[-1]] = merged(old, new) if isinstance(old, dict) and isinstance(
+        new, dict) else new
+
+
+def _simple(value: Any) -> Any:
+    """Hydra's own types as plain ones."""
+    if isinstance(value, dict):
+        return {str(_simple(key)): _simple(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_simple(one) for one in value]
+    return getattr(value, "text", value)
+
+
+def _removed(values: Any, parts: Sequence[str]) -> bool:
+    if not _has(values, parts):
+        return False
+    for part in parts[:-1]:
+        values = values[part]
+    del values[parts[-1]]
+    return True
+
+
+def _resolved(values: dict[str, Any], document: Document) -> dict[str, Any]:
+    """Interpolations replaced, as FunASR does before it builds anything."""
+    if not any(isinstance(value, str) and "${" in value or isinstance(value, list)
+               for _, value in flatten(values)):
+        return values
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    _check_references(values, document)
+    try:
+        return OmegaConf.to_container(OmegaConf.create(values), resolve=True)
+    except (OmegaConfBaseException, RecursionError) as error:
+        key = getattr(error, "full_key", None) or next(
+            (one for one, value in flatten(values) if isinstance(value, str) and "${" in value), "")
+        line = document.lines.get(key)
+        place = f"{document.name}, line {line}" if line else document.name
+        raise BookError(f"{place}: `{key}` points to something that is not there, or to itself. "
+                        "Correct the ${...}.") from None
+
+
+def _check_references(values: dict[str, Any], document: Document) -> None:
+    """Refuse interpolations that are nested, or that would grow to an endless value."""
+    leaves = {key: str(value) for key, value in flatten(values)}
+    sizes: dict[str, int] = {}
+
+    def size(key: str, inside: tuple[str, ...]) -> int:
+        if key in inside or len(inside) > DEEPEST:
+            return 0  # a cycle, which the resolver names
+        if key not in sizes:
+            sizes[key] = sum(grown(one, value, (*inside, key)) for one, value in leaves.items()
+                             if one == key or one.startswith(f"{key}."))
+        return sizes[key]
+
+    def grown(key: str, value: str, inside: tuple[str, ...]) -> int:
+        return len(value) + sum(size(_target(key, name), inside)
+                                for name in _REFERENCE.findall(value))
+
+    for key, value in leaves.items():
+        if "${" in value and (_NESTED.search(value) or grown(key, value, (key,)) > LARGEST_BYTES):
+            line = document.lines.get(key)
+            place = f"{document.name}, line {line}" if line else document.name
+            raise BookError(f"{place}: `{key}` puts other keys in, over and over. Write its value "
+                            "out.")
+
+
+def _target(key: str, name: str) -> str:
+    """The dotted key that a reference in a key's value names; dots in front go upwards."""
+    up = len(name) - len(name.lstrip("."))
+    if not up:
+        return name
+    parents = key.split(".")[:-up]
+    return ".".join([*parents, name[up:]])

@@ -1,0 +1,146 @@
+"""What the audio files of a manifest really are: rate, channels and length against the manifest."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from funasr_preflight.texts import Text, say
+
+ALL = -1
+"""Look at the audio of every line."""
+SHOWN = 50
+THROUGH_FFMPEG = (".m4a", ".mp4", ".aac", ".webm", ".wma", ".amr", ".3gp", ".mov", ".mkv")
+"""Formats that FunASR loads through ffmpeg and libsndfile does not know: they stay closed."""
+RAW_RATE = 16_000
+"""FunASR takes raw samples, of 16 bits, to have this rate in Hz."""
+FRAMES_A_SECOND = 100
+WINDOW_FRAMES = 2.5
+TOLERATED_FRAMES, TOLERATED_SHARE = 5, 0.05
+"""How far `speech_length` may be from the audio: conventions differ by some frames."""
+
+
+@dataclass
+class AudioReport:
+    """What was found in the files that were looked at.
+
+    Attributes:
+        probed: how many lines' audio was looked at.
+        rates: sample rate in Hz to files; channels: number of channels to files.
+        missing, unreadable: (line, reason) of the first, with `*_count` of all.
+        disagreeing: (line, speech_length, frames of the audio) of the first.
+        outside: lines whose path is a directory or a device; they stay closed.
+        remote: lines whose audio is a URL, which is not fetched.
+        fs: the rate in Hz that the config resamples to.
+    """
+
+    fs: int
+    probed: int = 0
+    rates: Counter[int] = field(default_factory=Counter)
+    channels: Counter[int] = field(default_factory=Counter)
+    missing: list[tuple[int, Text]] = field(default_factory=list)
+    missing_count: int = 0
+    unreadable: list[tuple[int, Text]] = field(default_factory=list)
+    unreadable_count: int = 0
+    disagreeing: list[tuple[int, int, int]] = field(default_factory=list)
+    disagreeing_count: int = 0
+    outside: list[tuple[int, Text]] = field(default_factory=list)
+    outside_count: int = 0
+    remote: int = 0
+
+
+class Probe:
+    """Draws lines while they stream past, and looks at their audio.
+
+    Args:
+        wanted: how many; negative for every line.
+        fs: the rate in Hz that the config resamples to.
+    """
+
+    def __init__(self, wanted: int, fs: int, seed: int = 0):
+        self.wanted = wanted
+        self.found = AudioReport(fs)
+        self.rng = np.random.default_rng(seed)
+        self.drawn: list[tuple[float, int, str, int]] = []
+
+    def take(self, lines: Sequence[int], paths: Sequence[str], speech: np.ndarray) -> None:
+        """Lines of a chunk: their numbers, audio paths and `speech_length`."""
+        if self.wanted < 0:
+            for line, path, frames in zip(lines, paths, speech.tolist(), strict=True):
+                self._look(line, path, frames)
+            return
+        chances = self.rng.random(len(lines))
+        few = np.argsort(chances)[:self.wanted]
+        self.drawn += [(chances[place], lines[place], paths[place], int(speech[place]))
+                       for place in few.tolist()]
+        self.drawn = sorted(self.drawn)[:self.wanted]
+
+    def report(self) -> AudioReport:
+        """Look at the lines that were drawn, and say what was found."""
+        for _, line, path, frames in sorted(self.drawn, key=lambda one: one[1]):
+            self._look(line, path, frames)
+        self.drawn = []
+        return self.found
+
+    def _look(self, line: int, path: str, speech: int) -> None:
+        if not path:
+            return
+        self.found.probed += 1
+        if path.startswith(("http://", "https://", "ftp://")):
+            self.found.remote += 1
+            return
+        if not self._is_file(line, path):
+            return
+        if path.lower().endswith(THROUGH_FFMPEG):
+            return
+        import soundfile
+
+        try:
+            if path.lower().endswith(".pcm"):
+                rate, channels, samples = RAW_RATE, 1, os.stat(path).st_size // 2
+            else:
+                info = soundfile.info(path)
+                rate, channels, samples = info.samplerate, info.channels, info.frames
+        except (RuntimeError, OSError, ValueError, TypeError) as error:
+            self._note("unreadable", line, say("{path} cannot be read ({error})", path=shown(path),
+                                               error=type(error).__name__))
+            return
+        if not rate or not 0 < samples < 2**62:
+            self._note("unreadable", line, say("{path} has no samples", path=shown(path)))
+            return
+        self.found.rates[rate] += 1
+        self.found.channels[channels] += 1
+        seconds = samples / rate
+        frames = max(0, round(FRAMES_A_SECOND * seconds - WINDOW_FRAMES + 1))
+        if abs(frames - speech) > max(TOLERATED_FRAMES, TOLERATED_SHARE * frames):
+            self.found.disagreeing_count += 1
+            if len(self.found.disagreeing) < SHOWN:
+                self.found.disagreeing.append((line, speech, frames))
+
+    def _is_file(self, line: int, path: str) -> bool:
+        try:
+            mode = os.stat(path).st_mode
+        except (OSError, ValueError):
+            self._note("missing", line, say("{path} is missing", path=shown(path)))
+            return False
+        if not stat.S_ISREG(mode):
+            self._note("outside", line, say("{path} is a folder or a device", path=shown(path)))
+            return False
+        return True
+
+    def _note(self, kind: str, line: int, reason: Text) -> None:
+        shown_so_far = getattr(self.found, kind)
+        setattr(self.found, f"{kind}_count", getattr(self.found, f"{kind}_count") + 1)
+        if len(shown_so_far) < SHOWN:
+            shown_so_far.append((line, reason))
+
+
+def shown(path: str) -> str:
+    """A path for a message: printable, and not longer than a line."""
+    printable = "".join(sign if sign.isprintable() else "?" for sign in path)
+    return printable if len(printable) <= 80 else f"...{printable[-77:]}"

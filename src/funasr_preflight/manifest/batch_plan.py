@@ -1,0 +1,252 @@
+"""FunASR's order and batches of a pass, computed from lengths alone, many buffers at a time.
+
+What `helpers.training.batches` finds by running the library's own loader, this finds in numpy
+without torch, for millions of lines; a test holds one against the other.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from funasr_preflight.manifest.settings import ESPNET, FilterConf
+
+EXACT_LINES = 200_000
+"""Up to so many lines, the shuffled order is the very one of FunASR; above, another random one."""
+BLOCK = 1 << 19
+WIDEST_BUFFER = 8192
+LARGEST_EXAMPLE_BATCH = 1 << 22
+"""A greater number of samples in a batch is taken for this one: lines repeat to fill it."""
+STACK = 6
+TEMPLATE_TOKENS = 25
+"""Tokens of the released system and user prompt and of the chat template, about."""
+CONTEXT_TOKENS = 121
+"""Tokens that MultiContextPrompt adds in training, about."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The batches of one pass over the kept lines, on one GPU.
+
+    Attributes:
+        batches: how many, without empty ones.
+        empty: batches without a sample, which end the run in the collator.
+        served: samples in them; with `batch_type` "example" some are served twice.
+        padding_share: share of samples x longest that is padding, over all batches, by speech.
+        longest: samples and speech frames of the batch that takes most frames.
+        dropped: samples that the collator drops, estimated from the lengths of the LLM's input.
+        left_out: samples whose LLM input is over the dataset's limit, so another one is served.
+        order: "exact" where the batches are those of FunASR's first epoch, "alike" where they come
+            from another random order.
+    """
+
+    batches: int = 0
+    empty: int = 0
+    served: int = 0
+    padding_share: float = 0.0
+    longest: tuple[int, int] = (0, 0)
+    dropped: int = 0
+    left_out: int = 0
+    order: str = "exact"
+
+
+@dataclass(frozen=True)
+class Block:
+    """Some batches: indices into the lengths, and where each batch starts in them."""
+
+    indices: np.ndarray
+    starts: np.ndarray
+    empty: int = 0
+
+
+def torch_order(count: int, seed: int) -> np.ndarray:
+    """The permutation that `torch.randperm` draws on the CPU with a fresh generator."""
+    drawn = np.random.RandomState(seed).randint(0, 2**32, max(count - 1, 0), np.uint32)
+    targets = np.arange(count - 1, dtype=np.int64) + drawn % (count - np.arange(count - 1))
+    order = list(range(count))
+    for place, target in enumerate(targets.tolist()):
+        order[place], order[target] = order[target], order[place]
+    return np.array(order, np.uint32)
+
+
+def order(count: int, conf: FilterConf, epoch: int = 0, exact: int = EXACT_LINES) -> np.ndarray:
+    """Order in which the sampler goes through `count` lines."""
+    if not conf.shuffle or count < 2:
+        return np.arange(count, dtype=np.uint32)
+    if count <= exact:
+        return torch_order(count, epoch)
+    drawn = np.arange(count, dtype=np.uint32)
+    np.random.default_rng(epoch).shuffle(drawn)
+    return drawn
+
+
+def blocks(lengths: np.ndarray, conf: FilterConf, epoch: int = 0) -> Iterator[Block]:
+    """Every batch of a pass in FunASR's order, except that ESPnet's are not shuffled in the end.
+
+    Args:
+        lengths: speech plus text of each line that the index kept.
+    """
+    if conf.batch_sampler == ESPNET:
+        yield from _sorted_blocks(lengths, order(len(lengths), conf, epoch), len(lengths), None,
+                                  conf.batch_size, None)
+    elif conf.batch_type == "example":
+        yield from _example_blocks(lengths, conf, epoch)
+    elif conf.sort_size > 0:
+        yield from _sorted_blocks(lengths, order(len(lengths), conf, epoch), conf.sort_size,
+                                  conf.max_token_length, conf.batch_size,
+                                  conf.batch_size_sample_max)
+    else:
+        yield _unsorted(lengths, order(len(lengths), conf, epoch), conf)
+
+
+def batches(lengths: np.ndarray, conf: FilterConf, epoch: int = 0) -> list[list[int]]:
+    """The batches of `blocks` as lists of indices."""
+    return [part.tolist() for block in blocks(lengths, conf, epoch)
+            for part in np.split(block.indices, block.starts[1:]) if len(part)]
+
+
+def llm_tokens(speech: np.ndarray, text: np.ndarray, conf: FilterConf) -> np.ndarray:
+    """Length of the LLM's input of each line, estimated from its frames and tokens."""
+    halved = (-(-speech.astype(np.int64) // STACK) - 1) // 2 + 1
+    halved = (halved - 1) // 2 + 1
+    return ((halved - 1) // 2 + 1 + text + TEMPLATE_TOKENS
+            + (CONTEXT_TOKENS if conf.prompt else 0))
+
+
+def plan(speech: np.ndarray, text: np.ndarray, conf: FilterConf, epoch: int = 0) -> Plan:
+    """What one pass over these lines makes of them.
+
+    Args:
+        speech: 10 ms frames of each line that the index kept.
+        text: tokens of each.
+    """
+    lengths = speech + text
+    count = empty = served = dropped = left_out = 0
+    padded = spoken = 0
+    longest = (0, 0)
+    for block in blocks(lengths, conf, epoch):
+        empty += block.empty
+        if not len(block.starts):
+            continue
+        frames = speech[block.indices]
+        sizes = np.diff(block.starts, append=len(block.indices))
+        frames_of_longest = np.maximum.reduceat(frames, block.starts).astype(np.int64)
+        area = sizes * frames_of_longest
+        worst = int(area.argmax())
+        longest = max(longest, (int(sizes[worst]), int(frames_of_longest[worst])),
+                      key=lambda pair: pair[0] * pair[1])
+        count += len(sizes)
+        served += int(sizes.sum())
+        padded += int(area.sum())
+        spoken += int(frames.sum(dtype=np.int64))
+        tokens = llm_tokens(frames, text[block.indices], conf)
+        left_out += int((tokens > conf.dataset_token_length).sum())
+        if conf.token_type:
+            dropped += _dropped(tokens, block.starts, sizes, conf.batch_size_token_max)
+    exact = not conf.shuffle or len(lengths) <= EXACT_LINES
+    return Plan(count, empty, served, 1 - spoken / padded if padded else 0.0, longest, dropped,
+                left_out, "exact" if exact else "alike")
+
+
+def _dropped(tokens: np.ndarray, starts: np.ndarray, sizes: np.ndarray, limit: int) -> int:
+    """How many samples leave, the last first, until samples x longest is within the limit."""
+    over = np.maximum.reduceat(tokens, starts) * sizes > limit
+    gone = 0
+    for start, size in zip(starts[over].tolist(), sizes[over].tolist(), strict=True):
+        inside = np.maximum.accumulate(tokens[start:start + size]) * np.arange(1, size + 1)
+        gone += size - max(1, int((inside <= limit).sum()))
+    return gone
+
+
+def _example_blocks(lengths: np.ndarray, conf: FilterConf, epoch: int) -> Iterator[Block]:
+    count = len(lengths)
+    if not count:
+        return
+    size = min(conf.batch_size, max(count, LARGEST_EXAMPLE_BATCH))
+    total = -(-count // size) * size
+    indices = np.resize(order(count, conf, epoch), total)
+    if conf.max_token_length is not None:
+        indices = indices[lengths[indices] <= conf.max_token_length]
+    yield Block(indices, np.arange(0, len(indices), size))
+
+
+def _unsorted(lengths: np.ndarray, drawn: np.ndarray, conf: FilterConf) -> Block:
+    """Batches in the drawn order: one goes on until samples x longest is over the batch size."""
+    kept = drawn[lengths[drawn] <= conf.max_token_length]
+    starts, size, longest, empty = [], 0, 0, 0
+    for place, length in enumerate(lengths[kept].tolist()):
+        taller = max(longest, length)
+        if taller * (size + 1) <= conf.batch_size:
+            if not size:
+                starts.append(place)
+            size, longest = size + 1, taller
+        else:
+            empty += not size
+            starts.append(place)
+            size, longest = 1, length
+    return Block(kept, np.array(starts, np.int64), empty)
+
+
+def _sorted_blocks(lengths: np.ndarray, drawn: np.ndarray, width: int, longest: int | None,
+                   size: int, samples: int | None) -> Iterator[Block]:
+    """Batches of buffers of `width` lines, each sorted by length; lines over `longest` left out."""
+    width = max(1, min(width, len(drawn)))
+    step = max(1, BLOCK // width) * width
+    limit = np.iinfo(np.int32).max if longest is None else longest
+    for begin in range(0, len(drawn), step):
+        part = drawn[begin:begin + step]
+        buffers = -(-len(part) // width)
+        packed = np.full(buffers * width, np.iinfo(np.int64).max, np.int64)
+        packed[:len(part)] = lengths[part]
+        packed[:len(part)] <<= 32
+        packed[:len(part)] |= np.arange(len(part))
+        packed = packed.reshape(buffers, width)
+        packed.sort(axis=1)
+        sorted_lengths = packed >> 32
+        inside = sorted_lengths <= limit
+        cap = size + 1 if samples is None else samples
+        find = _starts_by_column if width <= WIDEST_BUFFER else _starts_by_row
+        starts, empty = find(sorted_lengths, inside, size, cap)
+        indices = part[(packed & 0xFFFFFFFF)[inside]]
+        yield Block(indices, np.flatnonzero(starts[inside]), empty)
+
+
+def _starts_by_column(lengths: np.ndarray, inside: np.ndarray, size: int, samples: int):
+    """Which sorted lines start a batch, all buffers in step; and how many batches are empty.
+
+    The first batch of a buffer holds one sample fewer than the others: FunASR counts it from 1.
+    """
+    by_column = np.ascontiguousarray(lengths.T)
+    starts = np.empty(by_column.shape, bool)
+    in_batch = np.zeros(len(lengths), np.int64)
+    counted = np.ones(len(lengths), np.int64)
+    for column, length in enumerate(by_column):
+        joins = (length * (in_batch + 1) <= size) & (counted < samples)
+        np.logical_not(joins, out=starts[column])
+        in_batch *= joins
+        in_batch += 1
+        counted *= joins
+        counted += 1
+    empty = int((starts[0] & inside[:, 0]).sum())
+    starts[0] = True
+    return np.ascontiguousarray(starts.T), empty
+
+
+def _starts_by_row(lengths: np.ndarray, inside: np.ndarray, size: int, samples: int):
+    """As `_starts_by_column`, one buffer after the other: for few and wide buffers."""
+    starts = np.zeros(lengths.shape, bool)
+    empty = 0
+    for row, counts, first in zip(lengths.tolist(), inside.sum(axis=1).tolist(), starts,
+                                  strict=True):
+        place, cap = 0, samples - 1
+        while place < counts:
+            first[place] = True
+            fits = bisect_right(range(1, min(cap, counts - place) + 1), size,
+                                key=lambda many, at=place: row[at + many - 1] * many)
+            empty += not place and not fits
+            place += max(1, fits)
+            cap = samples
+    return starts, empty

@@ -1,0 +1,279 @@
+"""A report as text for a terminal, as JSON, as SARIF for code review, or as one HTML page."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+
+from funasr_preflight.findings import REMOVE, Finding, Report, Series, Severity, Table
+from funasr_preflight.rules.registry import RULES
+from funasr_preflight.texts import Text, say
+
+FORMATS = ("text", "json", "sarif", "html")
+WORDS = {Severity.ERROR: say("error"), Severity.WARNING: say("warning"), Severity.NOTE: say("note")}
+_STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "bold yellow", Severity.NOTE: "dim"}
+_LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "note"}
+PLOT_COLUMNS, PLOT_ROWS = 60, 8
+BLOCKS = " ▁▂▃▄▅▆▇█"
+
+
+def rendered(report: Report, style: str, width: int | None = None, colour: bool = False,
+             addresses: Mapping[str, str] = MappingProxyType({})) -> str:
+    """The report in one of FORMATS.
+
+    Args:
+        width: columns of the terminal, for text; the terminal's own without it.
+        colour: whether text carries a terminal's colours.
+        addresses: as `as_sarif` takes them.
+    """
+    return {"text": lambda: as_text(report, width, colour), "json": lambda: as_json(report),
+            "sarif": lambda: as_sarif(report, addresses), "html": lambda: as_html(report)}[style]()
+
+
+def summary(report: Report) -> Text:
+    """How many findings there are of each kind."""
+    counts = {severity: sum(one.severity == severity for one in report.findings)
+              for severity in Severity}
+    return say("{errors} errors, {warnings} warnings, {notes} notes",
+               errors=counts[Severity.ERROR], warnings=counts[Severity.WARNING],
+               notes=counts[Severity.NOTE])
+
+
+def place_of(finding: Finding) -> str:
+    """File and line, or the file."""
+    return f"{finding.file}:{finding.line}" if finding.line else finding.file
+
+
+def page_of(finding: Finding) -> str:
+    """The page of the built book that explains a finding."""
+    name, _, anchor = finding.chapter.partition("#")
+    return f"notebooks/{name}.html{'#' + anchor if anchor else ''}"
+
+
+def as_text(report: Report, width: int | None = None, colour: bool = False) -> str:
+    """For a terminal: findings, then the facts, then a small plot of the learning rate."""
+    from rich.console import Console
+    from rich.padding import Padding
+    from rich.table import Table as Grid
+
+    console = Console(width=width, force_terminal=colour, no_color=not colour, highlight=False,
+                      record=True, file=_Nowhere())
+    console.print(f"[bold]{_plain(report.config)}[/bold]: {summary(report)}")
+    for text in report.assumed:
+        console.print(f"[dim]{_plain(say('assumed'))}: {_plain(text)}[/dim]")
+    for one in report.findings:
+        console.print()
+        console.print(f"[{_STYLES[one.severity]}]{WORDS[one.severity]}[/] "
+                      f"[bold]{_plain(one.key or one.rule)}[/bold]  {_plain(place_of(one))}  "
+                      f"[dim]{one.rule}[/dim]")
+        console.print(Padding(_plain(one.message), (0, 0, 0, 4)))
+        if one.fix:
+            console.print(Padding(f"→ {_plain(one.fix)}  [dim]({page_of(one)})[/dim]",
+                                  (0, 0, 0, 4)))
+    for table in report.tables:
+        grid = Grid(*map(str, table.heads), title=str(table.caption), title_justify="left")
+        for row in table.rows:
+            grid.add_row(*(_plain(_cell(value)) for value in row))
+        console.print()
+        console.print(grid)
+    for series in report.series:
+        console.print()
+        console.print(_plain(series.caption))
+        console.print(_plain(plot(series)))
+    return console.export_text(styles=colour)
+
+
+class _Nowhere:
+    """A file that keeps nothing: the console records."""
+
+    def write(self, text: str) -> int:
+        return len(text)
+
+    def flush(self) -> None:
+        return None
+
+
+def plot(series: Series, columns: int = PLOT_COLUMNS, rows: int = PLOT_ROWS) -> str:
+    """A curve in characters, with its largest value and the ends of its axis."""
+    edges = np.linspace(series.x[0], series.x[-1], columns + 1)
+    heights = np.interp((edges[1:] + edges[:-1]) / 2, series.x, series.y)
+    column = np.clip(np.searchsorted(edges, series.x, "right") - 1, 0, columns - 1)
+    np.maximum.at(heights, column, series.y)
+    top = max(float(heights.max()), 1e-30)
+    eighths = np.round(heights / top * rows * 8).astype(int)
+    lines = []
+    for row in range(rows - 1, -1, -1):
+        cells = "".join(BLOCKS[int(np.clip(one - 8 * row, 0, 8))] for one in eighths)
+        label = f"{top:.1e}" if row == rows - 1 else ""
+        lines.append(f"{label:>8} │{cells}")
+    last = f"{series.x[-1]:,.0f}"
+    axis = f"{'0':>8} └{'─' * columns}"
+    return "\n".join([*lines, axis, f"{'':10}1{last:>{columns - 1}} {series.x_label}"])
+
+
+def _plain(text: Any) -> str:
+    """Text that rich takes as it is, without control characters that a terminal would obey."""
+    from rich.markup import escape
+
+    return escape("".join(one if one.isprintable() or one == "\n" else "\ufffd"
+                          for one in str(text)))
+
+
+def _cell(value: Any) -> str:
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def as_json(report: Report) -> str:
+    """Everything in the report; REMOVE among the edits is null with `"remove": true`."""
+    return json.dumps({
+        "config": report.config,
+        "summary": str(summary(report)),
+        "assumed": [str(one) for one in report.assumed],
+        "findings": [_finding(one) for one in report.findings],
+        "tables": [_table(one) for one in report.tables],
+        "series": [{"name": one.name, "caption": str(one.caption), "x": one.x, "y": one.y}
+                   for one in report.series]}, indent=1, ensure_ascii=False, default=str)
+
+
+def _finding(one: Finding) -> dict[str, Any]:
+    return {"rule": one.rule, "severity": _LEVELS[one.severity], "key": one.key, "file": one.file,
+            "line": one.line, "message": str(one.message), "fix": str(one.fix),
+            "page": page_of(one), "edits": [
+                {"key": key, "remove": True} if value is REMOVE else {"key": key, "value": value}
+                for key, value in one.edits]}
+
+
+def _table(table: Table) -> dict[str, Any]:
+    return {"name": table.name, "caption": str(table.caption),
+            "heads": [str(head) for head in table.heads],
+            "rows": [[value if isinstance(value, (int, float)) else str(value) for value in row]
+                     for row in table.rows]}
+
+
+SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+
+
+def as_sarif(report: Report, addresses: Mapping[str, str] = MappingProxyType({})) -> str:
+    """SARIF 2.1.0, which code hosts show beside the lines of the YAML.
+
+    Args:
+        addresses: name of a file to its path in the repository; what is not named, such as the
+            command line, is laid at the config's first line.
+    """
+    config = addresses.get(report.config, quote(report.config))
+    used = list(dict.fromkeys(one.rule for one in report.findings))
+    rules = [{"id": name, "shortDescription": {"text": str(RULES[name].title)},
+              "help": {"text": f"See the page {RULES[name].chapter} of the book."}}
+             for name in used]
+    results = [{
+        "ruleId": one.rule, "ruleIndex": used.index(one.rule), "level": _LEVELS[one.severity],
+        "message": {"text": " ".join(filter(None, (str(one.message), str(one.fix))))},
+        "locations": [{"physicalLocation": {
+            "artifactLocation": {"uri": addresses.get(one.file, config)},
+            "region": {"startLine": one.line or 1}}}]} for one in report.findings]
+    return json.dumps({"$schema": SARIF_SCHEMA, "version": "2.1.0", "runs": [
+        {"tool": {"driver": {"name": "preflight", "rules": rules}}, "results": results}]},
+        indent=1, ensure_ascii=False)
+
+
+def as_html(report: Report) -> str:
+    """One page that needs nothing else, readable in light and dark."""
+    title = html.escape(f"{report.config}: {summary(report)}")
+    assumed = "".join(f"<li>{escaped(one)}</li>" for one in report.assumed)
+    return f"""<!doctype html>
+<html lang="{escaped(say("en"))}"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title><style>{STYLE}</style></head><body><main>
+<h1>{title}</h1>
+<ul class="assumed" aria-label="{escaped(say("assumed"))}">{assumed}</ul>
+{fragment(report)}</main></body></html>
+"""
+
+
+def fragment(report: Report) -> str:
+    """The report's findings, facts and curves as HTML, for a page that has a style of its own."""
+    findings = "".join(html_finding(one) for one in report.findings)
+    tables = "".join(map(_html_table, report.tables))
+    curves = "".join(map(_html_series, report.series))
+    return f'<ol class="findings">{findings}</ol>\n{tables}{curves}'
+
+
+def html_finding(one: Finding, linked: bool = False) -> str:
+    """A finding as a list item; `linked` to its chapter where that is a page beside this one."""
+    fix = f'<p class="fix">→ {_code(one.fix)}</p>' if one.fix else ""
+    return (f'<li class="pf-{_LEVELS[one.severity]}"><p>'
+            f'<strong>{escaped(WORDS[one.severity])}</strong> '
+            f"<code>{escaped(one.key or one.rule)}</code> {escaped(place_of(one))} "
+            f"<small>{_rule(one, linked)}</small></p><p>{_code(one.message)}</p>{fix}</li>\n")
+
+
+def _rule(one: Finding, linked: bool) -> str:
+    name, _, anchor = one.chapter.partition("#")
+    if not linked:
+        return f"{escaped(one.rule)}, {escaped(page_of(one))}"
+    place = f'{escaped(name)}.html{"#" + escaped(anchor) if anchor else ""}'
+    return f'<a href="{place}">{escaped(one.rule)}</a>'
+
+
+def _html_table(table: Table) -> str:
+    head = "".join(f'<th scope="col">{escaped(one)}</th>' for one in table.heads)
+    rows = "".join(
+        f'<tr><th scope="row">{escaped(row[0])}</th>'
+        f'{"".join(f"<td>{escaped(_cell(one))}</td>" for one in row[1:])}</tr>'
+        for row in table.rows)
+    return (f"<table><caption>{escaped(table.caption)}</caption><thead><tr>{head}</tr></thead>"
+            f"<tbody>{rows}</tbody></table>\n")
+
+
+def _html_series(series: Series) -> str:
+    top = max(max(series.y), 1e-30)
+    points = " ".join(f"{600 * (x - series.x[0]) / max(1e-9, series.x[-1] - series.x[0]):.1f},"
+                      f"{150 - 150 * y / top:.1f}" for x, y in zip(series.x, series.y, strict=True))
+    said = f"{series.caption}: {_extremes(series)}"
+    return (f'<figure><svg viewBox="0 0 600 150" role="img" aria-label="{escaped(said)}">'
+            f'<polyline points="{points}" fill="none" stroke="currentColor" stroke-width="2"/>'
+            f"</svg><figcaption>{escaped(said)}</figcaption></figure>\n")
+
+
+def _extremes(series: Series) -> str:
+    return f"{min(series.y):.1e} – {max(series.y):.1e}, {series.x_label} {series.x[-1]:,.0f}"
+
+
+def escaped(text: Any) -> str:
+    return html.escape(str(text))
+
+
+def _code(text: Any) -> str:
+    """Escaped text with code between `backticks`."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escaped(text))
+
+
+STYLE = """
+:root { color-scheme: light dark; --line: #8884; --error: #b3261e; --warning: #8a5000; }
+@media (prefers-color-scheme: dark) { :root { --error: #ff8a80; --warning: #ffb95c; } }
+body { font: 16px/1.5 system-ui, sans-serif; margin: 0; }
+main { margin: 0 auto; max-width: 60rem; padding: 1rem; }
+h1 { font-size: 1.3rem; overflow-wrap: anywhere; }
+.findings { list-style: none; padding: 0; }
+.findings li { border-left: .3rem solid var(--line); margin: .8rem 0; padding: 0 .8rem; }
+.findings p { margin: .2rem 0; overflow-wrap: anywhere; }
+.pf-error { border-color: var(--error) !important; }
+.pf-warning { border-color: var(--warning) !important; }
+.pf-error strong { color: var(--error); } .pf-warning strong { color: var(--warning); }
+table { border-collapse: collapse; margin: 1.2rem 0; }
+caption { font-weight: 600; text-align: left; }
+th, td { border-bottom: 1px solid var(--line); padding: .25rem .7rem .25rem 0; text-align: left; }
+th[scope=row] { font-weight: 400; } figure { margin: 1.2rem 0; } svg { max-width: 100%; }
+"""
+
+
+def worst(findings: Iterable[Finding]) -> Severity | None:
+    """The worst severity among findings; None where there are none."""
+    return max((one.severity for one in findings), default=None)

@@ -1,0 +1,406 @@
+"""Rules on the manifests: what is in them, and what the config makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from funasr_preflight.context import Context
+from funasr_preflight.findings import Finding, Severity, Table
+from funasr_preflight.manifest.scanning import (
+    FRAMES_AN_HOUR,
+    LOST,
+    ManifestReport,
+    overlap,
+    passes_per_epoch,
+    steps_per_epoch,
+)
+from funasr_preflight.manifest.settings import FilterConf
+from funasr_preflight.manifest.transcripts import KINDS
+from funasr_preflight.rules.registry import problem, rule
+from funasr_preflight.texts import NOTHING, say
+
+LOST_WORTH_A_WARNING = 0.01
+PADDING_WORTH_A_NOTE = 0.2
+LONELY_SAMPLES = 2
+MEANT_AS_SAMPLES, SORTED = 512, 1024
+"""A `batch_size` below the one is meant as a number of samples; the other `sort_size` is enough."""
+MODEL_RATE = FilterConf.fs
+BLAMED_KEYS = {"too_long": "max_source_length", "too_short": "min_source_length",
+               "text_too_long": "max_target_length", "over_token_length": "max_token_length"}
+HARMLESS_KINDS = ("spaces", "several_turns", "too_slow")
+FATAL_KINDS = ("no_bang",)
+ADVICE = {
+    "no_bang": say("Write <|startofspeech|>!PATH<|endofspeech|>: without the exclamation mark the "
+                   "path is text, and the run ends or trains on text alone."),
+    "prompt": say("Write the prompt that FunASR asks with when it decodes, such as 语音转写：, or "
+                  "give that language when you decode.")}
+"""What to do about some kinds of lines."""
+AS_SAMPLES = say(
+    "With `batch_type` token, `batch_size` counts 10 ms frames and tokens, padding included: write "
+    "6000 for a minute of speech, or `batch_type: example` to count samples.")
+AUDIO_KINDS = {"missing": say("the audio file is missing"),
+               "unreadable": say("the audio file cannot be read"),
+               "outside": say("the audio path is a folder or a device")}
+
+
+def _manifests(context: Context) -> Iterator[tuple[ManifestReport, bool]]:
+    """Each manifest that was given, and whether it is the training set."""
+    if context.train is not None:
+        yield context.train, True
+    if context.valid is not None:
+        yield context.valid, False
+
+
+def _share(part: float, whole: float) -> float:
+    return part / whole if whole else 0.0
+
+
+def _accum_grad(context: Context) -> int:
+    value = context.get("train_conf.accum_grad", 1)
+    usable = isinstance(value, int) and not isinstance(value, bool)
+    return value if usable and value > 0 else 1
+
+
+@rule("data-stops-reading", say("A line ends FunASR's reading of the manifest"), "dataset")
+def stops_reading(context: Context) -> Iterator[Finding]:
+    for report, _ in _manifests(context):
+        if report.fatal_count:
+            line, reason = report.fatal[0]
+            yield problem(Severity.ERROR, say(
+                "FunASR stops at line {line}: {reason}. {count} lines are such that the run ends "
+                "before it begins.", line=line, reason=reason, count=report.fatal_count),
+                say("Correct or remove these lines."), file=report.name, line=line)
+
+
+@rule("data-malformed", say("Lines that cannot be read"), "dataset")
+def malformed(context: Context) -> Iterator[Finding]:
+    for report, _ in _manifests(context):
+        count = report.malformed_count - report.fatal_count
+        known = [one for one in report.malformed if one not in report.fatal]
+        if count and known:
+            line, reason = known[0]
+            yield problem(Severity.WARNING, say(
+                "{count} of {lines} lines are left out or are no use, the first of them line "
+                "{line}: {reason}.", count=count, lines=report.lines, line=line, reason=reason),
+                say("Correct or remove these lines."), file=report.name, line=line)
+
+
+@rule("data-nothing-left", say("No utterance is left"), "dataset")
+def nothing_left(context: Context) -> Iterator[Finding]:
+    for report, training in _manifests(context):
+        if report.kept_utterances:
+            continue
+        reasons = ", ".join(f"{LOST[reason]}: {count}"
+                            for reason, (count, _) in report.lost.items()) or "0"
+        yield problem(Severity.ERROR, say(
+            "None of {lines} lines passes the filters of `dataset_conf` ({reasons}): {what} has "
+            "no batch.", lines=report.lines, reasons=reasons,
+            what=say("training") if training else say("validation")),
+            say("Give a manifest with lines that pass, or move the limits."), file=report.name)
+
+
+@rule("data-lost", say("Utterances are left out by a filter"), "dataset")
+def lost(context: Context) -> Iterator[Finding]:
+    conf = FilterConf.of(context.config)
+    for report, _ in _manifests(context):
+        if not report.kept_utterances:
+            continue
+        for reason, (count, hours) in report.lost.items():
+            if reason == "unreadable":
+                continue
+            worst = max(_share(count, report.utterances), _share(hours, report.hours))
+            severity = Severity.WARNING if worst >= LOST_WORTH_A_WARNING else Severity.NOTE
+            name = BLAMED_KEYS.get(reason, "")
+            limit = getattr(conf, name, None) if name else None
+            said = say("({limit})", limit=limit) if limit is not None else NOTHING
+            yield problem(severity, say(
+                "{count} of {utterances} utterances ({hours:.2f} of {all_hours:.2f} h) of "
+                "{manifest} are not used: {reason} {limit}.", count=count,
+                utterances=report.utterances, hours=hours, all_hours=report.hours,
+                manifest=report.name, reason=LOST[reason], limit=said),
+                say("Cut long recordings up, write both lengths into every line, or move the "
+                    "limit."), key=f"dataset_conf.{name}" if name else "",
+                file="" if name else report.name)
+
+
+@rule("data-empty-batch", say("The sampler makes an empty batch"), "dataset")
+def empty_batch(context: Context) -> Iterator[Finding]:
+    conf = FilterConf.of(context.config)
+    for report, _ in _manifests(context):
+        if report.plan.empty:
+            yield problem(Severity.ERROR, say(
+                "{count} batches of a pass over {manifest} hold no sample, and the collator "
+                "ends the run at the first: `batch_size` {size} is less than the shortest line "
+                "of a buffer, or `batch_size_sample_max` ({samples}) is below 2.",
+                count=report.plan.empty, manifest=report.name, size=conf.batch_size,
+                samples=conf.batch_size_sample_max),
+                AS_SAMPLES if conf.batch_size < MEANT_AS_SAMPLES else
+                say("Let `max_token_length` be no more than `batch_size`, and "
+                    "`batch_size_sample_max` at least 2."), key="dataset_conf.batch_size")
+
+
+@rule("data-dropped-in-collator", say("The collator drops samples"), "dataset")
+def dropped_in_collator(context: Context) -> Iterator[Finding]:
+    conf = FilterConf.of(context.config)
+    for report, _ in _manifests(context):
+        if report.plan.dropped:
+            yield problem(Severity.WARNING, say(
+                "About {count} of {served} samples of each pass over {manifest} are dropped after "
+                "their audio was read: samples times tokens of the LLM's input is over "
+                "`batch_size_token_max`, {limit}.", count=report.plan.dropped,
+                served=report.plan.served, manifest=report.name,
+                limit=conf.batch_size_token_max),
+                say("Raise `batch_size_token_max` to `batch_size`, or lower "
+                    "`batch_size_sample_max`."), key="dataset_conf.batch_size_token_max",
+                edits=(("dataset_conf.batch_size_token_max", conf.batch_size),)
+                if conf.batch_size > conf.batch_size_token_max else ())
+
+
+@rule("data-replaced-in-dataset", say("The dataset serves another sample"), "dataset")
+def replaced_in_dataset(context: Context) -> Iterator[Finding]:
+    conf = FilterConf.of(context.config)
+    for report, _ in _manifests(context):
+        if report.plan.left_out:
+            yield problem(Severity.WARNING, say(
+                "About {count} of {served} samples of {manifest} give the LLM more than "
+                "{limit} tokens, prompt included: each time another sample is drawn instead.",
+                count=report.plan.left_out, served=report.plan.served, manifest=report.name,
+                limit=conf.dataset_token_length),
+                say("Raise `max_token_length`, or leave `prompt_classes` out."),
+                key="dataset_conf.max_token_length")
+
+
+@rule("data-padding", say("Much of a batch is padding"), "dataset")
+def padding(context: Context) -> Iterator[Finding]:
+    conf = FilterConf.of(context.config)
+    for report, training in _manifests(context):
+        if training and report.padding_share > PADDING_WORTH_A_NOTE:
+            yield problem(Severity.NOTE, say(
+                "{share:.0%} of the speech frames in the batches are padding (`sort_size` "
+                "{sort_size}, batches of {batch:.1f} samples on average).",
+                share=report.padding_share, sort_size=conf.sort_size,
+                batch=_share(report.plan.served, report.batches)),
+                say("Set `sort_size` to 1024 or more, so that lines of one length meet.")
+                if conf.sort_size < SORTED else
+                say("Smaller batches hold less of it."), key="dataset_conf.sort_size")
+
+
+@rule("data-lonely-batches", say("Hardly more than one sample in a batch"), "dataset")
+def lonely_batches(context: Context) -> Iterator[Finding]:
+    conf = FilterConf.of(context.config)
+    for report, training in _manifests(context):
+        if training and report.batches > 1 and report.plan.served < (
+                LONELY_SAMPLES * report.batches):
+            meant = conf.batch_type != "example" and conf.batch_size < MEANT_AS_SAMPLES
+            yield problem(Severity.WARNING if meant else Severity.NOTE, say(
+                "A batch holds {mean:.1f} samples on average: `batch_size` is {size} of "
+                "`batch_type` {kind}.", mean=report.plan.served / report.batches,
+                size=conf.batch_size, kind=conf.batch_type),
+                AS_SAMPLES if meant else say("Raise `batch_size`, or `train_conf.accum_grad`."),
+                key="dataset_conf.batch_size")
+
+
+@rule("data-read-again", say("An epoch reads the manifest many times"), "dataset")
+def read_again(context: Context) -> Iterator[Finding]:
+    report = context.train
+    if report is None:
+        return
+    conf = FilterConf.of(context.config)
+    passes = passes_per_epoch(report, conf)
+    if passes > 1:
+        steps = steps_per_epoch(report, conf, context.gpus, _accum_grad(context))
+        yield problem(Severity.WARNING, say(
+            "{manifest} is a single file, so each of {passes} splits is all of it: an epoch is "
+            "{passes} passes over {hours:.1f} h, {steps} optimizer steps.",
+            manifest=report.name, passes=passes, hours=report.kept_hours, steps=steps),
+            say("Set `data_split_num` to 1, or give a list of files."),
+            key="dataset_conf.data_split_num", edits=(("dataset_conf.data_split_num", 1),),
+            decision=True)
+
+
+@rule("data-no-step", say("An epoch makes no optimizer step"), "dataset")
+def no_step(context: Context) -> Iterator[Finding]:
+    report = context.train
+    if report is None or not report.batches:
+        return
+    accum = _accum_grad(context)
+    if not steps_per_epoch(report, FilterConf.of(context.config), context.gpus, accum):
+        yield problem(Severity.ERROR, say(
+            "A pass has {batches} batches on {gpus} GPUs, fewer than `accum_grad` {accum} on "
+            "each: gradients are thrown away at its end and nothing is ever learnt.",
+            batches=report.batches, gpus=context.gpus, accum=accum),
+            say("Lower `accum_grad`, or give more data."), key="train_conf.accum_grad")
+
+
+@rule("data-batches-repeat", say("Fewer batches than GPUs"), "dataset")
+def batches_repeat(context: Context) -> Iterator[Finding]:
+    for report, _ in _manifests(context):
+        if 0 < report.batches < context.gpus:
+            yield problem(Severity.WARNING, say(
+                "{manifest} makes {batches} batches for {gpus} GPUs: some are given to several.",
+                manifest=report.name, batches=report.batches, gpus=context.gpus),
+                say("Use fewer GPUs, or a smaller `batch_size`."), file=report.name)
+
+
+@rule("data-suspicious", say("Transcripts that may not be what was said"), "dataset")
+def suspicious(context: Context) -> Iterator[Finding]:
+    for report, _ in _manifests(context):
+        for kind, (count, lines) in report.suspicious.items():
+            severity = (Severity.NOTE if kind in HARMLESS_KINDS else
+                        Severity.ERROR if kind in FATAL_KINDS else Severity.WARNING)
+            yield problem(severity, say(
+                "{count} of {utterances} utterances: {what}; the first in line {line}.",
+                count=count, utterances=report.utterances, what=KINDS[kind], line=lines[0]),
+                ADVICE.get(kind, say("Look at these lines: the model learns to write what they "
+                                     "say.")), file=report.name, line=lines[0])
+
+
+@rule("data-duplicates", say("Audio that is in the manifest more than once"), "dataset")
+def duplicates(context: Context) -> Iterator[Finding]:
+    for report, _ in _manifests(context):
+        if report.duplicates:
+            yield problem(Severity.WARNING, say(
+                "{count} of {utterances} utterances name an audio file that another line has "
+                "already named.", count=report.duplicates, utterances=report.utterances),
+                say("Keep one of them, unless the repeats are meant as a weight."),
+                file=report.name, line=report.duplicate_lines[0])
+
+
+@rule("data-overlap", say("Audio that is in training and in validation"), "dataset")
+def shared(context: Context) -> Iterator[Finding]:
+    if context.train is None or context.valid is None:
+        return
+    found = overlap(context.train, context.valid)
+    if found.audio:
+        yield problem(Severity.WARNING, say(
+            "{count} audio files are in {train} and in {valid}: the validation loss flatters the "
+            "run, and so does the choice of the best checkpoint.", count=found.audio,
+            train=context.train.name, valid=context.valid.name),
+            say("Take them out of the training set."), file=context.valid.name)
+
+
+@rule("data-same-sentences", say("Most validation sentences are in training too"), "dataset")
+def same_sentences(context: Context) -> Iterator[Finding]:
+    if context.train is None or context.valid is None:
+        return
+    found = overlap(context.train, context.valid)
+    share = _share(found.transcripts, context.valid.utterances)
+    if share > 0.5:
+        yield problem(Severity.NOTE, say(
+            "{share:.0%} of the sentences of {valid} are also in {train}: what is measured there "
+            "says little about new sentences.", share=share, valid=context.valid.name,
+            train=context.train.name), file=context.valid.name)
+
+
+@rule("data-audio", say("Audio that is not there or cannot be read"), "dataset")
+def audio_files(context: Context) -> Iterator[Finding]:
+    for report, _ in _manifests(context):
+        audio = report.audio
+        if audio is None:
+            continue
+        for kind, what in AUDIO_KINDS.items():
+            count, examples = getattr(audio, f"{kind}_count"), getattr(audio, kind)
+            if not count:
+                continue
+            all_gone = count == audio.probed
+            yield problem(Severity.ERROR if all_gone else Severity.WARNING, say(
+                "{count} of {probed} audio files that were looked at: {what}; the first in line "
+                "{line}: {example}. FunASR serves another sample in their place and says so "
+                "only in its log.", count=count, probed=audio.probed, what=what,
+                line=examples[0][0], example=examples[0][1]),
+                say("Correct the paths; relative ones begin at the folder that the run is "
+                    "started in."), file=report.name, line=examples[0][0])
+
+
+@rule("data-remote-audio", say("Audio that is fetched over the network"), "dataset")
+def remote_audio(context: Context) -> Iterator[Finding]:
+    for report, _ in _manifests(context):
+        if report.audio is not None and report.audio.remote:
+            yield problem(Severity.NOTE, say(
+                "{count} of {probed} audio files that were looked at are URLs, which are fetched "
+                "again for every pass.", count=report.audio.remote, probed=report.audio.probed),
+                say("Download them once."), file=report.name)
+
+
+@rule("data-speech-length", say("`speech_length` disagrees with the audio"), "dataset")
+def speech_length(context: Context) -> Iterator[Finding]:
+    for report, _ in _manifests(context):
+        audio = report.audio
+        if audio is not None and audio.disagreeing_count:
+            line, said, true = audio.disagreeing[0]
+            yield problem(Severity.WARNING, say(
+                "`speech_length` disagrees with {count} of {probed} files that were looked at, "
+                "such as line {line}: {said}, and the audio has {true} frames of 10 ms. Filters "
+                "and batches go by `speech_length`.", count=audio.disagreeing_count,
+                probed=audio.probed, line=line, said=said, true=true),
+                say("Write the number of 10 ms frames of the audio."), file=report.name,
+                line=line)
+
+
+@rule("data-downsampled", say("The frontend's rate cuts the audio's band"), "sample_rate")
+def downsampled(context: Context) -> Iterator[Finding]:
+    for report, _ in _manifests(context):
+        audio = report.audio
+        above = {} if audio is None else {
+            rate: count for rate, count in audio.rates.items() if rate > audio.fs}
+        if above and audio.fs < MODEL_RATE:
+            yield problem(Severity.WARNING, say(
+                "{count} of {probed} files have a rate of up to {rate} Hz and are downsampled to "
+                "`fs` {fs}: everything above {half:.0f} Hz is lost.", count=sum(above.values()),
+                probed=audio.probed, rate=max(above), fs=audio.fs, half=audio.fs / 2),
+                say("Set `frontend_conf.fs` to {rate}, the rate that the model was trained at.",
+                    rate=MODEL_RATE), key="frontend_conf.fs",
+                edits=(("frontend_conf.fs", MODEL_RATE),), decision=True)
+
+
+@rule("data-mixed-rates", say("Audio of several sample rates"), "sample_rate")
+def mixed_rates(context: Context) -> Iterator[Finding]:
+    for report, _ in _manifests(context):
+        if report.audio is not None and len(report.audio.rates) > 1:
+            rates = ", ".join(f"{rate} Hz: {count}"
+                              for rate, count in sorted(report.audio.rates.items()))
+            yield problem(Severity.NOTE, say(
+                "The files that were looked at have several sample rates ({rates}). All are "
+                "resampled to {fs} Hz; what was cut off before stays cut off.", rates=rates,
+                fs=report.audio.fs), file=report.name)
+
+
+@rule("data-channels", say("Audio with more than one channel"), "dataset")
+def channels(context: Context) -> Iterator[Finding]:
+    for report, _ in _manifests(context):
+        audio = report.audio
+        several = 0 if audio is None else sum(
+            count for number, count in audio.channels.items() if number > 1)
+        if several:
+            yield problem(Severity.WARNING, say(
+                "{count} of {probed} files have more than one channel, and FunASR takes their "
+                "mean: both sides of a call at once.", count=several, probed=audio.probed),
+                say("Write each channel into a file of its own, with its own transcript."),
+                file=report.name)
+
+
+def facts(report: ManifestReport, conf: FilterConf, gpus: int = 1, accum_grad: int = 1,
+          training: bool = True) -> Table:
+    """What a manifest holds and what becomes of it, as a table of the report."""
+    rows = [(say("lines"), report.lines),
+            (say("utterances"), report.utterances),
+            (say("hours"), round(report.hours, 2))]
+    rows += [(say("left out: {reason}", reason=LOST[reason]),
+              say("{count} ({hours:.2f} h)", count=count, hours=hours))
+             for reason, (count, hours) in report.lost.items()]
+    rows += [(say("utterances kept"), report.kept_utterances),
+             (say("hours kept"), round(report.kept_hours, 2)),
+             (say("batches of a pass, on one GPU"), report.batches),
+             (say("samples in a batch, on average"),
+              round(_share(report.plan.served, report.batches), 1)),
+             (say("padding"), say("{share:.1%}", share=report.padding_share)),
+             (say("largest batch"), say("{samples} x {seconds:.1f} s",
+                                        samples=report.longest_batch[0],
+                                        seconds=report.longest_batch[1] * 3600 / FRAMES_AN_HOUR))]
+    if training:
+        rows += [(say("passes of an epoch"), passes_per_epoch(report, conf)),
+                 (say("optimizer steps of an epoch"),
+                  steps_per_epoch(report, conf, gpus, accum_grad))]
+    return Table("train" if training else "valid",
+                 say("What {manifest} holds", manifest=report.name),
+                 (say("Fact"), say("Value")), tuple(rows))

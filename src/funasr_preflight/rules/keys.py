@@ -1,0 +1,445 @@
+"""Rules on the keys themselves: are they known, are they read, can their values be meant?"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from funasr_preflight.context import Context
+from funasr_preflight.findings import REMOVE, Finding, Severity, Table
+from funasr_preflight.rules.registry import problem, rule
+from funasr_preflight.texts import Text, say
+
+NEVER_READ, NO_EFFECT = "never read", "read without effect"
+OTHERWISE = "live, but not as described"
+LAUNCHER_KEYS = frozenset((
+    "hub", "model_path", "model_revision", "check_latest", "remote_code", "trust_remote_code",
+    "config", "disable_update", "log_level", "ncpu", "is_training", "init_param", "output_dir",
+    "train_data_set_list", "valid_data_set_list", "dataset_conf.dataloader", "token_list",
+    "vocab_size", "input_size", "jieba_usr_dict", "disable_log", "disable_pbar"))
+"""Keys that the launcher, the download or the building of a model reads or writes: the audit of
+the training path does not know them."""
+FREE_SECTIONS = ("hydra", "defaults", "distributed", "preprocessor_speech_conf",
+                 "preprocessor_noise_conf", "preprocessor_text_conf")
+CHOOSERS = {"optim": "adamw", "scheduler": "warmuplr"}
+"""Keys that choose a class whose section refuses what it does not know, and the audited class."""
+SAVE_EXCLUDES = "train_conf.effective_save_name_excludes"
+_NUMBERS = ("int", "float")
+_NEVER_NULL = frozenset((
+    "optim_conf.lr", "scheduler_conf.warmup_steps",
+    *(f"train_conf.{name}" for name in (
+        "max_epoch", "accum_grad", "grad_clip", "log_interval", "validate_interval",
+        "save_checkpoint_interval", "keep_nbest_models")),
+    *(f"dataset_conf.{name}" for name in (
+        "sort_size", "num_workers", "data_split_num", "retry", "max_source_length",
+        "min_source_length", "max_target_length", "max_token_length"))))
+"""Keys whose null reaches arithmetic or a comparison, where a key left out has a default."""
+SCORES = ("acc", "loss")
+_PREPROCESSORS = ("SpeechPreprocessSpeedPerturb", "TextPreprocessSegDict",
+                  "TextPreprocessRemovePunctuation")
+PREPROCESSORS = {"preprocessor_speech": _PREPROCESSORS, "preprocessor_noise": _PREPROCESSORS}
+"""What FunASR's register has under these keys."""
+_AT_LEAST_ONE = ("max_epoch", "accum_grad", "batch_size", "batch_size_sample_max", "log_interval",
+                 "validate_interval", "save_checkpoint_interval", "keep_nbest_models",
+                 "avg_nbest_model", "data_split_num", "max_token_length", "batch_size_token_max",
+                 "max_source_length", "max_target_length", "warmup_steps", "retry", "fs", "n_mels",
+                 "lfr_m", "lfr_n", "downsample_rate", "num_blocks", "n_layer", "output_size",
+                 "linear_units", "attention_heads", "ffn_dim")
+_NOT_NEGATIVE = ("weight_decay", "num_workers", "dither", "grad_clip", "min_source_length",
+                 "num_freq_mask", "num_time_mask", "r", "lora_alpha", "use_dynamic_output_ratio")
+
+
+_PAIRS = (("min_source_length", "max_source_length"), ("min_target_length", "max_target_length"),
+          ("prompt_conf.min_neg_hotwords_num", "prompt_conf.max_neg_hotwords_num"))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _is_specaug(key: str) -> bool:
+    return key.partition(".")[0] in ("specaug", "specaug_conf")
+
+
+def _own_keys(context: Context) -> Iterator[tuple[str, Any]]:
+    """Keys of the YAML that the knob test or a class knows, without SpecAug's, which has a rule."""
+    for key, value in context.own.values.items():
+        if context.audit.known(key) and not _is_specaug(key):
+            yield key, value
+
+
+def _differs_from_base(context: Context, key: str, value: Any) -> bool:
+    """Whether a value says something else than the model directory's own config."""
+    return key not in context.base or context.base[key] != value
+
+
+@rule("keys-unknown", say("Keys that FunASR does not know"), "introduction")
+def unknown_keys(context: Context) -> Iterator[Finding]:
+    for key, value in context.own.values.items():
+        if context.audit.known(key) or _free_form(context, key):
+            continue
+        section = key.rpartition(".")[0]
+        meant = context.audit.suggest(key)
+        ends = context.audit.refuses(section)
+        what = (say("`{key}` is no key of `{section}`, and its class ends the run at that.",
+                    key=key, section=section) if ends else
+                say("Nothing on the path of this run reads `{key}`. FunASR takes it in silence, "
+                    "and it changes nothing.", key=key))
+        fix = say("Did you mean `{meant}`?", meant=meant) if meant else say("Take it out.")
+        near = meant and meant.rpartition(".")[0] == section and meant not in context.own.values
+        edits = ((key, REMOVE), (meant, value)) if near else ((key, REMOVE),)
+        yield problem(Severity.ERROR if ends else Severity.WARNING, what, fix, key, edits=edits,
+                      decision=True)
+
+
+def _free_form(context: Context, key: str) -> bool:
+    """Whether a key belongs to a class that was not audited, or is handed to another library."""
+    parts = key.split(".")
+    if (key in LAUNCHER_KEYS or parts[:2] == ["llm_conf", "load_kwargs"]
+            or any(part in FREE_SECTIONS for part in parts[:2])):
+        return True
+    chooser = parts[0].removesuffix("_conf")
+    return chooser in CHOOSERS and context.get(chooser, CHOOSERS[chooser]) != CHOOSERS[chooser]
+
+
+@rule("keys-refused", say("Settings that the optimizer or scheduler does not take"),
+      "learning_rate")
+def refused(context: Context) -> Iterator[Finding]:
+    """What `keys-unknown` cannot see: other classes than the audited, and keys of the base."""
+    for chooser, audited in CHOOSERS.items():
+        section, name = f"{chooser}_conf", context.get(chooser, audited)
+        given = context.get(section, {})
+        accepted = context.audit.accepts(chooser, name) if isinstance(name, str) else None
+        if accepted is None or not isinstance(given, dict):
+            continue
+        for key in given:
+            full = f"{section}.{key}"
+            if key in accepted or full in context.own.values and name == audited:
+                continue
+            inherited = full not in context.own.values
+            close = difflib.get_close_matches(str(key), list(accepted), 1)
+            fix = (say("Take `{key}` out of the model directory's config.yaml, or leave "
+                       "`{chooser}` as it is: no override can remove what comes from there.",
+                       key=full, chooser=chooser) if inherited else
+                   say("Did you mean `{meant}`?", meant=f"{section}.{close[0]}") if close else
+                   say("Take it out; {name} takes {names}.", name=name, names=", ".join(accepted)))
+            what = (say("`{chooser}: {name}` takes no `{key}`, which the model directory's config "
+                        "sets, and the run ends there.", chooser=chooser, name=name, key=key)
+                    if inherited else
+                    say("`{chooser}: {name}` takes no `{key}`, and the run ends there.",
+                        chooser=chooser, name=name, key=key))
+            yield problem(Severity.ERROR, what, fix, chooser if inherited else full,
+                          edits=() if inherited else ((full, REMOVE),))
+        lacking = [one for one, optional in accepted.items() if not optional and one not in given]
+        if lacking:
+            yield problem(
+                Severity.ERROR,
+                say("`{chooser}: {name}` cannot do without {lacking}, and the run ends there.",
+                    chooser=chooser, name=name, lacking=", ".join(lacking)),
+                say("Set it in `{section}`.", section=section), chooser)
+
+
+@rule("keys-never-read", say("Keys that nothing reads"), "which_knobs")
+def never_read(context: Context) -> Iterator[Finding]:
+    yield from _idle(context, NEVER_READ,
+                     say("Nothing reads `{key}`, so its {value} changes nothing. {note}"))
+
+
+@rule("keys-no-effect", say("Keys that are read and change nothing"), "which_knobs")
+def no_effect(context: Context) -> Iterator[Finding]:
+    yield from _idle(context, NO_EFFECT,
+                     say("`{key}: {value}` is read and changes nothing. {note}"))
+
+
+def _idle(context: Context, verdict: str, what: Text) -> Iterator[Finding]:
+    """A warning for each key of a verdict where the user expects something of it, else a note."""
+    for key, value in _own_keys(context):
+        if context.audit.verdict(key) == verdict and value is not None and not (
+                key.endswith("deepspeed_config") and any(
+                    context.get(one) for one in ("use_deepspeed", "train_conf.use_deepspeed"))):
+            expected = _differs_from_base(context, key, value)
+            yield problem(Severity.WARNING if expected else Severity.NOTE,
+                          what.filled(key=key, value=_short(value), note=context.audit.note(key)),
+                          say("Take it out, so that nobody relies on it."), key,
+                          edits=((key, REMOVE),))
+
+
+@rule("keys-otherwise", say("Keys that do something else than they seem to"), "which_knobs")
+def otherwise(context: Context) -> Iterator[Finding]:
+    for key, value in _own_keys(context):
+        if (context.audit.verdict(key) == OTHERWISE and _differs_from_base(context, key, value)
+                and value not in context.audit.defaults(key)):
+            note = context.audit.note(key)
+            if note:
+                yield problem(Severity.NOTE, say("`{key}: {value}`. {note}", key=key,
+                                                 value=_short(value), note=note), key=key)
+
+
+@rule("keys-type", say("Values of the wrong type"), "which_knobs")
+def wrong_type(context: Context) -> Iterator[Finding]:
+    for key, value in _own_keys(context):
+        wanted = context.audit.type_of(key)
+        if wanted == "int" and any(isinstance(one, float) for one in context.audit.defaults(key)):
+            wanted = "float"
+        if value is None or not _wrong(value, wanted) or key == SAVE_EXCLUDES and isinstance(
+                value, str):
+            continue  # FunASR splits that one at its commas
+        yield problem(
+            Severity.ERROR if wanted in _NUMBERS else Severity.WARNING,
+            say("`{key}` is {value} of type {found}, and {wanted} is wanted.", key=key,
+                value=_short(value), found=type(value).__name__, wanted=wanted),
+            say("Write a value of type {wanted}.", wanted=wanted), key)
+
+
+@rule("keys-section", say("A section that holds a value instead of keys"), "introduction")
+def no_section(context: Context) -> Iterator[Finding]:
+    for key, value in context.own.values.items():
+        if (key.endswith("_conf") and context.audit.section_known(key) and value != {}
+                and not _is_specaug(key)):
+            yield problem(
+                Severity.ERROR,
+                say("`{key}` is {value}, and FunASR looks for keys in it.", key=key,
+                    value=_short(value)),
+                say("Write its keys below it, or take it out."), key, edits=((key, REMOVE),))
+
+
+def _wrong(value: Any, wanted: str) -> bool:
+    if isinstance(value, str) and "$" in value:
+        return False  # an interpolation, or a variable of the shell
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    fits = {"int": number and (isinstance(value, int) or value.is_integer()), "float": number,
+            "bool": isinstance(value, bool), "str": isinstance(value, str),
+            "list": isinstance(value, list)}
+    return not fits.get(wanted, True)
+
+
+@rule("keys-null", say("A null where FunASR calculates with the value"), "which_knobs")
+def null(context: Context) -> Iterator[Finding]:
+    for key, value in context.own.values.items():
+        if value is None and key in _NEVER_NULL:
+            yield problem(Severity.ERROR,
+                          say("`{key}` is null, which is not the same as left out: FunASR "
+                              "calculates with it, and the run ends.", key=key),
+                          say("Take it out, or give a number."), key, edits=((key, REMOVE),))
+    if (context.get("dataset_conf.ctc_tokenizer", "") is None and context.get("ctc_decoder")
+            and not context.get("ctc_tokenizer")):
+        key = "dataset_conf.ctc_tokenizer"
+        yield problem(Severity.ERROR,
+                      say("`{key}` is null, and the model ends the run without one.", key=key),
+                      say("Take it out."), key, edits=((key, REMOVE),))
+
+
+@rule("keys-crash", say("Values that end the run at its first step"), "training_settings")
+def crash(context: Context) -> Iterator[Finding]:
+    """Found by running them (FunASR 1.4.16): nothing before the step says so."""
+    if context.get("ctc_conf.blank_id") is not None and "ctc_conf.blank_id" in context.own.values:
+        yield problem(Severity.ERROR,
+                      say("`ctc_conf.blank_id` reaches the CTC class twice, and the run ends when "
+                          "the model is built."), say("Take it out."), "ctc_conf.blank_id",
+                      edits=(("ctc_conf.blank_id", REMOVE),))
+    for key in ("bf16", "fp16"):
+        if context.get(key) is True:
+            yield problem(Severity.ERROR,
+                          say("`{key}` at the top level is for decoding: it turns the whole model "
+                              "to 16 bits and the features stay in 32, so the first step ends the "
+                              "run.", key=key),
+                          say("Take it out and set train_conf.use_bf16."), key,
+                          edits=((key, REMOVE),))
+    if context.get("train_conf.use_fp16") is True and context.get(
+            "train_conf.use_bf16") is not True:
+        yield problem(Severity.ERROR,
+                      say("`train_conf.use_fp16` ends the run or makes it learn nothing: FunASR's "
+                          "loss scaling does not fit what it trains."),
+                      say("Set train_conf.use_bf16: true in its place."), "train_conf.use_fp16",
+                      edits=(("train_conf.use_fp16", False),))
+    score = context.get("train_conf.avg_keep_nbest_models_type", SCORES[0])
+    if score not in SCORES:
+        yield problem(Severity.ERROR,
+                      say("`train_conf.avg_keep_nbest_models_type` is {score}, and FunASR keeps "
+                          "acc and loss only: the first validation ends the run.",
+                          score=_short(score)), say("Write loss."),
+                      "train_conf.avg_keep_nbest_models_type", decision=True,
+                      edits=(("train_conf.avg_keep_nbest_models_type", "loss"),))
+    for kind, names in PREPROCESSORS.items():
+        name = context.get(f"dataset_conf.{kind}")
+        if name and name not in names:
+            yield problem(Severity.ERROR,
+                          say("`dataset_conf.{kind}: {name}` names nothing that FunASR has, and "
+                              "the run ends there.", kind=kind, name=_short(name)),
+                          say("Choose one of {names}.", names=", ".join(names)),
+                          f"dataset_conf.{kind}")
+
+
+@rule("keys-range", say("Values that cannot be meant"), "which_knobs")
+def out_of_range(context: Context) -> Iterator[Finding]:
+    for key, value in _own_keys(context):
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            continue
+        why = _out_of_range(key.rpartition(".")[2], value)
+        if why:
+            yield problem(Severity.ERROR, say("`{key}: {value}` {why}", key=key,
+                                              value=_short(value), why=why),
+                          say("Give a value that can be meant."), key)
+
+
+def _out_of_range(name: str, value: float):
+    if isinstance(value, float) and not math.isfinite(value):
+        return say("is no finite number.")
+    if name == "lr" and not 0 < value < 1:
+        return say("is no learning rate: it has to lie between 0 and 1.")
+    if name in _AT_LEAST_ONE and value < 1:
+        return say("has to be at least 1.")
+    if name in _NOT_NEGATIVE and value < 0:
+        return say("cannot be negative.")
+    if name.endswith("dropout_rate") and not 0 <= value < 1:
+        return say("is no share: it has to be at least 0 and below 1.")
+    return None
+
+
+@rule("keys-class", say("Names that FunASR's registers do not have"), "which_knobs")
+def unknown_class(context: Context) -> Iterator[Finding]:
+    for key, value in context.own.values.items():
+        names = context.audit.classes(key)
+        if not names or value is None or value in names or _is_specaug(key) or (
+                "$" in str(value)):
+            continue
+        if key == "model" and (context.mode == "merged" or re.search(r"[/\\:]", str(value))):
+            continue  # a model directory or a hub's name, which FunASR resolves
+        close = ([name for name in names if name.lower() == str(value).lower()]
+                 or difflib.get_close_matches(str(value), names, 1))
+        fix = (say("Write {name}.", name=close[0]) if close else
+               say("Choose one of {names}.", names=", ".join(names[:12])))
+        yield problem(Severity.ERROR,
+                      say("`{key}: {value}` names nothing that FunASR has, and the run ends there.",
+                          key=key, value=_short(value)), fix, key, decision=True,
+                      edits=((key, close[0]),) if close else ())
+
+
+@rule("keys-deprecated", say("Classes that the library gives up"), "learning_rate")
+def deprecated(context: Context) -> Iterator[Finding]:
+    for key in CHOOSERS:
+        said = context.audit.deprecated(key, str(context.own.values.get(key)))
+        if said:
+            yield problem(Severity.WARNING,
+                          say("`{key}: {value}`: the library itself says \"{said}\"", key=key,
+                              value=_short(context.own.values[key]), said=said),
+                          say("Write {usual}.", usual=CHOOSERS[key]), key)
+
+
+@rule("keys-exchanged", say("Another class than the model was made with"), "which_knobs")
+def exchanged(context: Context) -> Iterator[Finding]:
+    """Names that exist, at keys where the audit saw the run end when it exchanged the class."""
+    base = context.base
+    for key, value in context.own.values.items():
+        if (context.audit.verdict(key) == "raises" and value in context.audit.classes(key)
+                and base.get(key, value) != value and (key != "model" or context.mode == "alone")):
+            yield problem(
+                Severity.WARNING,
+                say("`{key}` is {value}, and the model directory has {usual}. In the audit, "
+                    "another class ended the run: {note}", key=key, value=_short(value),
+                    usual=_short(base[key]), note=context.audit.note(key)),
+                say("Leave the key out, unless the class and all its keys are your own."), key,
+                edits=((key, REMOVE),), decision=True)
+
+
+@rule("keys-debug", say("The run stops in a debugger"), "which_knobs")
+def debugger(context: Context) -> Iterator[Finding]:
+    if context.get("debug") is True:
+        yield problem(Severity.ERROR,
+                      say("`debug: true` stops the training program in Python's debugger before "
+                          "anything is built: a run without a keyboard hangs or ends there."),
+                      say("Take it out."), "debug", edits=(("debug", False),))
+
+
+@rule("keys-default", say("Keys that say what holds without them"), "which_knobs")
+def restated(context: Context) -> Iterator[Finding]:
+    """One quiet note. What holds without a key is the base's value, or else the code's default."""
+    base = context.base
+    if not base or context.mode == "alone":
+        return
+    same = [key for key, value in _own_keys(context)
+            if (base[key] == value if key in base else
+                bool(context.audit.defaults(key))
+                and all(one == value and type(one) is type(value)
+                        for one in context.audit.defaults(key)))]
+    if same:
+        yield problem(Severity.NOTE,
+                      say("{count} keys set what would hold without them: {names}.",
+                          count=len(same), names=", ".join(same)), key=same[0])
+
+
+@rule("keys-conflict", say("Keys that contradict each other"), "training_settings")
+def conflicts(context: Context) -> Iterator[Finding]:
+    train = "train_conf"
+    if context.get(f"{train}.use_fp16") is True and context.get(f"{train}.use_bf16") is True:
+        yield problem(Severity.ERROR,
+                      say("`train_conf.use_fp16` and `train_conf.use_bf16` are both true: only one "
+                          "precision can be had."), say("Keep use_bf16."),
+                      f"{train}.use_fp16", edits=((f"{train}.use_fp16", False),), decision=True)
+    keep, average = (context.get(f"{train}.{name}") for name in ("keep_nbest_models",
+                                                                 "avg_nbest_model"))
+    if isinstance(keep, int) and isinstance(average, int) and average > keep > 0:
+        yield problem(Severity.WARNING,
+                      say("`train_conf.avg_nbest_model` is {average} and only {keep} checkpoints "
+                          "are kept: {keep} are averaged.", average=average, keep=keep),
+                      say("Set both to the same number."), f"{train}.avg_nbest_model",
+                      edits=((f"{train}.avg_nbest_model", keep),))
+    for low, high in _PAIRS:
+        least, most = (context.get(f"dataset_conf.{name}") for name in (low, high))
+        if _is_number(least) and _is_number(most) and least > most:
+            key = f"dataset_conf.{low}"
+            yield problem(
+                Severity.ERROR,
+                say("`{low}` is {least} and `{high}` is {most}: nothing lies between.",
+                    low=low, least=least, high=high, most=most),
+                say("Exchange them, or leave both out."),
+                key if key in context.own.values else f"dataset_conf.{high}")
+    if context.get("lora_only") is True and context.get("llm_conf.use_lora") is not True:
+        yield problem(Severity.ERROR,
+                      say("`lora_only` is true and `llm_conf.use_lora` is not: nothing is left "
+                          "that may learn."), say("Turn LoRA on, or take `lora_only` out."),
+                      "lora_only", edits=(("lora_only", REMOVE),), decision=True)
+
+
+@rule("keys-omitted", say("Keys that fall back on the code's defaults"), "frozen_and_omitted")
+def omitted(context: Context) -> Iterator[Finding]:
+    """Only where the YAML is launched alone: merged, the model directory's config fills them."""
+    if context.mode != "alone":
+        return
+    base = context.base
+    missing = [key for key in base if key not in context.own.values and context.audit.reader(key)]
+    other = [key for key in missing if context.audit.reader(key)["kind"] == "default"
+             and context.audit.default(key) != base[key]]
+    if other:
+        yield problem(Severity.WARNING,
+                      say("Launched alone, {missing} keys of the released config are not set, and "
+                          "{other} of them fall back on another value: {names}.",
+                          missing=len(missing), other=len(other), names=", ".join(other[:6])),
+                      say("Launch it over the model directory."), "model_conf")
+
+
+def _short(value: Any) -> str:
+    text = "null" if value is None else str(value)
+    if isinstance(value, bool):
+        text = text.lower()
+    return text if len(text) <= 40 else f"{text[:37]}..."
+
+
+def inherited(context: Context) -> Table:
+    """What the keys of a run become that the YAML leaves out, where it is launched merged."""
+    base = context.base
+    rows = tuple((key, _short(value)) for key, value in base.items()
+                 if key not in context.own.values and _decides_the_run(context, key))
+    return Table("inherited", say("Keys that the YAML leaves out, and what the model directory's "
+                                  "config makes of them"), (say("Key"), say("Value")), rows)
+
+
+def _decides_the_run(context: Context, key: str) -> bool:
+    live = context.audit.verdict(key) not in (NEVER_READ, NO_EFFECT, "")
+    section, _, name = key.rpartition(".")
+    return live and (name in ("freeze", "use_lora") or section.partition(".")[0] in
+                     ("train_conf", "dataset_conf", "optim_conf", "scheduler_conf")
+                     or key in CHOOSERS)

@@ -1,0 +1,221 @@
+"""Rules on the launch: does the run begin at all, and with the released weights?"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from funasr_preflight.context import Context
+from funasr_preflight.findings import REMOVE, Finding, Severity
+from funasr_preflight.launch.directory import HUGGING_FACE, MODEL_DIR, PATHS
+from funasr_preflight.launch.yaml_file import local
+from funasr_preflight.laws.names import COMPONENTS
+from funasr_preflight.rules.registry import problem, rule
+from funasr_preflight.run import estimates
+from funasr_preflight.texts import say
+
+CTC = ("ctc_decoder", "ctc")
+WEIGHTS = "init_param"
+_HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
+_WRITTEN = re.compile(r"model\.pt\.avg$")
+
+
+@rule("launch-alone", say("The YAML is launched without the model directory's config"),
+      "configs_side_by_side")
+def launched_alone(context: Context) -> Iterator[Finding]:
+    if context.mode != "alone":
+        return
+    lacking = context.launch.lacking
+    fix = say("Launch with ++model=MODEL_DIR and take `model_conf` and "
+              "`tokenizer_conf.init_param_path` out of the file (or add ~model_conf and "
+              "~tokenizer_conf.init_param_path to the command).")
+    edits = tuple((key, REMOVE) for key in ("model_conf", "tokenizer_conf.init_param_path")
+                  if any(one == key or one.startswith(f"{key}.") for one in context.own.values))
+    if lacking:
+        yield problem(
+            Severity.ERROR,
+            say("The file sets `model_conf`, so FunASR does not lay it over the model directory's "
+                "config, whatever `model` says. Alone it lacks {lacking}, and the run ends there.",
+                lacking=", ".join(lacking)), fix, "model_conf", edits=edits)
+    elif not context.own.values.get(WEIGHTS):
+        yield problem(
+            Severity.ERROR,
+            say("The file sets `model_conf`, so FunASR reads it alone, and without `init_param` "
+                "the model starts from random weights."), fix, "model_conf", edits=edits)
+
+
+@rule("override-refused", say("An override that the launcher refuses"), "configs_side_by_side")
+def override_refused(context: Context) -> Iterator[Finding]:
+    for key in context.notes.get("not_in_config", ()):
+        file, line = context.own.places.get(key, ("command line", None))
+        if key in context.notes.get("removed", ()):
+            what = say("The command line removes `{key}`, which the file does not have, and Hydra "
+                       "ends the run at that.", key=key)
+            fix = say("Take the override out: what comes from the model directory cannot be "
+                      "removed so.")
+        else:
+            what = say("The command line changes `{key}`, which the file does not have, and Hydra "
+                       "ends the run at that.", key=key)
+            fix = say("Write ++{key}=... to add it.", key=key)
+        yield problem(Severity.ERROR, what, fix, key, file=file, line=line)
+
+
+@rule("launch-incomplete", say("A command that leaves out what the run needs"),
+      "configs_side_by_side")
+def incomplete(context: Context) -> Iterator[Finding]:
+    """Only of a whole command: a YAML's command is not known."""
+    if not context.launch.whole:
+        return
+    if not context.own.values.get("model"):
+        yield problem(Severity.ERROR,
+                      say("Neither the command nor the YAML names a `model`, and FunASR ends the "
+                          "run at that."), say("Add ++model=MODEL_DIR."), file=context.own.name)
+    for which in ("train", "valid"):
+        key = f"{which}_data_set_list"
+        if not context.get(key):
+            yield problem(Severity.ERROR,
+                          say("Neither the command nor the YAML names `{key}`, and FunASR ends the "
+                              "run before its first step.", key=key),
+                          say("Add ++{key}=FILE.jsonl.", key=key), file=context.own.name)
+
+
+@rule("launch-lists", say("Manifests that are named in another way than FunASR reads them"),
+      "dataset")
+def lists(context: Context) -> Iterator[Finding]:
+    for which in ("train", "valid"):
+        key = f"{which}_data_set_list"
+        value = context.get(key)
+        if value is not None and not isinstance(value, str):
+            yield problem(Severity.ERROR,
+                          say("`{key}` is of type {kind}, and FunASR takes one file name.", key=key,
+                              kind=type(value).__name__),
+                          say("Write the names into a .txt file, one a line, and name that."), key)
+
+
+@rule("launch-weights", say("The weights that the run starts from"), "configs_side_by_side")
+def weights(context: Context) -> Iterator[Finding]:
+    path = context.launch.paths.get(WEIGHTS)
+    own = WEIGHTS in context.own.values
+    edits = ((WEIGHTS, REMOVE),) if own else ()
+    if not context.launch.paths or _alone(context) and not path:
+        return
+    if not path:
+        yield problem(Severity.ERROR,
+                      say("`init_param` is null where the run looks for it: FunASR loads nothing, "
+                          "says nothing, and trains from random weights."),
+                      say("Take `init_param` out, so that the model directory's own is loaded."),
+                      WEIGHTS, edits=edits)
+    elif isinstance(path, str) and _is_missing(context, path):
+        name = Path(path).name
+        hint = (say("FunASR writes model.pt.best, model.pt.epN and model.pt.avgN, with a number.")
+                if _WRITTEN.search(path) else
+                say("Name a file that is there, or leave `init_param` out."))
+        yield problem(Severity.ERROR,
+                      say("`init_param` names {name}, which is not there: FunASR prints one line "
+                          "and trains from random weights.", name=name), hint, WEIGHTS)
+
+
+@rule("launch-paths", say("Paths of the model directory that the run loses"),
+      "configs_side_by_side")
+def paths(context: Context) -> Iterator[Finding]:
+    if not context.launch.paths or _alone(context):
+        return
+    for key in PATHS[1:]:
+        value = context.launch.paths.get(key)
+        if key.startswith("dataset_conf") and not context.get("ctc_decoder"):
+            continue
+        if value is None:
+            what = say("`{key}` is null in the run, and it ends when the file is opened.", key=key)
+        elif isinstance(value, str) and _is_missing(context, value) and (
+                key.startswith("dataset_conf") or not _HUB_NAME.fullmatch(value)):
+            what = say("`{key}` is {value} in the run, and nothing is there: it ends when that is "
+                       "opened.", key=key, value=value)
+        else:
+            continue
+        own = key in context.own.values
+        if own:
+            why, fix = say("The value in the file wins over the one that the model directory "
+                           "fills in."), say("Take `{key}` out of the file.", key=key)
+        elif context.launch.hub in HUGGING_FACE:
+            why = say("With `hub: {hub}` a section of the file replaces the paths that the model "
+                      "directory fills in.", hub=context.launch.hub)
+            fix = say("Launch with the directory's path as ++model, without ++hub.")
+        else:
+            why = say("The model directory does not fill it in.")
+            fix = say("Copy the released directory whole, with configuration.json.")
+        yield problem(Severity.ERROR, say("{what} {why}", what=what, why=why), fix, key,
+                      edits=((key, REMOVE),) if own else ())
+
+
+@rule("launch-directory", say("A model directory that lacks something"), "configs_side_by_side")
+def directory(context: Context) -> Iterator[Finding]:
+    if context.mode == "alone":
+        return
+    for name in context.launch.lacks:
+        yield problem(Severity.ERROR,
+                      say("{directory} has no {name}, which the released directory has and a run "
+                          "needs.", directory=Path(str(context.launch.directory)).name, name=name),
+                      say("Copy the released directory whole."),
+                      file=Path(str(context.launch.directory)).name)
+
+
+@rule("launch-tensors", say("Tensors that the weights do not hold"), "ctc_strategy")
+def tensors(context: Context) -> Iterator[Finding]:
+    held = context.launch.weights
+    if without_ctc(context):
+        yield problem(
+            Severity.NOTE,
+            say("These weights hold no CTC branch, or not all of it, as the copy on Hugging Face: "
+                "FunASR leaves the branch out of the model, and there is nothing in it to freeze. "
+                "The copy on ModelScope has it."), key="ctc_decoder")
+    if held is None or estimates.other_dimensions(context) or context.mode == "alone":
+        return
+    for part in COMPONENTS:
+        wanted = context.audit.parameters(part)
+        missing = [name for name in wanted if name not in held]
+        if missing and part not in CTC:
+            yield problem(
+                Severity.ERROR,
+                say("The model directory's weights lack {count} of the {all} tensors of `{part}`, "
+                    "such as {name}: these start from random values.", count=len(missing),
+                    all=len(wanted), part=part, name=missing[0]),
+                say("Use the released model.pt, or one that was saved whole."), WEIGHTS)
+
+
+@rule("launch-remote-code", say("A file of your folder that replaces FunASR's class"),
+      "configs_side_by_side")
+def remote_code(context: Context) -> Iterator[Finding]:
+    if context.get("trust_remote_code") is not True or context.mode == "alone" or (
+            context.launch.hub in HUGGING_FACE):
+        return
+    name = str(context.get("remote_code", "model"))
+    file = name if name.endswith(".py") else f"{name}.py"
+    if "://" not in name and local(file, context.launch.folders).is_file():
+        yield problem(Severity.WARNING,
+                      say("`trust_remote_code` imports {file} from the folder that the run is "
+                          "started in, and what it registers under the name FunASRNano replaces "
+                          "the library's class, which this report is about.", file=file),
+                      say("Take `trust_remote_code` out, or move {file} away.", file=file),
+                      "trust_remote_code")
+
+
+def without_ctc(context: Context) -> bool:
+    """Whether FunASR drops the CTC branch, since the weights do not hold all of it."""
+    held = context.launch.weights
+    if held is None or context.mode == "alone":
+        return context.launch.without_ctc and context.mode != "alone"
+    if estimates.other_dimensions(context):
+        return not all(any(name.startswith(f"{part}.") for name in held) for part in CTC)
+    return any(name not in held for part in CTC for name in context.audit.parameters(part))
+
+
+def _alone(context: Context) -> bool:
+    """Whether the run is launched alone and has all that it needs, so that nothing is merged."""
+    return context.mode == "alone" and not context.launch.lacking
+
+
+def _is_missing(context: Context, path: str) -> bool:
+    if path.startswith(MODEL_DIR) or "$" in path or "\0" in path or "://" in path:
+        return False
+    return not local(path, context.launch.folders).exists()

@@ -1,0 +1,69 @@
+"""The register of rules. Each rule is one function, with an id, a title and a page of the book.
+
+    @rule("schedule-warmup-unfinished", say("The warm-up does not finish"), "learning_rate")
+    def warmup_unfinished(context):
+        if ...:
+            yield problem(Severity.WARNING, say("..., {steps} steps", steps=steps), say("..."),
+                          key="scheduler_conf.warmup_steps", edits=(("scheduler_conf...", 100),))
+
+A rule that cannot be judged (no manifest was given) yields nothing. It never raises for what a user
+wrote: a value of a wrong type is the business of the rules on keys, and the others pass it over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from funasr_preflight.context import Context
+from funasr_preflight.findings import Finding, Severity
+from funasr_preflight.texts import NOTHING, Text
+
+Check = Callable[[Context], Iterable[Finding]]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule: its id, what it looks for, the page that explains it, and the function."""
+
+    id: str
+    title: Text
+    chapter: str
+    check: Check
+
+
+RULES: dict[str, Rule] = {}
+"""Every rule by id, in the order of a report. Filled by importing the `rules_*` modules."""
+
+
+def rule(name: str, title: Text, chapter: str) -> Callable[[Check], Check]:
+    """Register a function as a rule.
+
+    Args:
+        name: the id, unique.
+        title: what it looks for, in a few words.
+        chapter: notebook, with or without an anchor, such as `dataset#filters`.
+    """
+    def register(check: Check) -> Check:
+        if name in RULES:
+            raise ValueError(f"Two rules are called {name}.")
+        RULES[name] = Rule(name, title, chapter, check)
+        return check
+    return register
+
+
+def problem(severity: Severity, message: Text, fix: Text = NOTHING, key: str = "",
+            file: str = "", line: int | None = None,
+            edits: tuple[tuple[str, Any], ...] = (), decision: bool = False) -> Finding:
+    """A finding; the rule's id, page and the key's line are filled in by `findings_of`."""
+    return Finding("", severity, message, fix, key, file, line, edits, decision=decision)
+
+
+def findings_of(one: Rule, context: Context) -> Iterator[Finding]:
+    """What a rule finds, complete."""
+    for found in one.check(context):
+        file, line = (found.file, found.line)
+        if found.key and not file:
+            file, line = context.place(found.key)
+        yield replace(found, rule=one.id, chapter=one.chapter, file=file, line=line)

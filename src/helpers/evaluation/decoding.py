@@ -1,0 +1,196 @@
+"""Decode with FunASR's own inference path, and score words with intervals.
+
+`python -m helpers.pretraining.wer` (`make wer`) prints the mini's table: wideband and telephone
+audio, LLM and CTC branch, unseen voices and sentences.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from helpers.errors import BookError
+from helpers.evaluation.error_rates import error_counts, error_rate
+from helpers.evaluation.intervals import ErrorRate
+from helpers.model.funasr_private import decode_batch, decodes_batches
+from helpers.model.mini import Built
+from helpers.speech import manifests
+
+BRANCHES = ("llm", "ctc")
+BATCH = 24
+LONGEST_ANSWER_TOKENS = 96
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """What the model heard in one utterance; a branch that was not asked for is None."""
+
+    key: str
+    reference: str
+    voice: str
+    llm: str | None = None
+    ctc: str | None = None
+
+
+def decode(built: Built, items: Sequence[dict], branch: str = "llm",
+           progress: str | None = None, seed: int = 0,
+           longest_answer: int = LONGEST_ANSWER_TOKENS) -> list[Hypothesis]:
+    """Transcribe manifest items greedily.
+
+    Args:
+        built: a model from `helpers.model.mini.build`.
+        items: manifest lines whose audio paths exist (see `helpers.speech.corpus.load_set`).
+        branch: "llm" for FunASR's batched LLM decoding, "ctc" for the CTC branch's best path,
+            "both" for FunASR's one-by-one inference, which returns both at once.
+        progress: text of a progress bar; none is shown without it.
+        seed: seed of the frontend's dither, which would otherwise change a word now and then.
+            The caller's random state is given back.
+        longest_answer: tokens after which the LLM is stopped.
+
+    Raises:
+        BookError: an unknown branch, or a CTC branch that the model does not have.
+    """
+    decoders = {"llm": partial(_decode_llm, longest_answer=longest_answer), "ctc": _decode_ctc,
+                "both": partial(_decode_both, longest_answer=longest_answer)}
+    if branch not in decoders:
+        raise BookError(f"There is no branch `{branch}`: choose llm, ctc or both.")
+    if branch != "llm" and built.model.ctc_decoder is None:
+        raise BookError("This model has no CTC branch: FunASR removes it when the checkpoint "
+                        "does not hold its weights. Decode with branch='llm'.")
+    bar = tqdm(total=len(items), desc=progress, disable=None if progress else True)
+    found: dict[int, Hypothesis] = {}
+    by_length = sorted(range(len(items)), key=lambda i: items[i]["speech_length"])
+    with torch.no_grad(), torch.random.fork_rng(devices=[]), _inference_state(built.model), bar:
+        torch.manual_seed(seed)
+        for start in range(0, len(items), BATCH):
+            chosen = by_length[start:start + BATCH]
+            heard = decoders[branch](built, [items[i] for i in chosen])
+            found.update(zip(chosen, heard, strict=True))
+            bar.update(len(chosen))
+    return [found[i] for i in range(len(items))]
+
+
+def inference(built: Built, items: Sequence[dict], seed: int = 0, **arguments) -> list[dict]:
+    """What `FunASRNano.inference` returns for utterances handed to it in one call.
+
+    Args:
+        built: a model from `helpers.model.mini.build`.
+        items: manifest lines.
+        seed: seed of the frontend's dither. The caller's random state is given back.
+        arguments: further arguments, such as `hotwords`.
+    """
+    with torch.no_grad(), torch.random.fork_rng(devices=[]), _inference_state(built.model):
+        torch.manual_seed(seed)
+        results, _ = built.model.inference(
+            [manifests.audio_path(item) for item in items], key=[item["key"] for item in items],
+            tokenizer=built.tokenizer, frontend=built.frontend,
+            **_inference_arguments(built) | arguments)
+    return results
+
+
+def score(hypotheses: Sequence[Hypothesis], branch: str = "llm", unit: str = "word") -> ErrorRate:
+    """`error_rate` of one branch of `decode`'s result."""
+    return error_rate([one.reference for one in hypotheses], _texts(hypotheses, branch), unit,
+                      [one.voice for one in hypotheses])
+
+
+def hear(built: Built, bands: Mapping[str, Sequence[dict]], branches: Sequence[str] = BRANCHES,
+         seed: int = 0) -> dict[str, dict[str, np.ndarray]]:
+    """Word errors of each sentence: band to branch to integers of shape (sentences,).
+
+    Args:
+        bands: name of a version of the sentences to its manifest lines.
+        seed: as for `decode`.
+    """
+    found: dict[str, dict[str, np.ndarray]] = {}
+    for band, items in bands.items():
+        for branch in branches:
+            heard = decode(built, items, branch, seed=seed)
+            found.setdefault(band, {})[branch] = error_counts(
+                [one.reference for one in heard], _texts(heard, branch))[0]
+    return found
+
+
+def _texts(hypotheses: Sequence[Hypothesis], branch: str) -> list[str]:
+    texts = [getattr(one, branch) for one in hypotheses]
+    if any(text is None for text in texts):
+        raise BookError(f"Branch {branch} was not decoded: call decode(..., branch='{branch}').")
+    return texts
+
+
+@contextmanager
+def _inference_state(model: torch.nn.Module) -> Iterator[None]:
+    """Evaluation mode, and the LLM's dtype given back afterwards: FunASR's inference casts it."""
+    modes = {name: module.training for name, module in model.named_modules()}
+    dtype = next(model.llm.parameters()).dtype
+    model.eval()
+    try:
+        yield
+    finally:
+        model.llm.to(dtype)
+        for name, module in model.named_modules():
+            module.training = modes[name]
+
+
+def _inference_arguments(built: Built, longest_answer: int = LONGEST_ANSWER_TOKENS) -> dict:
+    """The config keys that FunASR hands to `inference`, as `AutoModel.generate` does."""
+    hidden = ("tokenizer", "frontend", "model", "token_list")
+    arguments = {k: v for k, v in built.kwargs.items() if k not in hidden}
+    arguments["max_length"] = longest_answer
+    arguments["device"] = str(next(built.model.parameters()).device)
+    return arguments
+
+
+def _chat(built: Built, items: Sequence[dict]) -> list:
+    prompt = built.model.get_prompt([])
+    return [built.model.generate_chatml(prompt, manifests.audio_path(item)) for item in items]
+
+
+def _decode_llm(built: Built, items: Sequence[dict], longest_answer: int) -> list[Hypothesis]:
+    if not decodes_batches(built.model):
+        return _decode_both(built, items, longest_answer)
+    results = decode_batch(
+        built.model, _chat(built, items), None, [item["key"] for item in items], built.tokenizer,
+        built.frontend, **_inference_arguments(built, longest_answer))
+    return [_hypothesis(item, llm=result["text"])
+            for item, result in zip(items, results, strict=True)]
+
+
+def _decode_both(built: Built, items: Sequence[dict], longest_answer: int) -> list[Hypothesis]:
+    found = []
+    for item in items:
+        results, _ = built.model.inference(
+            [manifests.audio_path(item)], key=[item["key"]], tokenizer=built.tokenizer,
+            frontend=built.frontend, **_inference_arguments(built, longest_answer))
+        found.append(_hypothesis(item, results[0]["text"], results[0].get("ctc_text")))
+    return found
+
+
+def _decode_ctc(built: Built, items: Sequence[dict]) -> list[Hypothesis]:
+    from funasr.utils.load_utils import extract_fbank, load_audio_text_image_video
+
+    model, found = built.model, []
+    device = next(model.parameters()).device
+    for item in items:
+        audio = load_audio_text_image_video(manifests.audio_path(item), fs=built.frontend.fs)
+        speech, lengths = extract_fbank(audio, data_type="sound", frontend=built.frontend)
+        hidden, lengths = model.encode(speech.to(device), lengths.to(device))
+        hidden, _ = model.ctc_decoder(hidden, lengths)
+        best = torch.unique_consecutive(model.ctc.argmax(hidden)[0])
+        text = model.ctc_tokenizer.decode(best[best != model.blank_id].tolist())
+        found.append(_hypothesis(item, ctc=text))
+    return found
+
+
+def _hypothesis(item: dict, llm: str | None = None, ctc: str | None = None) -> Hypothesis:
+    def tidy(text: str | None) -> str | None:
+        return None if text is None else " ".join(text.replace("<|nospeech|>", "").split())
+
+    return Hypothesis(item["key"], manifests.transcript(item), item.get("voice", item["key"]),
+                      tidy(llm), tidy(ctc))

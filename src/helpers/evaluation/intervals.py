@@ -1,0 +1,111 @@
+"""The one 95 % interval of this book: what other voices, sentences and seeds would have given.
+
+Sentences by one voice are alike, so a voice is drawn with all its sentences (A. C. Davison and
+D. V. Hinkley, Bootstrap Methods and their Application, 1997, section 3.8). All seeds hear the same
+sentences. Drawing three of three seeds again would never reach beyond them and cover too little, so
+their part is drawn from Student's distribution with the spread that they have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+import numpy as np
+
+from helpers.errors import BookError
+
+LEVEL = 0.95
+RESAMPLES = 4000
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A share (0.1 is 10 %) with its 95 % interval; written in percent, such as `12.3 [8.0, 15.1]`.
+
+    A format such as `.0f` applies to all three numbers.
+    """
+
+    value: float
+    low: float
+    high: float
+    FORMAT: ClassVar[str] = ".1f"
+
+    def __format__(self, spec: str) -> str:
+        value, low, high = (f"{100 * share:{spec or self.FORMAT}}"
+                            for share in (self.value, self.low, self.high))
+        return f"{value} [{low}, {high}]"
+
+    def __str__(self) -> str:
+        return format(self)
+
+    @classmethod
+    def resampled(cls, errors: np.ndarray, words: np.ndarray, voices: Sequence[str]) -> Self:
+        """From word errors, or from their differences between two models on the same sentences.
+
+        With one seed, or none drawn, the interval says nothing of other seeds.
+
+        Args:
+            errors: shape (seeds, sentences).
+            words: reference words of each sentence, shape (sentences,).
+            voices: who speaks each sentence.
+
+        Raises:
+            BookError: the three do not belong to the same sentences, or there are none.
+        """
+        if not len(words) or not errors.shape[1] == len(words) == len(voices):
+            raise BookError(f"Errors of {errors.shape[1]} sentences, {len(words)} lengths and "
+                            f"{len(voices)} voices: give one of each for every sentence.")
+        draw = np.random.default_rng(0)
+        _, voice = np.unique(voices, return_inverse=True)
+        wrong, spoken = (np.bincount(voice, each) for each in (errors.mean(0), words))
+        times = draw.multinomial(len(spoken), np.full(len(spoken), 1 / len(spoken)), RESAMPLES)
+        drawn = times @ wrong / (times @ spoken)
+        by_seed = errors.sum(1) / words.sum()
+        if len(by_seed) > 1:
+            deviation = by_seed.std(ddof=1) / np.sqrt(len(by_seed))
+            drawn += deviation * draw.standard_t(len(by_seed) - 1, RESAMPLES)
+        low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+        return cls(float(by_seed.mean()), float(low), float(high))
+
+
+class ErrorRate(Interval):
+    """An error rate."""
+
+
+class Difference(Interval):
+    """How much higher one error rate is than another, written in points with its sign."""
+
+    FORMAT = "+.1f"
+
+    @property
+    def direction(self) -> int:
+        """1 or -1 if the interval leaves zero out, else 0."""
+        return int(self.low > 0) - int(self.high < 0)
+
+
+def error_rate(errors: np.ndarray, words: np.ndarray, voices: Sequence[str]) -> ErrorRate:
+    """Error rate over all seeds; arguments as those of `Interval.resampled`."""
+    return ErrorRate.resampled(np.atleast_2d(errors), words, voices)
+
+
+def difference(errors: np.ndarray, other: np.ndarray, words: np.ndarray,
+               voices: Sequence[str]) -> Difference:
+    """How much higher one error rate is than another, sentence by sentence and seed by seed.
+
+    What is hard about a sentence, and what a seed draws for both, cancels out.
+
+    Args:
+        errors, other: word errors, shape (seeds, sentences), of the same seeds; or one of the two
+            has a single run, which is then compared with every run of the other.
+        words, voices: as those of `Interval.resampled`.
+
+    Raises:
+        BookError: both have several seeds, and not as many.
+    """
+    first, second = np.atleast_2d(errors), np.atleast_2d(other)
+    if len(first) != len(second) and 1 not in (len(first), len(second)):
+        raise BookError(f"{len(first)} seeds against {len(second)}: compare runs of the same "
+                        "seeds.")
+    return Difference.resampled(first - second, words, voices)

@@ -1,0 +1,297 @@
+"""What FunASR's `WavFrontend` computes at a sampling rate: its mel filters and its features.
+
+Nothing is modelled here. `bank_of` runs the frontend and records what the Kaldi-style filterbank
+beneath it (`torchaudio.compliance.kaldi`) was asked for; `frames` loads a file as FunASR does and
+runs the frontend on it. `KeptBins` and `MovedBins` are frontends for comparison: they put what
+they compute at 8 kHz where the encoder expects it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from unittest import mock
+
+import numpy as np
+import torch
+from funasr.frontends import wav_frontend
+from funasr.frontends.wav_frontend import WavFrontend
+from funasr.utils.load_utils import load_audio_text_image_video
+from torchaudio.compliance import kaldi
+
+from helpers.config import configs
+from helpers.errors import BookError
+from helpers.model.funasr_private import watched_framing
+from helpers.speech import manifests
+
+PREEMPHASIS = 0.97
+"""Kaldi's default, which WavFrontend does not change."""
+FLOOR = float(np.log(torch.finfo(torch.float32).eps))
+"""The lowest value a feature can have: the logarithm of float32's epsilon."""
+DECIBELS = 10 / np.log(10)
+"""Features are natural logarithms of power; times this they are decibels."""
+
+
+@dataclass(frozen=True)
+class Bank:
+    """The mel filters of one frontend.
+
+    Attributes:
+        fs: sampling rate in Hz.
+        window: samples in a frame.
+        shift: samples from one frame to the next.
+        fft: samples after zero padding.
+        low, high: band of the whole bank, in Hz.
+        weights: shape (bins, fft / 2), what each filter takes from each FFT bin.
+        left, centres, right: shape (bins,), feet and top of each triangle, in Hz.
+    """
+
+    fs: int
+    window: int
+    shift: int
+    fft: int
+    low: float
+    high: float
+    weights: np.ndarray
+    left: np.ndarray
+    centres: np.ndarray
+    right: np.ndarray
+
+    @property
+    def fft_step(self) -> float:
+        """Distance of neighbouring FFT bins in Hz."""
+        return self.fs / self.fft
+
+    @property
+    def fft_bins(self) -> np.ndarray:
+        """Number of FFT bins with a weight above zero in each filter, shape (bins,)."""
+        return (self.weights > 0).sum(axis=1)
+
+    @property
+    def copies(self) -> int:
+        """Filters that read one FFT bin which the filter below them reads alone as well.
+
+        Such a feature is its neighbour plus a constant.
+        """
+        alone = [np.flatnonzero(row)[0] if count == 1 else None
+                 for row, count in zip(self.weights, self.fft_bins, strict=True)]
+        return sum(a is not None and a == b for a, b in zip(alone, alone[1:], strict=False))
+
+
+def frontend(config: str = "pretrained", stacked: bool = False, **changes: Any) -> WavFrontend:
+    """The frontend of a config, merged over the pretrained one.
+
+    Args:
+        config: a config's name or path.
+        stacked: keep the config's stacking of 7 frames; without it, one frame every 10 ms.
+        changes: keys of `frontend_conf` to replace.
+    """
+    conf = configs.resolve(configs.merge_over("pretrained", config))["frontend_conf"]
+    single = {} if stacked else {"lfr_m": 1, "lfr_n": 1}
+    return WavFrontend(**{**conf, **single, **changes})
+
+
+def bank_of(front: WavFrontend) -> Bank:
+    """The filters that a frontend really uses, recorded while it computes one second of zeros."""
+    second = torch.zeros(1, front.fs)
+    with (mock.patch.object(kaldi, "get_mel_banks", wraps=kaldi.get_mel_banks) as banks,
+          watched_framing() as framing,
+          torch.random.fork_rng(devices=[])):
+        front(second, torch.tensor([front.fs]))
+    bins, fft, fs, low, high = banks.call_args.args[:5]
+    _, window, shift, _ = framing.call_args.args
+    weights, centres = kaldi.get_mel_banks(*banks.call_args.args)
+    high = high if high > 0 else high + fs / 2
+    edges = torch.linspace(kaldi.mel_scale_scalar(low), kaldi.mel_scale_scalar(high), bins + 2)
+    hertz = kaldi.inverse_mel_scale(edges).numpy()
+    return Bank(int(fs), window, shift, fft, low, high, weights.numpy(), hertz[:-2],
+                centres.numpy().reshape(-1), hertz[2:])
+
+
+def loaded(item: dict, fs: int) -> torch.Tensor:
+    """An utterance's samples as FunASR's loader hands them to a frontend at this rate."""
+    return load_audio_text_image_video(manifests.audio_path(item), fs=fs)
+
+
+def image_level(hertz: float, fs: int = 16000) -> float:
+    """How far FunASR's upsampling of 8 kHz audio pushes down the image of a tone, in dB.
+
+    Upsampling from 8 kHz must remove a copy of the spectrum mirrored at 4 kHz: a tone at 3 kHz
+    comes back at 5 kHz. A second of the tone goes through FunASR's loader.
+    """
+    tone = torch.sin(2 * torch.pi * hertz * torch.arange(8000) / 8000)
+    raised = load_audio_text_image_video(tone, fs=fs, audio_fs=8000)
+    power = torch.fft.rfft(raised * torch.hann_window(len(raised))).abs() ** 2
+    step = fs / len(raised)
+    at = {image: power[round(image / step) - 3:round(image / step) + 4].sum()
+          for image in (hertz, 8000 - hertz)}
+    return float(10 * torch.log10(at[8000 - hertz] / at[hertz]))
+
+
+def frames(item: dict, front: WavFrontend, seed: int = 0) -> np.ndarray:
+    """Features of one utterance, loaded at the frontend's own rate: shape (frames, features)."""
+    samples = loaded(item, front.fs)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        features, _ = front(samples[None], torch.tensor([len(samples)]))
+    return features[0].numpy()
+
+
+@contextmanager
+def frontend_inputs() -> Iterator[list[int]]:
+    """The number of samples of every utterance that any frontend is given, while this is open."""
+    sizes: list[int] = []
+    genuine = WavFrontend.forward
+
+    def noting(self, input, input_lengths, **kwargs):  # noqa: A002  FunASR's name
+        sizes.extend(int(length) for length in input_lengths)
+        return genuine(self, input, input_lengths, **kwargs)
+
+    with mock.patch.object(WavFrontend, "forward", noting):
+        yield sizes
+
+
+def paired_frames(first: Sequence[dict], first_front: WavFrontend, second: Sequence[dict],
+                  second_front: WavFrontend, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Features of the same utterances in two versions, frame by frame, all utterances in a row.
+
+    Returns:
+        Two arrays of one shape (frames, bins). Where the versions differ by a frame in length,
+        the last one is dropped.
+    """
+    pairs = []
+    for item, other_item in zip(first, second, strict=True):
+        a, b = frames(item, first_front, seed), frames(other_item, second_front, seed)
+        count = min(len(a), len(b))
+        pairs.append((a[:count], b[:count]))
+    return tuple(np.concatenate(column) for column in zip(*pairs, strict=True))
+
+
+def correlation(first: np.ndarray, second: np.ndarray, axis: int = 0) -> np.ndarray:
+    """Pearson correlation of two arrays of one shape, along an axis.
+
+    Along axis 0 there is one value for each bin, along axis 1 one for each frame. A constant has
+    no correlation: NaN.
+    """
+    if first.shape != second.shape:
+        raise BookError(f"The shapes {first.shape} and {second.shape} differ: compare the same "
+                        "frames and bins.")
+    a, b = (x - x.mean(axis=axis, keepdims=True)
+            for x in (first.astype(float), second.astype(float)))
+    size = np.sqrt((a**2).sum(axis=axis) * (b**2).sum(axis=axis))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(size > 1e-9, (a * b).sum(axis=axis) / size, np.nan)
+
+
+def nearest_bins(bank: Bank, other: Bank) -> list[int | None]:
+    """For each filter of a bank, the filter of another with the nearest centre, from 0.
+
+    None where the other bank has no filter within half a step, so above its band.
+    """
+    nearest = []
+    for hertz, foot, edge in zip(bank.centres, bank.left, bank.right, strict=True):
+        index = int(np.abs(other.centres - hertz).argmin())
+        nearest.append(index if foot < other.centres[index] < edge else None)
+    return nearest
+
+
+class ChangedFrontend(WavFrontend):
+    """A frontend whose 10 ms frames are changed before they are stacked.
+
+    Args:
+        change: from frames of shape (frames, n_mels) to frames of any width.
+        conf: the keys of `frontend_conf`.
+    """
+
+    def __init__(self, change: Callable[[torch.Tensor], torch.Tensor], **conf: Any) -> None:
+        super().__init__(**conf)
+        self.change = change
+        self.single = WavFrontend(**{**conf, "lfr_m": 1, "lfr_n": 1})
+
+    def forward(self, input, input_lengths, **kwargs):  # noqa: A002  FunASR's name
+        stacked = []
+        for samples, length in zip(input, input_lengths, strict=True):
+            mat, _ = self.single(samples[None, :int(length)], [int(length)])
+            stacked.append(wav_frontend.apply_lfr(self.change(mat[0]), self.lfr_m, self.lfr_n))
+        lengths = torch.tensor([len(mat) for mat in stacked])
+        return torch.nn.utils.rnn.pad_sequence(stacked, batch_first=True), lengths
+
+
+class KeptBins(ChangedFrontend):
+    """A frontend at 8 kHz whose bins lie where those of 16 kHz lie.
+
+    It reads the 8 kHz spectrum with the filters of the 16 kHz bank. Both have the same FFT step,
+    so the weights fit as they are. What the bank has above 4 kHz gets a constant, and the level
+    of each bin is corrected for what the rate itself changes: half the samples in a window, and a
+    pre-emphasis that acts from sample to sample.
+
+    Args:
+        above: shape (bins,), the value of each bin that lies above 4 kHz; others are ignored.
+        conf: `frontend_conf` of the config that the encoder was trained with.
+
+    Raises:
+        BookError: `conf` is for another rate than 16 kHz.
+    """
+
+    def __init__(self, above: np.ndarray, **conf: Any) -> None:
+        if conf.get("fs") != 16000:
+            raise BookError(f"KeptBins starts from a frontend at 16000 Hz, not {conf.get('fs')}: "
+                            "give the pretrained frontend_conf.")
+        wide = bank_of(WavFrontend(**{**conf, "lfr_m": 1, "lfr_n": 1}))
+        super().__init__(self._level, **{**conf, "fs": 8000})
+        self.weights = torch.from_numpy(wide.weights[:, :wide.weights.shape[1] // 2])
+        self.outside = torch.from_numpy(wide.centres > 4000)
+        self.gain = torch.from_numpy(_rate_gain(wide.centres)).float()
+        self.above = torch.as_tensor(above, dtype=torch.float32)
+
+    def forward(self, input, input_lengths, **kwargs):  # noqa: A002  FunASR's name
+        with mock.patch.object(kaldi, "get_mel_banks", return_value=(self.weights, None)):
+            return super().forward(input, input_lengths, **kwargs)
+
+    def _level(self, mat: torch.Tensor) -> torch.Tensor:
+        return torch.where(self.outside, self.above, mat + self.gain)
+
+
+class MovedBins(ChangedFrontend):
+    """The frontend at 8 kHz, its 80 features moved to the places of 16 kHz by interpolation.
+
+    Args and errors: as for KeptBins.
+    """
+
+    def __init__(self, above: np.ndarray, **conf: Any) -> None:
+        if conf.get("fs") != 16000:
+            raise BookError(f"MovedBins starts from a frontend at 16000 Hz, not {conf.get('fs')}: "
+                            "give the pretrained frontend_conf.")
+        single = {"lfr_m": 1, "lfr_n": 1}
+        wide = bank_of(WavFrontend(**{**conf, **single}))
+        narrow = bank_of(WavFrontend(**{**conf, **single, "fs": 8000}))
+        super().__init__(self._move, **{**conf, "fs": 8000})
+        place = np.interp(wide.centres, narrow.centres, np.arange(len(narrow.centres)))
+        self.lower = torch.from_numpy(np.floor(place).astype(int))
+        self.upper = (self.lower + 1).clamp(max=len(narrow.centres) - 1)
+        self.share = torch.from_numpy(place - np.floor(place)).float()
+        self.outside = torch.from_numpy(wide.centres > 4000)
+        wider = (wide.right - wide.left) / np.interp(wide.centres, narrow.centres,
+                                                     narrow.right - narrow.left)
+        self.gain = torch.from_numpy(_rate_gain(wide.centres) + np.log(wider)).float()
+        self.above = torch.as_tensor(above, dtype=torch.float32)
+
+    def _move(self, mat: torch.Tensor) -> torch.Tensor:
+        moved = mat[:, self.lower] * (1 - self.share) + mat[:, self.upper] * self.share
+        return torch.where(self.outside, self.above, moved + self.gain)
+
+
+def filled(above: np.ndarray, centres: np.ndarray, **conf: Any) -> ChangedFrontend:
+    """The frontend of a config, with a constant in each bin centred above 4 kHz."""
+    outside, level = torch.from_numpy(centres > 4000), torch.as_tensor(above, dtype=torch.float32)
+    return ChangedFrontend(lambda mat: torch.where(outside, level, mat), **conf)
+
+
+def _rate_gain(hertz: np.ndarray) -> np.ndarray:
+    """Log power to add at 8 kHz so that a tone of this frequency reads as it does at 16 kHz."""
+    def emphasis(fs: int) -> np.ndarray:
+        inside = np.minimum(hertz, 4000)
+        return np.abs(1 - PREEMPHASIS * np.exp(-2j * np.pi * inside / fs)) ** 2
+    return np.log(4 * emphasis(16000) / emphasis(8000))

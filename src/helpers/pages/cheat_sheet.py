@@ -1,0 +1,221 @@
+"""What the cheat sheet says: values to set, what does not hold, what is connected to nothing.
+
+Nothing is stated here. Values come from the configs, reasons from the comments of the recommended
+one, from the claim ledger and from the knob test; commands come from the chapters that run them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from helpers.config import configs, departures
+from helpers.config.values import shown
+from helpers.errors import BookError
+from helpers.knobs import record
+from helpers.ledger import chapters, claims
+from helpers.ledger.claims import Claim
+
+MAIN = "config_8k_telephone"
+LEFT_OUT = "left out"
+FILLED = "\u2020"
+"""Stands behind a value that the file leaves out and the pretrained config fills in."""
+
+REASONS = {
+    "audio_encoder_conf.freeze": "stage1-encoder-freeze-critical",
+    "llm_conf.freeze": "frozen-llm-zero",
+    "audio_adaptor_conf.freeze": "frozen-adaptor-zero",
+    "train_conf.accum_grad": "impact-gradient-accumulation",
+    "train_conf.log_interval": "log-more-frequent",
+    "train_conf.use_deepspeed": "check-deepspeed",
+}
+"""The claim that says why a key stays as it is, where the recommended file has no comment."""
+
+EXPENSIVE = {
+    "the pretrained weights": ("check-weights", "omitted-code-defaults", "omitted-encoder-by-code"),
+    "the run": ("ctc-main-trains-both", "epochs-main-ten-times", "check-learning-rate",
+                "lr-fine-tuning-needs-higher"),
+    "the data": ("impact-max-length", "impact-batch-size", "specaug-added"),
+    "what is saved": ("settings-adapted", "omitted-train-by-code"),
+}
+"""What is lost by taking a claim that holds in part for the whole truth, and those claims."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A line of the first page.
+
+    Attributes:
+        keys: dotted; several where one reason covers them.
+        section: the document's section.
+        ours: what the recommended config says, or what a merge then fills in.
+        main: the same for the main config.
+        differs: whether the two, merged over the pretrained config, train with other values.
+        why: a few words.
+        chapter: the chapter with the evidence, with an anchor where one exists.
+    """
+
+    keys: tuple[str, ...]
+    section: int
+    ours: str
+    main: str
+    differs: bool
+    why: str
+    chapter: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step of a safe run: what to do, the command where there is one, the chapter about it."""
+
+    title: str
+    command: str
+    chapter: str
+
+
+def settings() -> list[Setting]:
+    """What to set, in the order of the document's sections; what differs comes first in each."""
+    order = [number for number in sorted(_titles()) if number] + [0]
+    return sorted(_settings(),
+                  key=lambda setting: (order.index(setting.section), not setting.differs))
+
+
+def as_pretrained() -> dict[int, list[str]]:
+    """Section to the keys that only the main config sets, to what the pretrained one says."""
+    told = {key for setting in settings() for key in setting.keys}
+    untold: dict[int, list[str]] = {}
+    for key in _values(MAIN):
+        if key not in told:
+            untold.setdefault(configs.section_of(key), []).append(key)
+    return untold
+
+
+def failing() -> list[Claim]:
+    """The claims that do not hold."""
+    return [claim for claim in claims.load().values() if claim.verdict == "fails"]
+
+
+def expensive() -> dict[str, list[Claim]]:
+    """What is at stake to the claims that hold in part, as EXPENSIVE chooses them."""
+    ledger = claims.load()
+    stakes = {stake: [ledger[claim_id] for claim_id in ids] for stake, ids in EXPENSIVE.items()}
+    for claim in (claim for group in stakes.values() for claim in group):
+        if claim.verdict != "partly":
+            raise BookError(f"The claim {claim.id} no longer holds in part: take it out of "
+                            "helpers.pages.cheat_sheet.EXPENSIVE.")
+    return stakes
+
+
+def idle() -> dict[str, list[str]]:
+    """Verdict of the knob test to the keys that change nothing."""
+    return {verdict: [knob.key for knob in record.load() if knob.verdict == verdict]
+            for verdict in (record.NEVER_READ, record.NO_EFFECT)}
+
+
+def otherwise() -> list[record.Knob]:
+    """Keys that do something else than their name says, each with its note."""
+    return [knob for knob in record.load() if knob.verdict == record.OTHERWISE]
+
+
+def steps() -> list[Step]:
+    """A safe run, in order."""
+    return [
+        Step("Ask the files before a GPU is rented, and mend what is found.",
+             command("preflight", "preflight ", "--fail-on"), "preflight"),
+        Step("Write the launch script, merged over the released model's config, into a new folder.",
+             command("gpu_box", "python -m helpers.gpu.launch_scripts ", "--out"), "gpu_box"),
+        Step("Before the first step, compare the tensors that load with those of model.pt.",
+             "", "configs_side_by_side"),
+        Step("After some steps, ask again with the measured time of a step.",
+             "preflight run.sh --seconds-per-step SECONDS", "preflight"),
+        Step("Decode calls with the first saved checkpoint, beside the pretrained model.",
+             "", "training_settings")]
+
+
+def command(chapter: str, start: str, option: str) -> str:
+    """A command that a chapter shows in a box, on one line.
+
+    Args:
+        chapter: the notebook's name.
+        start: how the command begins.
+        option: what it must contain.
+
+    Raises:
+        BookError: the chapter shows no such command.
+    """
+    for line in chapters.load()[chapter].commands:
+        if line.startswith(start) and option in line:
+            return line
+    raise BookError(f"notebooks/{chapter}.md shows no command `{start}... {option}`: the cheat "
+                    "sheet takes it from there.")
+
+
+def _settings() -> Iterator[Setting]:
+    told, main = departures.departures(), _values(MAIN)
+    reasons = {departure.key: (departure.why, departure.chapter) for departure in told}
+    for key, value in _values(departures.RECOMMENDED).items():
+        why, chapter = reasons.get(key) or _reason(key)
+        yield Setting((key,), configs.section_of(key), shown(value), _value(MAIN, key),
+                      _differs(key), why, chapter)
+    for departure in told:
+        if departure.value is configs.NOT_SET:
+            keys = tuple(key for key in main for name in departure.key.split(", ")
+                         if key == name or key.startswith(f"{name}."))
+            yield Setting(keys, configs.section_of(keys[0]),
+                          _together(departures.RECOMMENDED, keys),
+                          _together(MAIN, keys), any(map(_differs, keys)), departure.why,
+                          departure.chapter)
+
+
+def _reason(key: str) -> tuple[str, str]:
+    """Why a key stays as it is, and where that was found."""
+    remark = departures.remarks().get(key)
+    knob = next(knob for knob in record.load() if knob.key == key)
+    if remark:
+        return remark, f"which_knobs#knob-{key}"
+    if key in REASONS:
+        claim = claims.load()[REASONS[key]]
+        return claim.reason(), f"{claim.chapter}#claim-{claim.id}"
+    return knob.note or f"turning it moves {', '.join(knob.moved)}", f"which_knobs#knob-{key}"
+
+
+def _differs(key: str) -> bool:
+    ours, main = (_merged(name).get(key, configs.NOT_SET) 
+                  for name in (departures.RECOMMENDED, MAIN))
+    if configs.NOT_SET in (ours, main):
+        return ours is not main
+    return not configs.same_value(ours, main)
+
+
+def _together(name: str, keys: tuple[str, ...]) -> str:
+    """The values of keys that share a line."""
+    values = {key: _value(name, key) for key in keys}
+    if len(values) == 1 or name != MAIN:
+        return next(iter(values.values())) if len(values) == 1 else LEFT_OUT
+    return "; ".join(f"{key.rpartition('.')[2]} {value}" for key, value in values.items())
+
+
+def _value(name: str, key: str) -> str:
+    """A value as the file has it, or as the pretrained config fills it in."""
+    own, merged = _values(name), _merged(name)
+    if key in own:
+        return shown(own[key])
+    return f"{shown(merged[key])}{FILLED}" if key in merged else LEFT_OUT
+
+
+@cache
+def _values(name: str) -> Mapping[str, Any]:
+    return configs.flatten(name)
+
+
+@cache
+def _merged(name: str) -> Mapping[str, Any]:
+    return configs.flatten(configs.merge_over("pretrained", name))
+
+
+def _titles() -> Mapping[int, str]:
+    from helpers.config import document
+
+    return document.section_titles()

@@ -1,0 +1,109 @@
+"""Every config key, and where the book speaks of it: its row, chapter, claims and rules."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from html import escape
+from operator import attrgetter
+
+from helpers.config import configs
+from helpers.config.values import SHORT_NAMES, shown
+from helpers.knobs import record
+from helpers.ledger import chapters
+from helpers.ledger.claims import VERDICTS, Claim, load
+from helpers.pages import rule_index
+from helpers.pages.filter_table import Choice, Column, Row, filter_table, links
+from helpers.pages.tables import breakable
+
+COMPARISON, KNOBS, LEDGER = "configs_side_by_side", "which_knobs", "claim_ledger"
+PREFLIGHT = "preflight"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A key of the three configs.
+
+    Attributes:
+        key: dotted.
+        values: config to what it sets, in YAML notation.
+        verdict: the knob test's.
+        chapters: notebooks that take the key up, the one with its rows of the knob test first.
+        claims: what the document states about it.
+        rules: of pre-flight that are about it.
+    """
+
+    key: str
+    values: dict[str, str]
+    verdict: str
+    chapters: tuple[str, ...]
+    claims: tuple[Claim, ...]
+    rules: tuple[str, ...]
+
+
+def entries() -> list[Entry]:
+    """Every key of the three configs, by name."""
+    verdicts = {knob.key: knob.verdict for knob in record.load()}
+    ledger = load().values()
+    index = []
+    for row in sorted(configs.compare(), key=attrgetter("key")):
+        about = tuple(claim for claim in ledger if row.key in claim.keys)
+        chapters = dict.fromkeys([*_chapters_with(row.key), *(claim.chapter for claim in about)])
+        index.append(Entry(row.key, {name: shown(value) for name, value in row.values.items()},
+                           verdicts[row.key], tuple(chapters) or (KNOBS,), about,
+                           rule_index.rules_about(row.key)))
+    return index
+
+
+def index_table(index: Sequence[Entry], table_id: str = "key-index") -> str:
+    """HTML of the index, for a page beside the notebooks' pages."""
+    columns = (Column("Key", "27%"), Column("Turned", "14%", "Turned"),
+               Column("Chapters", "18%", "Chapters"), Column("Claims", label="Claims"),
+               Column("Pre-flight", "17%", "Pre-flight"))
+    choices = (
+        Choice("verdict", "Turning it", "any", {verdict: verdict for verdict in record.VERDICTS}),
+        Choice("section", "Section", "all",
+               {name: name for name in dict.fromkeys(map(_section, index))}))
+    return filter_table(table_id, "Every key of the three configs, with links.", columns,
+                        [_row(entry) for entry in index], choices, "keys")
+
+
+def _section(entry: Entry) -> str:
+    parent = entry.key.rpartition(".")[0]
+    return parent.partition(".")[0] or "top level"
+
+
+def _row(entry: Entry) -> Row:
+    values = "; ".join(f"{SHORT_NAMES.get(name, name)} {value}"
+                       for name, value in entry.values.items())
+    about = "".join(
+        f'<small><a href="{LEDGER}.html#ledger-{claim.id}">{escape(claim.id)}</a>: '
+        f"{escape(VERDICTS[claim.verdict])}</small>" for claim in entry.claims)
+    cells = (
+        f'<a href="{COMPARISON}.html#key-{escape(entry.key)}"><code>{breakable(entry.key)}</code>'
+        f"</a><small>{escape(values)}</small>",
+        f'<a href="{KNOBS}.html#knob-{escape(entry.key)}">{escape(entry.verdict)}</a>',
+        links([f'<a href="{name}.html">{escape(name.replace("_", " "))}</a>'
+               for name in entry.chapters]),
+        about or "none",
+        links([f'<a href="{PREFLIGHT}.html#rule-{rule}">{breakable(rule)}</a>'
+               for rule in entry.rules]))
+    text = " ".join([entry.key, entry.verdict, values, *entry.chapters, *entry.rules,
+                     *(claim.text for claim in entry.claims)])
+    return Row(f"index-{entry.key}", cells, text,
+               {"verdict": [entry.verdict], "section": [_section(entry)]})
+
+
+def _chapters_with(key: str) -> list[str]:
+    """Notebooks that show the key's row of the knob test, then those that name it in full."""
+    shown = [name for name, keys in _keys_shown().items() if key in keys]
+    return shown + [name for name, chapter in chapters.load().items()
+                    if name not in (LEDGER, "key_index") and key in chapter.keys]
+
+
+@cache
+def _keys_shown() -> dict[str, frozenset[str]]:
+    """Notebook to the keys whose rows of the knob test it shows."""
+    return {name: frozenset(knob.key for knob in record.rows(*chapter.tables))
+            for name, chapter in chapters.load().items() if chapter.tables}

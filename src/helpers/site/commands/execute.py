@@ -1,0 +1,215 @@
+"""Run notebooks and store their outputs and widget state: `make execute`.
+
+The text half of a pair (`NAME.md`) is the source. A notebook is run when its source differs from
+the stored notebook, when `--all` is given, or when it is named. The stored notebook is replaced
+only after a run without errors, and only if no output holds a path of this machine.
+
+What a chapter says that other pages show goes to `helpers.ledger.chapters.FILE`. A notebook that
+shows it says so in its head (`book: {quotes_chapters: true}`): it runs after the others, and
+whenever that file changes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import json
+import os
+import re
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any
+
+import jupytext
+import nbformat
+from jupytext.compare import NotebookDifference, compare_notebooks
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+
+from helpers.config import configs
+from helpers.ledger import chapters
+from helpers.paths import ROOT
+
+NOTEBOOKS = ROOT / "notebooks"
+TIMEOUT_SECONDS = 600
+
+
+def in_step(source: Path) -> bool:
+    """Whether the stored notebook has the source's cells and some outputs."""
+    stored = source.with_suffix(".ipynb")
+    if not stored.exists():
+        return False
+    notebook = jupytext.read(stored)
+    if not any(cell.get("outputs") for cell in notebook.cells):
+        return False
+    try:
+        compare_notebooks(jupytext.read(source), notebook, fmt="md:myst", compare_outputs=False,
+                          compare_ids=False)
+    except NotebookDifference:
+        return False
+    return True
+
+
+def execute(source: Path) -> str:
+    """Run one notebook; returns one line about it, starting with "failed" if it failed."""
+    os.environ.update(OMP_NUM_THREADS="1", TQDM_DISABLE="1", HF_HUB_OFFLINE="1")
+    notebook = jupytext.read(source)
+    os.environ.pop(chapters.CLOSED, None)
+    if not quotes_chapters(notebook):
+        os.environ[chapters.CLOSED] = "yes"
+    started = time.perf_counter()
+    client = NotebookClient(notebook, timeout=TIMEOUT_SECONDS, kernel_name="python3",
+                            resources={"metadata": {"path": str(source.parent)}},
+                            store_widget_state=True, coalesce_streams=True)
+    try:
+        client.execute()
+    except CellExecutionError as error:
+        return f"failed {source.stem}: {error.ename}: {error.evalue}\n{error.traceback[-1500:]}"
+    except CellTimeoutError:
+        return f"failed {source.stem}: a cell ran longer than {TIMEOUT_SECONDS} s"
+    except DeadKernelError:
+        return f"failed {source.stem}: its Python process died (out of memory?)"
+    if complaint := machine_path(notebook):
+        return f"failed {source.stem}: {complaint}"
+    target = source.with_suffix(".ipynb")
+    partial = target.with_suffix(".partial")
+    nbformat.write(tidy(notebook), partial)
+    partial.replace(target)
+    return f"{source.stem}: {time.perf_counter() - started:.0f} s"
+
+
+def machine_path(notebook) -> str | None:
+    """A sentence about the first output that names a folder of this machine, or None."""
+    shown = [(f"an output of cell {number}", cell.get("outputs", []))
+             for number, cell in enumerate(notebook.cells)]
+    shown.append(("a widget", notebook.metadata.get("widgets", {})))
+    for where, content in shown:
+        text = json.dumps(content)
+        for folder in (str(ROOT), str(Path.home()), sys.prefix):
+            if len(folder) > 1 and re.search(re.escape(folder) + r"[/\\\"]", text):
+                return f"{where} names this machine's folder {folder}"
+    return None
+
+
+def tidy(notebook) -> nbformat.NotebookNode:
+    """The notebook without what changes with every run and says nothing.
+
+    Cells and widgets are numbered: their random names would differ after every run.
+    """
+    for number, cell in enumerate(notebook.cells):
+        cell.metadata.pop("execution", None)
+        cell["id"] = f"cell-{number:03d}"
+    notebook.metadata.get("language_info", {}).pop("version", None)
+    text = nbformat.writes(notebook)
+    for number, name in enumerate(widget_names(notebook)):
+        text = text.replace(name, f"{number:032x}")
+    return nbformat.reads(text, as_version=4)
+
+
+def widget_names(notebook) -> list[str]:
+    """The random names of the notebook's widgets, in the order of their making."""
+    states = notebook.metadata.get("widgets", {}).values()
+    return [name for state in states for name in state.get("state", {})
+            if re.fullmatch(r"[0-9a-f]{32}", name)]
+
+
+def quotes_chapters(notebook) -> bool:
+    """Whether a notebook says that it shows what others found."""
+    return notebook.metadata.get("book", {}).get("quotes_chapters", False)
+
+
+# What other pages may quote
+
+def stored_chapters(folder: Path = NOTEBOOKS) -> dict[str, dict[str, Any]]:
+    """The fields of `helpers.ledger.chapters.Chapter` for every stored notebook, by its name."""
+    contents = re.findall(r"notebooks/(\w+)", (ROOT / "_toc.yml").read_text(encoding="utf-8"))
+    return {name: quotable(folder / f"{name}.md") for name in contents
+            if (folder / f"{name}.ipynb").exists()}
+
+
+def quotable(source: Path) -> dict[str, Any]:
+    """What one chapter says: values from the stored notebook, the rest from its source."""
+    text = source.read_text(encoding="utf-8")
+    boxes = re.findall(r"```(?:bash|sh)\n(.*?)```", text, re.DOTALL)
+    tables = re.findall(r"section_table\(([^)]*)\)", text)
+    return {
+        "values": glued(nbformat.read(source.with_suffix(".ipynb"), as_version=4)),
+        "keys": sorted(row.key for row in configs.compare() if "." in row.key and row.key in text),
+        "tables": [prefix for table in tables for prefix in re.findall(r'"([\w.]+)"', table)],
+        "commands": [" ".join(line.split()) for box in boxes
+                     for line in box.replace("\\\n", " ").splitlines() if line.strip()]}
+
+
+def glued(notebook) -> dict[str, Any]:
+    """Name to value of everything that a notebook's cells made known, by name."""
+    named = {output.metadata["scrapbook"]["name"]: output.data
+             for cell in notebook.cells for output in cell.get("outputs", [])
+             if "scrapbook" in output.get("metadata", {})}
+    return {name: python_value(named[name]) for name in sorted(named)}
+
+
+def python_value(data: Mapping[str, str]) -> Any:
+    """A stored output as the Python value that it shows; its text, where it shows none."""
+    text = next(data[mime] for mime in data if mime.endswith("text/plain"))
+    try:
+        return ast.literal_eval(re.sub(r"^np\.\w+\((.*)\)$", r"\1", text))
+    except (SyntaxError, ValueError):
+        return text
+
+
+def as_text(stored: Mapping[str, Any]) -> str:
+    """The chapters as the text of their file."""
+    return json.dumps(stored, indent=1, ensure_ascii=False) + "\n"
+
+
+def store_chapters() -> bool:
+    """Write what the stored notebooks say; returns whether that has changed."""
+    text = as_text(stored_chapters())
+    if chapters.FILE.exists() and chapters.FILE.read_text(encoding="utf-8") == text:
+        return False
+    partial = chapters.FILE.with_suffix(".partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(chapters.FILE)
+    return True
+
+
+def run(sources: Sequence[Path]) -> list[str]:
+    """Run notebooks beside one another; prints and returns a line about each."""
+    lines = []
+    with ProcessPoolExecutor(max_workers=2) as pool:
+        for done in as_completed([pool.submit(execute, source) for source in sources]):
+            lines.append(done.result())
+            print(lines[-1], flush=True)
+    return lines
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", help="notebook names without suffix")
+    parser.add_argument("--all", action="store_true", help="run also those that are in step")
+    options = parser.parse_args()
+    sources = sorted(path for path in NOTEBOOKS.glob("*.md"))
+    unknown = set(options.names) - {path.stem for path in sources}
+    if unknown:
+        print(f"There is no notebook {', '.join(sorted(unknown))} in notebooks/.")
+        return 2
+    quoting = [path for path in sources if quotes_chapters(jupytext.read(path))]
+    if options.names:
+        chosen = [path for path in sources if path.stem in options.names]
+    else:
+        chosen = [path for path in sources if options.all or not in_step(path)]
+    lines = run([path for path in chosen if path not in quoting])
+    if store_chapters():
+        chosen += quoting
+    lines += run([path for path in quoting if path in chosen])
+    store_chapters()
+    if not lines:
+        print("Every notebook is in step; `make execute ALL=1` runs them all the same.")
+    return 1 if any(line.startswith("failed") for line in lines) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

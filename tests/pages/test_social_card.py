@@ -1,0 +1,45 @@
+"""Does a link to the book look like the book, where somebody shares it?"""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+
+import pytest
+from browsing import PAGES, SITE
+from bs4 import BeautifulSoup
+from docutils import nodes
+from PIL import Image
+
+from helpers.pages import social_card
+from helpers.site import share_card
+
+
+def test_the_card_shows_what_the_ledger_and_the_knob_test_found() -> None:
+    with Image.open(social_card.CARD) as card:
+        assert card.size == social_card.SIZE
+        assert json.loads(card.text["Description"]) == social_card.verdict_counts(), (
+            "draw it again: python -m helpers.pages.social_card")
+    assert social_card.CARD.stat().st_size < 150_000
+
+
+@pytest.mark.parametrize("name", [PAGES[0], "notebooks/dataset"])
+def test_a_page_says_what_it_is_about(name: str) -> None:
+    page = BeautifulSoup((SITE / f"{name}.html").read_text(encoding="utf-8"), "html.parser")
+    said = {tag["property"]: tag["content"] for tag in page.select("meta[property^='og:']")}
+    assert said["og:title"] and "<" not in said["og:title"]
+    assert 60 < len(said["og:description"]) <= 200
+    assert "og:image" not in said  # no address of this edition is known
+
+
+def test_an_edition_with_an_address_names_the_picture() -> None:
+    app = SimpleNamespace(config=SimpleNamespace(html_title="A book",
+                                                 html_baseurl="https://book.example/en/"))
+    page = nodes.document(None, None)
+    page += nodes.paragraph(text="A sentence that is long enough to say what the page is about, at "
+                                 "least in part.")
+    context = {"title": "One & only"}
+    share_card.add_tags(app, "notebooks/dataset", "", context, page)
+    assert 'content="https://book.example/en/_static/social_card.png"' in context["metatags"]
+    assert "One &amp; only" in context["metatags"]
+    assert (SITE / "_static" / "social_card.png").is_file()

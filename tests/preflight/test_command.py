@@ -1,0 +1,267 @@
+"""The command and its reports: can they be read, by people and by programs, whatever is given?"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+from bs4 import BeautifulSoup
+
+from funasr_preflight import check, report
+from funasr_preflight.command import main
+from funasr_preflight.findings import Severity
+from funasr_preflight.rules.registry import RULES
+from helpers.paths import CONFIGS, ROOT
+from helpers.speech import manifests
+from helpers.speech.turns import telephone_manifest
+
+MAIN, OURS = CONFIGS / "config_8k_telephone.yaml", CONFIGS / "recommended_8k.yaml"
+
+
+@pytest.fixture(scope="module")
+def train(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("data")
+    return manifests.write_manifest(
+        [manifests.with_audio(item, Path("calls") / f"{item['key']}.wav")
+         for item in telephone_manifest(10_000)], folder / "train.jsonl")
+
+
+@pytest.fixture(scope="module")
+def found(train):
+    return check(MAIN, train, gpus=2, probe=None)
+
+
+def run(*arguments) -> int:
+    return main([str(one) for one in arguments])
+
+
+# Exit codes
+
+
+def test_the_exit_code_says_how_bad_it_is(train, capsys):
+    given = ("--train", train, "--probe", "none", "--steps", "50000")
+    assert run(OURS, *given) == 0
+    assert run(MAIN, *given) == 1
+    assert run(OURS, *given, "--fail-on", "note") == 1
+    assert run(OURS, "--train", train, "--probe", "none", "--steps", "100", "--fail-on",
+               "warning") == 1
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_several_configs_are_checked_one_by_one(capsys):
+    """As a pre-commit hook gives them."""
+    assert run(OURS, MAIN, CONFIGS / "stage1_encoder_adapt.yaml", "--steps", "50000") == 1
+    told = capsys.readouterr().out
+    assert all(f"{path.name}: " in told for path in (OURS, MAIN))
+    assert run(OURS, MAIN, "--format", "json") == 2
+
+
+@pytest.mark.parametrize("arguments", [
+    ("no_such.yaml",), (CONFIGS,), (OURS, "--train", "no_such.jsonl"), (OURS, "a.b.c"),
+    (OURS, "--probe", "many"), (OURS, "--over", "no_such_folder"), (),
+    ("--command", "echo hello"), (OURS, "--fix", OURS)])
+def test_what_cannot_be_checked_gets_one_sentence(arguments, capsys):
+    assert run(*arguments) == 2
+    said = capsys.readouterr().err.strip()
+    assert said.endswith((".", "`.")) and len(said.splitlines()) == 1 and "Traceback" not in said
+
+
+def test_wrong_numbers_are_refused_by_the_command_line(capsys):
+    with pytest.raises(SystemExit) as ended:
+        run(OURS, "--gpus", "none")
+    assert ended.value.code == 2 and "no positive whole number" in capsys.readouterr().err
+
+
+# What it prints
+
+
+def test_a_script_is_checked_with_its_overrides(tmp_path, train, capsys):
+    script = tmp_path / "run.sh"
+    script.write_text(f"""#!/bin/bash
+torchrun --nproc_per_node 2 funasr/bin/train_ds.py --config-path {CONFIGS} \\
+  --config-name recommended_8k.yaml ++model=/models/nano ++train_data_set_list={train} \\
+  ++valid_data_set_list={train} ctc_decoder_conf.freeze=false '~freeze_param'
+""")
+    assert run(script, "--probe", "none", "--format", "json") == 1
+    told = json.loads(capsys.readouterr().out)
+    assert [one["rule"] for one in told["findings"] if one["severity"] == "error"] == [
+        "trains-without-gradient"]
+    first = told["findings"][0]
+    assert (first["file"], first["line"]) == ("run.sh", 4)
+
+
+def test_json_holds_every_finding_with_its_line_and_edits(found):
+    told = json.loads(report.as_json(found))
+    assert len(told["findings"]) == len(found.findings)
+    lines = MAIN.read_text().splitlines()
+    for one in told["findings"]:
+        assert one["rule"] in RULES and one["message"] and one["page"].startswith("notebooks/")
+        if one["key"] and one["file"] == MAIN.name and one["line"]:
+            last = one["key"].split(".")[-1]
+            assert any(part in lines[one["line"] - 1] for part in (last, *one["key"].split(".")))
+    alone = next(one for one in told["findings"] if one["rule"] == "launch-alone")
+    assert {"key": "model_conf", "remove": True} in alone["edits"]
+
+
+def test_sarif_is_what_code_hosts_read(found):
+    told = json.loads(report.as_sarif(found))
+    driver = told["runs"][0]["tool"]["driver"]
+    assert told["version"] == "2.1.0" and driver["name"] == "preflight"
+    assert len(told["runs"][0]["results"]) == len(found.findings)
+    for one in told["runs"][0]["results"]:
+        assert driver["rules"][one["ruleIndex"]]["id"] == one["ruleId"]
+        assert one["level"] in ("error", "warning", "note") and one["message"]["text"]
+        place = one["locations"][0]["physicalLocation"]
+        assert place["artifactLocation"]["uri"] and place["region"]["startLine"] >= 1
+
+
+def test_html_is_one_page_that_needs_nothing_else(found):
+    text = report.as_html(found)
+    page = BeautifulSoup(text, "html.parser")
+    assert page.html["lang"] == "en" and page.title.text and len(page.select("h1")) == 1
+    assert not page.select("[src], link[href], script")
+    assert len(page.select(".findings > li")) == len(found.findings)
+    assert all(table.caption and table.select("th[scope=col]") for table in page.select("table"))
+    assert page.svg["role"] == "img" and page.svg["aria-label"]
+
+
+def test_text_names_key_place_and_fix_and_draws_the_learning_rate(found):
+    text = report.as_text(found, width=100)
+    for one in found.at_least(Severity.WARNING):
+        assert one.rule in text and report.place_of(one) in text
+    assert "█" in text and "5.0e-05" in text and "\x1b" not in text
+
+
+def test_a_name_that_a_terminal_would_obey_is_shown_as_text(tmp_path):
+    config = tmp_path / "odd.yaml"
+    config.write_text('"train_conf":\n  "[red]\\e[31mevil": 1\n')
+    text = report.as_text(check(config), width=120)
+    assert "\x1b" not in text and "[red]" in text
+    page = report.as_html(check(config, overrides=["++train_conf.x='<script>'"]))
+    assert "<script>" not in page
+
+
+def test_the_fixed_copy_passes_its_own_check(tmp_path, train, capsys):
+    out = tmp_path / "mended.yaml"
+    run(MAIN, "--train", train, "--probe", "none", "--gpus", 2, "--fix-unsafe", out)
+    after = check(out, train, gpus=2, probe=None)
+    assert not after.at_least(Severity.ERROR)
+    assert not [one for one in after.at_least(Severity.WARNING) if one.edits]
+    kept = [line.partition("#")[2] for line in MAIN.read_text().splitlines() if "#" in line]
+    mended = out.read_text()
+    assert sum(comment in mended for comment in kept) > len(kept) / 2
+    assert yaml.safe_load(mended)["optim_conf"] == yaml.safe_load(MAIN.read_text())["optim_conf"]
+
+
+# Speed
+
+
+@pytest.mark.slow
+def test_ten_thousand_lines_take_a_moment_and_no_torch(train):
+    started = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "funasr_preflight", str(OURS), "--train",
+         str(train), "--probe", "none"], capture_output=True, text=True, check=False)
+    seconds = time.perf_counter() - started
+    assert done.returncode == 0, done.stdout
+    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert not {"torch", "funasr", "transformers", "torchaudio"} & loaded
+    assert seconds < 5, f"{seconds:.1f} s"
+
+
+# What lies beside it
+
+
+def test_the_hook_and_the_action_name_the_command():
+    hook = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())[0]
+    assert hook["entry"] == "preflight" and hook["language"] == "python"
+    action = yaml.safe_load((ROOT / "book" / "snippets" / "preflight_action.yml").read_text())
+    steps = action["jobs"]["preflight"]["steps"]
+    assert any("preflight" in step.get("run", "") and "sarif" in step["run"] for step in steps)
+    example = yaml.safe_load((ROOT / "book" / "snippets" / "pre-commit-config.yaml").read_text())
+    assert example["repos"][0]["hooks"][0]["id"] == hook["id"]
+
+
+def test_the_command_is_installed_under_its_name():
+    from importlib.metadata import entry_points
+
+    assert entry_points(group="console_scripts")["preflight"].load() is main
+
+
+# What nobody means
+
+HUGE = "1" + "0" * 400
+HOSTILE = {
+    "no warm-up": ["~scheduler_conf.warmup_steps"], "scheduler null": ["++scheduler_conf=null"],
+    "warm-up of text": ["++scheduler_conf.warmup_steps=abc"],
+    "huge warm-up": [f"++scheduler_conf.warmup_steps={HUGE}"],
+    "huge rate": [f"++optim_conf.lr={HUGE}"], "infinite rate": ["++optim_conf.lr=inf"],
+    "huge epochs": ["++train_conf.max_epoch=1" + "0" * 40],
+    "LoRA of text": ["++llm_conf.use_lora=true", "++llm_conf.lora_conf=abc"],
+    "LoRA of huge rank": ["++llm_conf.use_lora=true", f"++llm_conf.lora_conf.r={HUGE}"],
+    "a thousand million masks": ["++specaug=SpecAugLFR",
+                                 "++specaug_conf.num_time_mask=1000000000"],
+    "masks of three bounds": ["++specaug=SpecAugLFR",
+                              "++specaug_conf.time_mask_width_range=[0,1,2]"],
+    "a hundred thousand blocks": ["++audio_encoder_conf.num_blocks=100000"],
+    "a section of nothing": ["++llm_conf=null"], "a list for a section": ["++train_conf=[1]"],
+    "a number to freeze": ["++freeze_param=3"], "another scheduler": ["++scheduler=noamlr"],
+}
+
+
+@pytest.mark.parametrize("overrides", HOSTILE.values(), ids=HOSTILE)
+def test_values_that_nobody_means_end_in_a_report_or_one_sentence(overrides, train, capsys):
+    started = time.perf_counter()
+    assert run(OURS, "--train", train, "--probe", "none", *overrides) in (0, 1, 2)
+    assert time.perf_counter() - started < 60
+    said = capsys.readouterr()
+    assert said.out or len(said.err.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("arguments", [("--seconds-per-step", "nan"), ("--seconds-per-step", "-5"),
+                                       ("--steps", HUGE), ("--gpus", "0")])
+def test_numbers_of_the_command_line_have_bounds(arguments, capsys):
+    with pytest.raises(SystemExit) as ended:
+        run(OURS, *arguments)
+    assert ended.value.code == 2 and "is no positive" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_terminal_without_the_letters_and_a_pipe_that_closes_get_no_traceback():
+    for shell in ("PYTHONIOENCODING=ascii {} | cat", "{} | head -1", "{} > /dev/full"):
+        command = f"{sys.executable} -m funasr_preflight {OURS}"
+        done = subprocess.run(["bash", "-c", shell.format(command)], capture_output=True,
+                              check=False)
+        assert b"Traceback" not in done.stderr, shell
+
+
+def test_a_key_that_stops_it_gets_no_traceback(monkeypatch, capsys):
+    def stopped(*arguments, **settings):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("funasr_preflight.checking.check", stopped)
+    assert run(OURS) == 130 and capsys.readouterr().err == "Stopped.\n"
+
+
+def test_the_diff_and_what_is_left_are_told(tmp_path, capsys):
+    run(MAIN, "--fix", tmp_path / "mended.yaml")
+    told = capsys.readouterr().err
+    assert "-model_conf:" in told and "+++ mended.yaml" in told
+    assert "train_conf.effective_save_name_excludes: null" in told
+    assert run("++optim_conf.lr=1e-5", "--fix", tmp_path / "none.yaml") == 2
+
+
+def test_sarif_names_files_as_the_repository_has_them(train, capsys, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    run("configs/config_8k_telephone.yaml", "--train", train, "--probe", "none", "--format",
+        "sarif", "++optim_conf.no_such_key=1")
+    told = json.loads(capsys.readouterr().out)["runs"][0]["results"]
+    addresses = {one["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
+                 for one in told}
+    assert "configs/config_8k_telephone.yaml" in addresses
+    assert not any(" " in one for one in addresses)

@@ -1,0 +1,82 @@
+"""What a reader on a slow line waits for: the bytes of a page's first view, over the wire.
+
+Text is counted as a usual static host sends it, with gzip at its usual level (`python -m
+helpers.site.commands.serve`); pictures, fonts and sound as they are; response headers are left out.
+"""
+
+from __future__ import annotations
+
+import json
+from urllib.parse import urlsplit
+
+from browsing import PAGES, WIDE, WIDGET, Visitor, each_page, report
+from playwright.sync_api import Browser, Page, Response
+
+from helpers.site.commands import lighthouse
+
+FIRST_VIEW, WITH_WIDGETS = 500_000, 1_200_000
+
+
+class Weighed:
+    """A page opened with an empty cache, and the bytes of every file that came."""
+
+    def __init__(self, browser: Browser, address: str) -> None:
+        self.page: Page = browser.new_context(viewport=WIDE).new_page()
+        self.responses: list[Response] = []
+        self.page.on("response", lambda response: self.responses.append(response))
+        self.page.goto(address, wait_until="load")
+        self.page.wait_for_load_state("networkidle")
+
+    def files(self) -> dict[str, int]:
+        """Address of a file to its bytes over the wire."""
+        return {response.url: response.request.sizes()["responseBodySize"]
+                for response in self.responses if not response.url.startswith("data:")}
+
+    def too_heavy(self, limit: int) -> list[str]:
+        """Empty within the limit; else the sum, and the heaviest files."""
+        files = self.files()
+        if sum(files.values()) <= limit:
+            return []
+        heavy = sorted(files.items(), key=lambda file: -file[1])
+        return [f"{sum(files.values()) / 1000:.0f} kB, {limit / 1000:.0f} kB allowed:",
+                *(f"  {size / 1000:.0f} kB {urlsplit(url).path}" for url, size in heavy[:6])]
+
+
+@each_page
+def test_first_view_is_light(name: str, browser: Browser, addresses: dict[str, str]) -> None:
+    """500 kB on a wide screen, which shows more; 1.2 MB once the widgets are reached."""
+    weighed = Weighed(browser, f"{addresses['http']}/{name}.html")
+    try:
+        host = urlsplit(addresses["http"]).netloc
+        report([url for url in weighed.files() if urlsplit(url).netloc != host],
+               f"{name} asks other hosts")
+        drawn = weighed.page.locator(".jupyter-widgets").count()
+        report(weighed.too_heavy(WITH_WIDGETS if drawn else FIRST_VIEW), f"{name} is too heavy")
+        if weighed.page.locator(WIDGET).count():
+            Visitor.bring_widgets(weighed.page)
+            report(weighed.too_heavy(WITH_WIDGETS), f"{name} with its widgets is too heavy")
+    finally:
+        weighed.page.context.close()
+
+
+def test_the_scale_sees_compression_and_names_the_file(
+    browser: Browser, addresses: dict[str, str]
+) -> None:
+    weighed = Weighed(browser, f"{addresses['http']}/{PAGES[0]}.html")
+    files = {urlsplit(url).path: size for url, size in weighed.files().items()}
+    raw = len(weighed.page.request.get(f"{addresses['http']}/{PAGES[0]}.html").body())
+    named = weighed.too_heavy(1)
+    weighed.page.context.close()
+    assert 0 < files[f"/{PAGES[0]}.html"] < raw / 2
+    assert any(f"/{PAGES[0]}.html" in line for line in named)
+
+
+def test_lighthouse_scored_every_kind_of_page() -> None:
+    """The recorded scores reach the aim, on a page of text, of tables and of widgets at least."""
+    recorded = json.loads(lighthouse.RESULT.read_text(encoding="utf-8"))
+    assert recorded["lighthouse"] == lighthouse.VERSION and recorded["provenance"]["command"]
+    assert {"notebooks/introduction", "notebooks/key_index", "notebooks/spec_augment",
+            "book/zh/introduction"} <= set(recorded["pages"])
+    report([f"{page}, {category}: {score}" for page, row in recorded["pages"].items()
+            for category, score in row["scores"].items() if score < lighthouse.AIM],
+           f"below {lighthouse.AIM}; run python -m helpers.site.commands.lighthouse again")
