@@ -23,6 +23,7 @@ from helpers.real_voices import recognisers, run, speech
 from helpers.real_voices.frontends import displaced, whisper_bank, whisper_edges
 from helpers.real_voices.normalise import counts, normalised
 from helpers.real_voices.results import (
+    DECIDING,
     RECORDS,
     REFERENCE,
     Cell,
@@ -375,7 +376,7 @@ def test_the_mini_hears_next_to_nothing_of_a_human_voice(recorded) -> None:
 
 def test_the_tables_of_a_page_are_full_where_a_chapter_reads_them(recorded) -> None:
     names = ["Whisper tiny.en", "mini, CTC", "mini, LLM"]
-    head, rows, _ = stage_table(recorded, MAIN, names, run.DECIDING)
+    head, rows, _ = stage_table(recorded, MAIN, names, DECIDING)
     assert all(len(row) == len(head) for row in rows)
     assert not [row for row in rows[1:] if "" in row]
     assert {row[1] for row in frontend_table(recorded, MAIN, names).rows} == {"own", "displaced",

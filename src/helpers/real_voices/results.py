@@ -25,6 +25,8 @@ REFERENCE = "reference"
 """In place of a recogniser: the rows that hold words and speakers of a speech set."""
 FIRST_STAGE = next(iter(STAGES))
 FRONTENDS = ("own", "displaced", "kept")
+DECIDING = ("wideband", "8 kHz", "300-3400 Hz", "G.711 mu-law", "noise, 10 dB")
+"""The stages that say most."""
 
 
 class Cell(NamedTuple):

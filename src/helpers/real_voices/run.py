@@ -22,12 +22,11 @@ from helpers.experiments.call_cost import STAGES
 from helpers.experiments.records import Key, Recording, Row
 from helpers.real_voices import recognisers, speech
 from helpers.real_voices.normalise import counts
-from helpers.real_voices.results import RECORDS, REFERENCE, Recorded, packed
+from helpers.real_voices.results import DECIDING, RECORDS, REFERENCE, Recorded, packed
 from helpers.telephone.channel import TELEPHONE_RATE, call
 
 NOISY = tuple(stage for stage, channel in STAGES.items()
               if channel and (channel.snr_db is not None or channel.loss))
-DECIDING = ("wideband", "8 kHz", "300-3400 Hz", "G.711 mu-law", "noise, 10 dB")
 REST = tuple(stage for stage in STAGES if stage not in DECIDING)
 SEEDS = (0, 1, 2)
 PART = 35
