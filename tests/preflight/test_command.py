@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -162,16 +161,13 @@ def test_the_fixed_copy_passes_its_own_check(tmp_path, train, capsys):
 
 
 @pytest.mark.slow
-def test_ten_thousand_lines_take_a_moment_and_no_torch(train):
-    started = time.perf_counter()
+def test_ten_thousand_lines_are_read_without_torch(train):
     done = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "funasr_preflight", str(OURS), "--train",
          str(train), "--probe", "none"], capture_output=True, text=True, check=False)
-    seconds = time.perf_counter() - started
     assert done.returncode == 0, done.stdout
     loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert not {"torch", "funasr", "transformers", "torchaudio"} & loaded
-    assert seconds < 5, f"{seconds:.1f} s"
 
 
 # What lies beside it
@@ -216,9 +212,7 @@ HOSTILE = {
 
 @pytest.mark.parametrize("overrides", HOSTILE.values(), ids=HOSTILE)
 def test_values_that_nobody_means_end_in_a_report_or_one_sentence(overrides, train, capsys):
-    started = time.perf_counter()
     assert run(OURS, "--train", train, "--probe", "none", *overrides) in (0, 1, 2)
-    assert time.perf_counter() - started < 60
     said = capsys.readouterr()
     assert said.out or len(said.err.strip().splitlines()) == 1
 

@@ -188,6 +188,8 @@ def test_a_script_is_read_without_running_it(written):
     ("CUDA_VISIBLE_DEVICES=0,1 torchrun --nproc_per_node $N /x/train_ds.py ++a=1", None, 2,
      ("++a=1",)),
     ("nohup torchrun --nproc_per_node gpu train_ds.py a=1 &", None, 1, ("a=1",)),
+    (r'funasr-train-ds "a=D:\x\"y\"\$z" b=\$c \
+ d=1', None, 1, (r'a=D:\x"y"$z', "b=$c", "d=1")),
 ])
 def test_the_ways_to_launch(command, config, gpus, overrides):
     found = parse_command(command)
@@ -220,10 +222,14 @@ def test_variables_that_double_end_in_one_sentence():
 @given(text=st.lists(st.sampled_from([
     "funasr-train-ds", "torchrun", " ", "\n", "\\\n", "'", '"', "$", "${", "}", "$(", ")", "`", "#",
     "a=1", "x=$x", "++b=${x:-2}", ";", "&", "|", ">", "<", "<<E", "E\n", "--config-name", "=",
-    "--nproc_per_node", "9" * 9, "\\", "~c", *string.ascii_lowercase[:3]]),
+    "--nproc_per_node", "9" * 9, "\\", "~c", "^\n", "%X%", "set X=", "%~dp0", "@(", "$x = ", "`\n",
+    "$env:X", "@x", "A=(", "A+=(", "${A[@]}", "$0", "cd ", "dirname ", "é", "\U000f0041",
+    *string.ascii_lowercase[:3]]),
     max_size=30).map("".join))
-def test_any_command_is_read_or_refused_in_one_sentence(text):
-    try:
-        assert parse_command(text + " \n").gpus >= 1
-    except BookError as error:
-        assert "\n" not in str(error)
+def test_any_command_is_read_or_refused_in_one_sentence(written, text):
+    for suffix in (None, ".sh", ".bat", ".ps1"):
+        try:
+            command = text + " \n" if suffix is None else written(text, f"run{suffix}")
+            assert parse_command(command).gpus >= 1
+        except BookError as error:
+            assert "\n" not in str(error)

@@ -144,7 +144,7 @@ def _quoted(text: str) -> str:
         return f"'{_moved(text[1:-1], LITERAL)}'"
 
     def escaped(match: re.Match) -> str:
-        if match[0][0] != "\\":
+        if len(match[0]) == 1:
             return _moved(match[0], DOUBLE)
         if match[0][1] == "\n":
             return 2 * _FILL

@@ -27,7 +27,7 @@ from funasr_preflight.texts import Text, say
 __all__ = ["ALL", "FilterConf", "ManifestReport", "Overlap", "overlap", "passes_per_epoch", "scan",
            "steps_per_epoch"]
 
-CHUNK = 1 << 19
+CHUNK = 1 << 18
 LONGEST_LINE = 16 << 20
 """Bytes; a longer line is passed over, in constant memory."""
 SHOWN = 50
@@ -83,7 +83,6 @@ class _UsualLine(msgspec.Struct, gc=False):
 class _Lengths(msgspec.Struct, gc=False):
     """What decides whether a line is kept and how it is batched; its turns stay unread."""
 
-    messages: msgspec.Raw
     speech_length: int = 0
     text_length: int = 0
 
