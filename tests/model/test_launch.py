@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 import runpy
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from helpers.config import configs
 from helpers.config.funasr_source import code_default
 from helpers.errors import BookError
-from helpers.model import launch, mini
+from helpers.model import arrivals, launch, mini
+from helpers.paths import ROOT
 from helpers.training import warm_processes
 
 FROM_INSIDE = ["++llm_conf.init_param_path=Qwen3-0.6B",
@@ -138,3 +142,83 @@ def test_speech_tokens_follow_the_low_frame_rate_key():
     frames, tokens = launch.speech_tokens("stage1_encoder_adapt", False, seconds=4)
     assert frames == tokens > 0
     assert launch.speech_tokens("stage1_encoder_adapt", True, seconds=4)[1] == -(-frames // 8)
+
+
+BOX = re.search(r":class: config-box\n.*?```bash\n(.*?)```",
+                (ROOT / "notebooks" / "configs_side_by_side.md").read_text(encoding="utf-8"),
+                flags=re.DOTALL)[1]
+SHOWN_BEFORE_RUNNING = """
+python() { printf '%s\\0' "$@"; printf '\\n'; }
+torchrun() { printf '%s\\0' "$@"; printf '\\n'; }
+"""
+VARIANTS = {
+    "as printed": lambda box: box,
+    "stage 1": lambda box: box.replace("config_8k_telephone", "stage1_encoder_adapt"),
+    "from the document": lambda box: box.replace("/configs/published", "/configs"),
+    "stage 1 from the document": lambda box: box.replace(
+        "/configs/published", "/configs").replace("config_8k_telephone", "stage1_encoder_adapt"),
+    "from Hugging Face": lambda box: box.replace("++train_data", "++hub=hf ++train_data"),
+}
+
+
+def commands_of_the_box(box: str, folder: Path) -> list[list[str]]:
+    """What bash hands to `python` and to `torchrun` where a reader pastes the box."""
+    done = subprocess.run(
+        ["bash", "-eu", "-c", SHOWN_BEFORE_RUNNING + box], cwd=ROOT, text=True, check=True,
+        capture_output=True, env={**os.environ, "MODEL_DIR": str(launch.pretrained_directory()),
+                                  "TRAIN": str(folder / "my train.jsonl"),
+                                  "VALID": str(folder / "valid.jsonl"), "OUT": str(folder / "out")})
+    return [line.split("\0")[:-1] for line in done.stdout.splitlines()]
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_boxs_command_followed_to_the_letter_loads_every_tensor(variant, tmp_path, capsys):
+    """A reader who pastes the box would pay for a run that starts from random weights."""
+    box = VARIANTS[variant](BOX)
+    assert variant == "as printed" or box != BOX
+    look, train = commands_of_the_box(box, tmp_path)
+    assert look[:2] == ["-m", "helpers.model.arrivals"]
+    assert train[:4] == ["--nproc_per_node", "1", "-m", "funasr.bin.train_ds"]
+    assert look[2:] == train[4:]
+    (_, path, _, name), overrides = train[4:8], train[8:]
+    attempt = launch.launch(Path(path) / f"{name}.yaml", overrides)
+    assert attempt.built and attempt.merged, attempt.outcome
+    assert attempt.tensors.loaded == set(launch.pretrained_tensors().shapes)
+    assert arrivals.main(look[2:]) == 0
+    assert "arrive: 1,347 of 1,347" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", configs.PUBLISHED)
+def test_published_files_need_more_than_the_three_overrides(name, capsys):
+    """The advice that fits the files written from the document loads nothing here, in silence."""
+    assert not launch.launch(name, launch.MERGED).built
+    silent = launch.launch(name, arrivals.MERGED_WITH_PATHS)
+    assert silent.built and silent.tensors.loaded is None and not silent.status
+    assert not arrivals.arrives_whole(silent)
+    folder, stem = configs.path_of(name).parent, configs.path_of(name).stem
+    asked = ["--config-path", str(folder), "--config-name", f"{stem}.yaml"]
+    assert arrivals.main([*asked, *arrivals.MERGED_WITH_PATHS]) == 1
+    assert "no checkpoint was read" in capsys.readouterr().out
+    assert arrivals.main([*asked, "~no_such_key"]) == 2
+    assert "Hydra refuses" in capsys.readouterr().err
+
+
+def test_funasr_says_that_all_keys_match_whatever_arrives():
+    """Who trusts that line takes a small encoder for the released one."""
+    small, whole = (way("config_8k_telephone") for way in
+                    (launch.launch_alone, launch.launch_merged))
+    assert small.status == whole.status == "<All keys matched successfully>"
+    assert not arrivals.arrives_whole(small) and arrivals.arrives_whole(whole)
+    said = " ".join(arrivals.report(small))
+    assert f"arrive: {len(small.tensors.loaded):,} of 1,347" in said
+    assert "CTC branch off" in said
+
+
+def test_a_checkpoint_of_values_is_counted_as_one_of_names_is(tmp_path):
+    """The reader's own model.pt holds numbers; the stand-in holds none."""
+    folder = mini.model_directory("mini")
+    path = tmp_path / "mine.yaml"
+    path.write_text("model: FunASRNano\noptim_conf: {lr: 1.0e-4}\n")
+    attempt = launch.launch(path, [f"++model={folder}"])
+    assert attempt.built and attempt.merged, attempt.outcome
+    assert arrivals.arrives_whole(attempt) and attempt.tensors.offered > 0

@@ -21,6 +21,7 @@ from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 from unittest import mock
 
 import torch
@@ -68,10 +69,12 @@ class Tensors:
     Attributes:
         shapes: name to shape, for every tensor of the model as it was built.
         loaded: names that the checkpoint filled; None where no checkpoint was read.
+        offered: number of tensors in the checkpoint; 0 where none was read.
     """
 
     shapes: dict[str, tuple[int, ...]]
     loaded: frozenset[str] | None = None
+    offered: int = 0
 
     def count(self, component: str = "", loaded: bool = False) -> int:
         """Number of (loaded) tensors, of one component or of all."""
@@ -98,6 +101,7 @@ class Attempt:
         layers: number of blocks in each stack.
         ctc_switched_off: whether FunASR removed the CTC branch because it was not all loaded.
         low_frame_rate: whether inference gives the LLM one token for eight encoder frames.
+        status: what FunASR's log says after loading, or "" where it loaded nothing.
         error: class name of what went wrong, or "".
         sentence: what went wrong, in one line without paths.
         place: file and line in the installed FunASR where it went wrong.
@@ -111,6 +115,7 @@ class Attempt:
     layers: dict[str, int] = field(default_factory=dict)
     ctc_switched_off: bool = False
     low_frame_rate: bool | None = None
+    status: str = ""
     error: str = ""
     sentence: str = ""
     place: str = ""
@@ -150,7 +155,7 @@ def compose(config: str | Path, overrides: Sequence[str] = ()) -> DictConfig:
 
 
 def launch(config: str | Path, overrides: Sequence[str] = (), inside_model_directory: bool = False,
-           directory: Path | None = None) -> Attempt:
+           directory: Path | None = None, folder: Path | None = None) -> Attempt:
     """Build the model of `train_ds.py --config-name CONFIG OVERRIDES`, full size, without memory.
 
     Args:
@@ -159,6 +164,7 @@ def launch(config: str | Path, overrides: Sequence[str] = (), inside_model_direc
         inside_model_directory: run the command in that directory rather than in an empty one.
             A relative `Qwen3-0.6B` is found in the first and not in the second.
         directory: another model directory than `pretrained_directory()`.
+        folder: run the command there, rather than in an empty folder.
 
     Returns:
         What happened. A config that does not build is a result, not an error.
@@ -169,7 +175,7 @@ def launch(config: str | Path, overrides: Sequence[str] = (), inside_model_direc
     name, merged = configs.path_of(config).stem, "model_conf" not in composed
     started = Attempt(name, tuple(overrides), built=False, merged=merged)
     with tempfile.TemporaryDirectory() as empty:
-        folder = directory if inside_model_directory else empty
+        folder = directory if inside_model_directory else folder or empty
         try:
             with contextlib.chdir(folder), _hub_switched_off():
                 return _built(started, composed)
@@ -291,7 +297,7 @@ def pretrained_tensors() -> Tensors:
 def _built(started: Attempt, composed: DictConfig) -> Attempt:
     from funasr import AutoModel
 
-    seen: dict[str, Tensors] = {}
+    seen: dict[str, Any] = {}
     counted: Counter[str] = Counter()
     with _watched_loading(seen), torch.device("meta"), funasr_silenced():
         model, _ = AutoModel.build_model(
@@ -307,16 +313,18 @@ def _built(started: Attempt, composed: DictConfig) -> Attempt:
         started.config, started.overrides, built=True, merged=started.merged, tensors=tensors,
         layers=dict(counted),
         ctc_switched_off=tensors.count("ctc") > 0 and getattr(model, "ctc_decoder", None) is None,
-        low_frame_rate=getattr(model, "use_low_frame_rate", None))
+        low_frame_rate=getattr(model, "use_low_frame_rate", None),
+        status=str(seen.get("status", "")))
 
 
-def _tensors(model: torch.nn.Module, loaded: frozenset[str] | None = None) -> Tensors:
+def _tensors(model: torch.nn.Module, loaded: frozenset[str] | None = None,
+             offered: int = 0) -> Tensors:
     shapes = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
-    return Tensors(shapes, loaded)
+    return Tensors(shapes, loaded, offered)
 
 
 @contextlib.contextmanager
-def _watched_loading(seen: dict[str, Tensors]) -> Iterator[None]:
+def _watched_loading(seen: dict[str, Any]) -> Iterator[None]:
     """Note which tensors FunASR's loader filled, before it acts on the answer.
 
     The loader copies what the file holds, and hands the model a state in which some tensors are
@@ -336,8 +344,9 @@ def _watched_loading(seen: dict[str, Tensors]) -> Iterator[None]:
     def watched(self, state, *arguments, **keywords):
         read = {id(tensor) for tensor in from_file}
         seen["tensors"] = _tensors(self, frozenset(
-            name for name, tensor in state.items() if id(tensor) in read))
-        return original(self, state, *arguments, **keywords)
+            name for name, tensor in state.items() if id(tensor) in read), len(from_file))
+        seen["status"] = status = original(self, state, *arguments, **keywords)
+        return status
 
     with (mock.patch.object(loader, "copy", SimpleNamespace(deepcopy=copied)),
           mock.patch.object(FunASRNano, "load_state_dict", watched)):

@@ -14,7 +14,7 @@ from helpers.config.values import SHORT_NAMES
 from helpers.knobs import record
 from helpers.ledger.claims import Claim
 from helpers.pages import cheat_sheet
-from helpers.pages.cheat_sheet import FILLED, MAIN, Setting, LaunchStep
+from helpers.pages.cheat_sheet import FILLED, MAIN, LaunchStep, Setting
 from helpers.pages.claim_table import section_title
 from helpers.pages.filter_table import ASSETS
 from helpers.pages.key_index import COMPARISON, KNOBS
