@@ -13,7 +13,7 @@ class Lines(list):
 lines, counts = Lines(range(50, 1000)), []
 dist.get_world_size = lambda: 4
 for rank in range(4):
-    dist.get_rank = lambda: rank
+    dist.get_rank = lambda rank=rank: rank
     loader = CustomDistributedBatchSampler_fn(lines, batch_type="token", batch_size=2000,
                                               sort_size=-1)
     counts.append(len(list(loader["batch_sampler"])))
