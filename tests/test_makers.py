@@ -13,6 +13,7 @@ import io
 import json
 import re
 import runpy
+import sys
 from collections.abc import Callable
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -51,7 +52,7 @@ RECORDED: dict[str, tuple[str, Callable[[Any], bool]]] = {
 @each_script
 def test_the_page_shows_every_script_and_says_all_about_it(name: str) -> None:
     assert list(SECTIONS).count(name) == 1
-    assert re.search(r"\*\*Fix:\*\* \w.*\*\*Shows in:\*\* `.*\*\*Place:\*\* \[", SECTIONS[name],
+    assert re.search(r"\*\*Fix:\*\*\s.*\*\*Shows in:\*\*\s.*\*\*Place:\*\*\s", SECTIONS[name],
                      flags=re.DOTALL)
 
 
@@ -131,19 +132,15 @@ def test_a_mended_library_is_noticed(name: str, tmp_path: Path) -> None:
 
 # The mends: each does to the installed FunASR what the page proposes, around its own code.
 
-def wrapped(owner: Any, name: str) -> Callable[[Callable[..., Any]], None]:
-    """Put a function in the place of another; it gets the other one as its first argument."""
-    def put(around: Callable[..., Any]) -> None:
-        setattr(owner, name, functools.partialmethod(around, original)
-                if isinstance(owner, type) else functools.partial(around, original))
-    original = getattr(owner, name)
-    return put
+def wrapped(module: Any, name: str, around: Callable[..., Any]) -> None:
+    """Put a function in the place of a module's own, which it gets as its first argument."""
+    setattr(module, name, functools.partial(around, getattr(module, name)))
 
 
 def _missing_path_raises() -> None:
     from funasr import AutoModel
 
-    def build(self=None, **kwargs):
+    def build(**kwargs):
         raise FileNotFoundError(kwargs["init_param"])
     AutoModel.build_model = staticmethod(build)
 
@@ -151,7 +148,7 @@ def _missing_path_raises() -> None:
 def _nulls_left_out() -> None:
     from funasr.download import download_model_from_hub as hub
 
-    wrapped(hub, "download_from_ms")(lambda original, **kwargs: original(
+    wrapped(hub, "download_from_ms", lambda original, **kwargs: original(
         **{key: value for key, value in kwargs.items() if value is not None}))
 
 
@@ -177,7 +174,7 @@ def _lines_split() -> None:
 def _freeze_names_stripped() -> None:
     from funasr.bin import train_ds
 
-    wrapped(train_ds, "main")(lambda original, freeze_param, **kwargs: original(
+    wrapped(train_ds, "main", lambda original, freeze_param, **kwargs: original(
         freeze_param=freeze_param.replace(" ", ""), **kwargs))
 
 
@@ -246,8 +243,8 @@ def _scaled_into_a_new_tensor() -> None:
 def _batches_dealt_out() -> None:
     from funasr.datasets.audio_datasets import samplers
 
-    wrapped(samplers, "CustomDistributedBufferDynamicBatchSampler")(
-        lambda original, dataset, sort_size=1024, **kwargs: original(dataset, **kwargs))
+    wrapped(samplers, "CustomDistributedBufferDynamicBatchSampler",
+            lambda original, dataset, sort_size=1024, **kwargs: original(dataset, **kwargs))
     samplers.CustomDistributedDynamicBatchSampler = (
         samplers.CustomDistributedBufferDynamicBatchSampler)
 
@@ -268,26 +265,41 @@ def _list_asked_for() -> None:
     tables.dataloader_classes["DataloaderMapStyle"] = refuse
 
 
+def _blank_lines_skipped() -> None:
+    from funasr.register import tables
+
+    class Skipping(tables.index_ds_classes["FunASR"]):
+        def __init__(self, path, **kwargs):
+            named = Path(path).read_text(encoding="utf-8").split()
+            super().__init__(named[0], **kwargs)
+    tables.index_ds_classes["FunASR"] = Skipping
+
+
+def _blank_id_handed_on_once() -> None:
+    from funasr.models.fun_asr_nano.model import FunASRNano
+
+    original = FunASRNano.__init__
+    FunASRNano.__init__ = lambda self, ctc_conf, **kwargs: original(self, **kwargs)
+
+
 def _segments_at_the_frontends_rate() -> None:
     from funasr.auto import auto_model
 
-    wrapped(auto_model, "slice_padding_audio_samples")(
-        lambda original, speech, length, segments: original(speech, length, [
-            ([time / 2 for time in segment], index) for segment, index in segments]))
+    wrapped(auto_model, "slice_padding_audio_samples",
+            lambda original, speech, length, segments: original(speech, length, [
+                ([time / 2 for time in segment], index) for segment, index in segments]))
 
 
 def _code_of_the_models_folder() -> None:
     from funasr.download import download_model_from_hub as hub
     from funasr.utils import dynamic_import
 
-    wrapped(hub, "download_from_ms")(lambda original, **kwargs: original(
+    wrapped(hub, "download_from_ms", lambda original, **kwargs: original(
         **kwargs | {"remote_code": f"{kwargs['model']}/model.py"}))
-    wrapped(dynamic_import.importlib, "import_module")(_from_the_last_folder)
+    wrapped(dynamic_import.importlib, "import_module", _from_the_last_folder)
 
 
 def _from_the_last_folder(original: Callable[[str], Any], name: str, *rest: Any) -> Any:
-    import sys
-
     sys.path.insert(0, sys.path.pop())
     return original(name, *rest)
 
@@ -301,4 +313,5 @@ MENDS = {
     "ctc_branch_idle": _ctc_in_the_loss, "in_place_scaling": _scaled_into_a_new_tensor,
     "unequal_batches": _batches_dealt_out, "metric_unknown": _metric_checked,
     "validation_list_missing": _list_asked_for, "vad_at_8_khz": _segments_at_the_frontends_rate,
+    "blank_line_in_list": _blank_lines_skipped, "ctc_blank_id": _blank_id_handed_on_once,
     "remote_code": _code_of_the_models_folder}
