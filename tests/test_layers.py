@@ -14,8 +14,8 @@ from helpers.paths import ROOT
 
 SOURCE = ROOT / "src"
 LAYERS = ("errors", "paths", "session", "config", "speech", "telephone", "ledger", "model",
-          "training", "evaluation", "experiments", "gpu", "pretraining", "knobs", "audit",
-          "versions", "pages", "site")
+          "training", "evaluation", "experiments", "gpu", "pretraining", "real_voices", "knobs",
+          "audit", "versions", "pages", "site")
 OWN = {"helpers", "funasr_preflight"}
 DRAWING = {"matplotlib", "ipywidgets"}
 DOOR = SOURCE / "funasr_preflight" / "with_funasr.py"

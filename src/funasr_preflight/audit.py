@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from funasr_preflight.errors import BookError
+from funasr_preflight.texts import Text, recorded
 
 FILE = Path(__file__).with_name("audit.json")
 COMMAND = "python -m helpers.audit.making"
@@ -50,9 +51,14 @@ class Audit:
         """What the knob test found of a key, such as "never read"; "" if it never turned it."""
         return self.content["keys"].get(key, {}).get("verdict", "")
 
-    def note(self, key: str) -> str:
+    def note(self, key: str) -> Text:
         """What the knob test adds."""
-        return self.content["keys"].get(key, {}).get("note", "")
+        return recorded(self.content["keys"].get(key, {}).get("note", ""))
+
+    def notes(self) -> list[str]:
+        """Every sentence of its own that the knob test adds; errors of the library are none."""
+        found = (entry.get("note", "") for entry in self.content["keys"].values())
+        return sorted({note for note in found if note and " raises " not in note})
 
     def reader(self, key: str) -> dict[str, Any] | None:
         """Where the library reads a key and its default: `kind`, `values`, `place`; or None."""

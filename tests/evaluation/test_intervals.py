@@ -77,6 +77,13 @@ def test_sentences_by_one_voice_count_as_one_witness():
     assert together.high - together.low > 2 * (apart.high - apart.low)
 
 
+def test_one_voice_is_judged_by_its_sentences_and_never_without_doubt():
+    errors = simulated(np.random.default_rng(4), 0.0, 0.0, seeds=1)
+    alone = intervals.error_rate(errors, WORDS, ["flite:rms"] * SENTENCES)
+    assert alone == intervals.error_rate(errors, WORDS, range(SENTENCES))
+    assert alone.low < alone.value < alone.high
+
+
 def test_seeds_that_disagree_widen_it_beyond_the_seeds_themselves():
     steady = intervals.error_rate(np.ones((3, 40)), np.full(40, 10), range(40))
     shaky = intervals.error_rate(np.ones((3, 40)) * [[0], [1], [2]], np.full(40, 10), range(40))

@@ -102,7 +102,7 @@ def test_wrong_requests_get_one_sentence(capsys):
         runs.training_list(replace(ARMS["encoder"], epochs=7), 0)
     with pytest.raises(BookError, match="ask for fewer"):
         runs.training_list(replace(ARMS["encoder"], longest=100), 0)
-    with pytest.raises(BookError, match="--only nobody"):
+    with pytest.raises(BookError, match="No run of nobody .* --record"):
         Recorded.read().seeds("nobody")
 
 

@@ -82,7 +82,9 @@ TRIGGERS = {
           "config": conf(max_token_length=490, prompt_classes="MultiContextPrompt")},
          Severity.WARNING)],
     "data-padding": [({"train": SPREAD, "config": conf(sort_size=0)}, Severity.NOTE)],
-    "data-lonely-batches": [({"train": clean(), "config": conf(batch_size=400)}, Severity.NOTE)],
+    "data-lonely-batches": [
+        ({"train": clean(), "config": conf(batch_size=400)}, Severity.WARNING),  # meant as samples
+        ({"train": clean(), "config": conf(batch_size=600)}, Severity.NOTE)],
     "data-read-again": [({"train": clean(), "config": conf(data_split_num=256)},
                          Severity.WARNING)],
     "data-no-step": [({"train": clean(),

@@ -44,7 +44,8 @@ class Interval:
     def resampled(cls, errors: np.ndarray, words: np.ndarray, voices: Sequence[str]) -> Self:
         """From word errors, or from their differences between two models on the same sentences.
 
-        With one seed, or none drawn, the interval says nothing of other seeds.
+        With one seed the interval says nothing of other seeds; with one voice, nothing of other
+        voices: its sentences are drawn instead.
 
         Args:
             errors: shape (seeds, sentences).
@@ -58,7 +59,9 @@ class Interval:
             raise BookError(f"Errors of {errors.shape[1]} sentences, {len(words)} lengths and "
                             f"{len(voices)} voices: give one of each for every sentence.")
         draw = np.random.default_rng(0)
-        _, voice = np.unique(voices, return_inverse=True)
+        names, voice = np.unique(voices, return_inverse=True)
+        if len(names) == 1:
+            voice = np.arange(len(words))
         wrong, spoken = (np.bincount(voice, each) for each in (errors.mean(0), words))
         times = draw.multinomial(len(spoken), np.full(len(spoken), 1 / len(spoken)), RESAMPLES)
         drawn = times @ wrong / (times @ spoken)

@@ -43,7 +43,7 @@ MEMORY_LIMIT = 12 * 2**30
 """Bytes of address space for a worker process: a value that wants more raises an error."""
 
 
-class Attempt(NamedTuple):
+class Trial(NamedTuple):
     """One change of a key under one baseline: what moved, or what was raised."""
 
     change: str
@@ -70,7 +70,7 @@ def turn(key: str) -> Knob:
     from helpers.knobs import values
 
     _check(key)
-    attempts: list[Attempt] = []
+    attempts: list[Trial] = []
     for baseline in values.BASELINES:
         if not baseline.concerns(key):
             continue
@@ -78,7 +78,7 @@ def turn(key: str) -> Knob:
         for new in values.other_values(key, old):
             if configs.same_value(old, new):
                 continue
-            attempts.append(Attempt(f"{_shown(old)} -> {_shown(new)}", baseline.name,
+            attempts.append(Trial(f"{_shown(old)} -> {_shown(new)}", baseline.name,
                                     *_compared(baseline, key, new)))
             if attempts[-1].decisive:
                 return _judged(key, attempts)
@@ -107,7 +107,7 @@ def _by_hand(key: str) -> str:
     return f"In a SpecAugLFR built by hand it moves {'the masks' if moved else 'nothing'}."
 
 
-def _judged(key: str, attempts: Sequence[Attempt]) -> Knob:
+def _judged(key: str, attempts: Sequence[Trial]) -> Knob:
     from helpers.knobs import notes
 
     changes = tuple(dict.fromkeys(attempt.change for attempt in attempts))

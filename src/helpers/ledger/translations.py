@@ -24,7 +24,7 @@ FIELDS = {"id", "claim", "why", "english"}
 
 
 @dataclass(frozen=True)
-class Entry:
+class Translation:
     """One claim in another language.
 
     Attributes:
@@ -49,13 +49,13 @@ def of_claim(claim: Claim) -> str:
     return fingerprint(f"{claim.text}\n{claim.why}")
 
 
-def load(language: str) -> dict[str, Entry]:
+def load(language: str) -> dict[str, Translation]:
     """Every translated claim by its id.
 
     Raises:
         BookError: an entry has other fields than it should, or repeats an id.
     """
-    entries: dict[str, Entry] = {}
+    entries: dict[str, Translation] = {}
     for path in sorted((claims.FOLDER / language).glob("*.yml")):
         for entry in yaml.safe_load(path.read_text(encoding="utf-8")) or []:
             if not isinstance(entry, dict) or set(entry) != FIELDS:
@@ -63,8 +63,9 @@ def load(language: str) -> dict[str, Entry]:
                                 f"{', '.join(sorted(FIELDS))} and no others.")
             if entry["id"] in entries:
                 raise BookError(f"{language}/{path.name}: the id {entry['id']} is used twice.")
-            entries[entry["id"]] = Entry(entry["id"], entry["claim"].strip(), entry["why"].strip(),
-                                       str(entry["english"]), path.stem)
+            entries[entry["id"]] = Translation(entry["id"], entry["claim"].strip(),
+                                               entry["why"].strip(), str(entry["english"]),
+                                               path.stem)
     return entries
 
 

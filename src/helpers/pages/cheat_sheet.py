@@ -67,7 +67,7 @@ class Setting:
 
 
 @dataclass(frozen=True)
-class Step:
+class LaunchStep:
     """A step of a safe run: what to do, the command where there is one, the chapter about it."""
 
     title: str
@@ -119,19 +119,21 @@ def otherwise() -> list[record.Knob]:
     return [knob for knob in record.load() if knob.verdict == record.OTHERWISE]
 
 
-def steps() -> list[Step]:
+def steps() -> list[LaunchStep]:
     """A safe run, in order."""
     return [
-        Step("Ask the files before a GPU is rented, and mend what is found.",
-             command("preflight", "preflight ", "--fail-on"), "preflight"),
-        Step("Write the launch script, merged over the released model's config, into a new folder.",
-             command("gpu_box", "python -m helpers.gpu.launch_scripts ", "--out"), "gpu_box"),
-        Step("Before the first step, compare the tensors that load with those of model.pt.",
-             "", "configs_side_by_side"),
-        Step("After some steps, ask again with the measured time of a step.",
-             "preflight run.sh --seconds-per-step SECONDS", "preflight"),
-        Step("Decode calls with the first saved checkpoint, beside the pretrained model.",
-             "", "training_settings")]
+        LaunchStep("Ask the files before a GPU is rented, and mend what is found.",
+                   command("preflight", "preflight ", "--fail-on"), "preflight"),
+        LaunchStep("Write the launch script, merged over the released model's config, into a new "
+                   "folder.",
+                   command("gpu_box", "python -m helpers.gpu.launch_scripts ", "--out"),
+                   "gpu_box"),
+        LaunchStep("Before the first step, compare the tensors that load with those of model.pt.",
+                   "", "configs_side_by_side"),
+        LaunchStep("After some steps, ask again with the measured time of a step.",
+                   "preflight run.sh --seconds-per-step SECONDS", "preflight"),
+        LaunchStep("Decode calls with the first saved checkpoint, beside the pretrained model.",
+                   "", "training_settings")]
 
 
 def command(chapter: str, start: str, option: str) -> str:

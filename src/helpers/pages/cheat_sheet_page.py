@@ -14,7 +14,7 @@ from helpers.config.values import SHORT_NAMES
 from helpers.knobs import record
 from helpers.ledger.claims import Claim
 from helpers.pages import cheat_sheet
-from helpers.pages.cheat_sheet import FILLED, MAIN, Setting, Step
+from helpers.pages.cheat_sheet import FILLED, MAIN, LaunchStep, Setting
 from helpers.pages.claim_table import section_title
 from helpers.pages.filter_table import ASSETS
 from helpers.pages.key_index import COMPARISON, KNOBS
@@ -124,7 +124,7 @@ def _claims(claims: Iterable[Claim]) -> str:
     return f'<ul role="list">{items}</ul>'
 
 
-def _step(step: Step) -> str:
+def _step(step: LaunchStep) -> str:
     words = re.split(r" (?=--)", step.command)
     command = " ".join(f'<code class="cheat-whole">{escape(word)}</code>' if word[:2] == "--" else
                        f"<code>{breakable(word)}</code>" for word in words if word)

@@ -22,7 +22,7 @@ PREFLIGHT = "preflight"
 
 
 @dataclass(frozen=True)
-class Entry:
+class KeyEntry:
     """A key of the three configs.
 
     Attributes:
@@ -42,7 +42,7 @@ class Entry:
     rules: tuple[str, ...]
 
 
-def entries() -> list[Entry]:
+def entries() -> list[KeyEntry]:
     """Every key of the three configs, by name."""
     verdicts = {knob.key: knob.verdict for knob in record.load()}
     ledger = load().values()
@@ -50,13 +50,13 @@ def entries() -> list[Entry]:
     for row in sorted(configs.compare(), key=attrgetter("key")):
         about = tuple(claim for claim in ledger if row.key in claim.keys)
         chapters = dict.fromkeys([*_chapters_with(row.key), *(claim.chapter for claim in about)])
-        index.append(Entry(row.key, {name: shown(value) for name, value in row.values.items()},
+        index.append(KeyEntry(row.key, {name: shown(value) for name, value in row.values.items()},
                            verdicts[row.key], tuple(chapters) or (KNOBS,), about,
                            rule_index.rules_about(row.key)))
     return index
 
 
-def index_table(index: Sequence[Entry], table_id: str = "key-index") -> str:
+def index_table(index: Sequence[KeyEntry], table_id: str = "key-index") -> str:
     """HTML of the index, for a page beside the notebooks' pages."""
     columns = (Column("Key", "27%"), Column("Turned", "14%", "Turned"),
                Column("Chapters", "18%", "Chapters"), Column("Claims", label="Claims"),
@@ -69,12 +69,12 @@ def index_table(index: Sequence[Entry], table_id: str = "key-index") -> str:
                         [_row(entry) for entry in index], choices, "keys")
 
 
-def _section(entry: Entry) -> str:
+def _section(entry: KeyEntry) -> str:
     parent = entry.key.rpartition(".")[0]
     return parent.partition(".")[0] or "top level"
 
 
-def _row(entry: Entry) -> Row:
+def _row(entry: KeyEntry) -> Row:
     values = "; ".join(f"{SHORT_NAMES.get(name, name)} {value}"
                        for name, value in entry.values.items())
     about = "".join(

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 
 from helpers.errors import BookError, one_sentence
-from helpers.evaluation import decoding
-from helpers.evaluation.intervals import ErrorRate
+from helpers.evaluation import decoding, intervals
+from helpers.evaluation.intervals import Difference, ErrorRate
 from helpers.experiments import runs
 from helpers.experiments.provenance import provenance
 from helpers.experiments.records import write_record
@@ -45,6 +45,13 @@ def table(errors: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, ErrorR
               for engine in dict.fromkeys(sorted(engines))}
     return {kind: {branch: heard.rate(MINI, band, branch, some) for branch in decoding.BRANCHES}
             for kind, (band, some) in kinds.items()}
+
+
+def llm_minus_ctc(errors: Mapping[str, Mapping[str, str]], band: str) -> Difference:
+    """How much higher the error rate of the LLM branch is than that of the CTC branch."""
+    heard = Results([(MINI, 0, errors)])
+    return intervals.difference(*(heard.errors(MINI, band, branch) for branch in ("llm", "ctc")),
+                                heard.words, heard.voices)
 
 
 def utterances(limit: int = WHOLE) -> dict[str, int]:

@@ -31,6 +31,8 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
+from funasr_preflight import audit
+from funasr_preflight.texts import recorded
 from helpers.ledger import claims, translations
 from helpers.paths import ROOT
 
@@ -46,7 +48,7 @@ HEADER = """# The pre-flight's messages. Fields in {braces} are filled in and st
 # Messages of the pre-flight
 
 def messages(folder: Path = PREFLIGHT) -> Catalog:
-    """The catalogue that every language is made from: each template given to `say`.
+    """The catalogue that every language is made from: what `say` is given, the audit's sentences.
 
     Raises:
         SystemExit: a template is not a literal, so that no catalogue could have it.
@@ -58,6 +60,8 @@ def messages(folder: Path = PREFLIGHT) -> Catalog:
             sys.exit(f"{name}, line {line}: say() needs a literal sentence, else it cannot be "
                      "translated.")
         catalog.add(text, locations=[(Path(name).name, None)])
+    for note in audit.load().notes():
+        catalog.add(recorded(note).template, locations=[(audit.FILE.name, None)])
     return catalog
 
 

@@ -1,0 +1,278 @@
+"""What was recorded of recognisers on people's speech: rates, differences, floors and tables.
+
+An interval says what other speakers would have given, each drawn with all clips. Where a set has
+one speaker, clips are drawn, and the interval says nothing of other voices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from helpers.errors import BookError
+from helpers.evaluation import intervals
+from helpers.evaluation.intervals import Difference, ErrorRate
+from helpers.experiments.call_cost import STAGES
+from helpers.experiments.records import RunRecords
+from helpers.paths import RESULTS
+
+COMMAND = "python -m helpers.real_voices.run --record"
+RECORDS = RunRecords(RESULTS / "real_voices.json", COMMAND,
+                     ("recogniser", "speech", "stage", "frontend", "seed", "part"))
+REFERENCE = "reference"
+"""In place of a recogniser: the rows that hold words and speakers of a speech set."""
+FIRST_STAGE = next(iter(STAGES))
+FRONTENDS = ("own", "displaced", "kept")
+DECIDING = ("wideband", "8 kHz", "300-3400 Hz", "G.711 mu-law", "noise, 10 dB")
+"""The stages that say most."""
+
+
+class Cell(NamedTuple):
+    """One condition: who hears which speech at which stage through which frontend."""
+
+    recogniser: str
+    speech: str
+    stage: str
+    frontend: str = "own"
+
+
+class Recorded:
+    """The rows of `helpers.real_voices.run`.
+
+    Args:
+        rows: as the file has them. A recogniser may have heard the first parts of a set only.
+    """
+
+    def __init__(self, rows: Sequence[dict]):
+        self.sets = {row["speech"]: row for row in rows if row["recogniser"] == REFERENCE}
+        self.rows: dict[Cell, list[dict]] = {}
+        for row in rows:
+            if row["recogniser"] != REFERENCE:
+                self.rows.setdefault(Cell(row["recogniser"], row["speech"], row["stage"],
+                                          row["frontend"]), []).append(row)
+
+    @classmethod
+    def read(cls) -> Recorded:
+        """The recorded ones.
+
+        Raises:
+            BookError: nothing is recorded.
+        """
+        return cls(RECORDS.read())
+
+    def __contains__(self, cell: Cell) -> bool:
+        return cell in self.rows
+
+    def words(self, speech: str, plain: bool = False) -> np.ndarray:
+        """Reference words of each clip of a set, shape (clips,)."""
+        return unpacked(self._set(speech)["plain_words" if plain else "words"])
+
+    def speakers(self, speech: str) -> np.ndarray:
+        """Speaker of each clip of a set, shape (clips,)."""
+        names, times = zip(*self._set(speech)["speakers"], strict=True)
+        return np.repeat(names, times)
+
+    def errors(self, cell: Cell, plain: bool = False) -> np.ndarray:
+        """Word errors, shape (seeds, clips), of the clips from the first on that all seeds heard.
+
+        Raises:
+            BookError: the condition is not recorded.
+        """
+        parts: dict[int, dict[int, np.ndarray]] = {}
+        for row in self.rows.get(cell, []):
+            parts.setdefault(row["seed"], {})[row["part"]] = unpacked(
+                row["plain_errors" if plain else "errors"])
+        whole = min((_in_sequence(of_seed) for of_seed in parts.values()), default=0)
+        if not whole:
+            raise BookError(f"There is no record of {', '.join(cell)}: run `{COMMAND}`.")
+        return np.array([np.concatenate([of_seed[part] for part in range(whole)])
+                         for of_seed in parts.values()])
+
+    def common_clips(self, cells: Iterable[Cell]) -> int:
+        """How many clips, from the first on, all of these conditions heard that are recorded."""
+        return min((self.errors(cell).shape[1] for cell in cells if cell in self), default=0)
+
+    def rate(self, cell: Cell, speaker: str | None = None, plain: bool = False,
+             clips: int | None = None) -> ErrorRate:
+        """Word error rate over all seeds.
+
+        Args:
+            speaker: only this one's clips.
+            plain: of the texts as they are written, not normalised.
+            clips: only so many, from the first on.
+        """
+        errors = self.errors(cell, plain)[:, :clips]
+        chosen, words, units = self._drawn(cell.speech, errors.shape[1], speaker, plain)
+        return intervals.error_rate(errors[:, chosen], words, units)
+
+    def difference(self, cell: Cell, other: Cell, speaker: str | None = None,
+                   clips: int | None = None) -> Difference:
+        """How much higher one error rate is than another, on the clips that both heard.
+
+        Args:
+            speaker: only this one's clips.
+            clips: only so many, from the first on.
+
+        Raises:
+            BookError: a condition is not recorded, or the two are of different speech.
+        """
+        if cell.speech != other.speech:
+            raise BookError(f"{cell.speech} and {other.speech} are different clips: compare rates "
+                            "on the same speech.")
+        errors, others = self.errors(cell)[:, :clips], self.errors(other)[:, :clips]
+        both = min(errors.shape[1], others.shape[1])
+        chosen, words, units = self._drawn(cell.speech, both, speaker)
+        return intervals.difference(errors[:, :both][:, chosen], others[:, :both][:, chosen], words,
+                                    units)
+
+    def floor(self, cell: Cell, clips: int | None = None) -> float | None:
+        """Unnormalised error rate of the clips without a single normalised error.
+
+        All of it is case, punctuation and the way of writing numbers. None where no clip is heard
+        without an error.
+
+        Args:
+            clips: only so many, from the first on.
+        """
+        right = self.errors(cell)[:, :clips] == 0
+        words = np.broadcast_to(self.words(cell.speech, plain=True)[:right.shape[1]], right.shape)
+        return float(self.errors(cell, plain=True)[:, :clips][right].sum() / words[right].sum()) \
+            if right.any() else None
+
+    def scope(self, speech: str, clips: int) -> str:
+        """What the first clips of a set are, and of what their intervals speak: for a caption."""
+        words, names = self.words(speech)[:clips].sum(), set(self.speakers(speech)[:clips])
+        counted = f"{clips} clips, {words:,} words"
+        return (f"{counted}, {len(names)} speakers; 95 % intervals over speakers." if len(names) > 1
+                else f"{counted}, one speaker; 95 % intervals over clips, which say nothing of "
+                     "other voices.")
+
+    def _set(self, speech: str) -> dict:
+        if speech not in self.sets:
+            raise BookError(f"There is no record of what is said in {speech}: run "
+                            f"`{COMMAND} --only {REFERENCE}`.")
+        return self.sets[speech]
+
+    def _drawn(self, speech: str, heard: int, speaker: str | None,
+               plain: bool = False) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Which clips count, their words, and what is drawn again: speakers, or clips of one."""
+        names = self.speakers(speech)[:heard]
+        chosen = np.ones(heard, dtype=bool) if speaker is None else names == speaker
+        if not chosen.any():
+            raise BookError(f"{speaker} does not speak in {speech}: choose one of "
+                            f"{', '.join(dict.fromkeys(names))}.")
+        units = names[chosen] if len(set(names[chosen])) > 1 else np.arange(chosen.sum())
+        return chosen, self.words(speech, plain)[:heard][chosen], units
+
+
+def _in_sequence(parts: dict[int, np.ndarray]) -> int:
+    """How many parts there are from the first on, without a gap."""
+    return next(part for part in range(len(parts) + 1) if part not in parts)
+
+
+def packed(numbers: Sequence[int]) -> str:
+    """Small numbers as one string, which JSON keeps on one line."""
+    return " ".join(map(str, numbers))
+
+
+def unpacked(text: str) -> np.ndarray:
+    """The numbers of `packed`."""
+    return np.array(text.split(), dtype=int)
+
+
+class Table(NamedTuple):
+    """Made for `helpers.pages.page.table(*table)`."""
+
+    headings: list[str]
+    rows: list[list[str]]
+    caption: str
+
+
+def stage_table(recorded: Recorded, speech: str, recognisers: Sequence[str],
+                stages: Sequence[str] = tuple(STAGES)) -> Table:
+    """A row for each stage: for each recogniser its error rate, and its paired change.
+
+    Changes are against the first stage of the channel, wideband. All over the clips that all of
+    them heard; cells are empty where nothing is recorded.
+    """
+    clips = recorded.common_clips(Cell(name, speech, stage) for name in recognisers
+                                  for stage in (FIRST_STAGE, *stages))
+    return Table(["Stage", *(head for name in recognisers for head in (name, "change"))],
+                 [[stage, *(text for name in recognisers for text in _rate_and_change(
+                     recorded, Cell(name, speech, stage), Cell(name, speech, FIRST_STAGE), clips))]
+                  for stage in stages],
+                 "Word error rate in %; change against wideband in points, clip by clip. "
+                 + recorded.scope(speech, clips))
+
+
+def frontend_table(recorded: Recorded, speech: str, recognisers: Sequence[str],
+                   stage: str = "8 kHz") -> Table:
+    """A row for each recogniser and frontend at one stage: rate, and change to its own frontend.
+
+    Over the clips that all of them heard.
+    """
+    cells = [cell for name in recognisers for frontend in FRONTENDS
+             if (cell := Cell(name, speech, stage, frontend)) in recorded]
+    clips = recorded.common_clips(cells)
+    return Table(["Recogniser", "filters", "word error rate, %", "change, points"],
+                 [[cell.recogniser, cell.frontend, *_rate_and_change(
+                     recorded, cell, Cell(cell.recogniser, speech, stage), clips)]
+                  for cell in cells],
+                 f"At the stage {stage}; change against its own frontend, clip by clip. "
+                 + recorded.scope(speech, clips))
+
+
+def speaker_table(recorded: Recorded, speech: str, recognisers: Sequence[str],
+                  stages: Sequence[str]) -> Table:
+    """A row for each speaker of a set: clips, words, and each recogniser's rate at each stage.
+
+    Over the clips that all of them heard. One clip has no interval.
+    """
+    cells = [Cell(name, speech, stage) for name in recognisers for stage in stages]
+    clips = recorded.common_clips(cells)
+    names, words = recorded.speakers(speech)[:clips], recorded.words(speech)[:clips]
+
+    def rate(cell: Cell, speaker: str) -> str:
+        if cell not in recorded:
+            return ""
+        found = recorded.rate(cell, speaker, clips=clips)
+        return f"{100 * found.value:.1f}" if sum(names == speaker) == 1 else str(found)
+
+    return Table(["Speaker", "Clips", "Words",
+                  *(f"{cell.recogniser}, {cell.stage}" for cell in cells)],
+                 [[speaker, str(sum(names == speaker)), str(words[names == speaker].sum()),
+                   *(rate(cell, speaker) for cell in cells)]
+                  for speaker in dict.fromkeys(names.tolist())],
+                 "Word error rate in %; 95 % intervals over the clips of the one speaker.")
+
+
+def floor_table(recorded: Recorded, speech: str, recognisers: Sequence[str],
+                stage: str = FIRST_STAGE) -> Table:
+    """A row for each recogniser: its rate, the rate of the texts as written, and the floor.
+
+    Over the clips that all of them heard.
+    """
+    cells = [cell for name in recognisers if (cell := Cell(name, speech, stage)) in recorded]
+    clips = recorded.common_clips(cells)
+
+    def row(cell: Cell) -> Iterator[str]:
+        floor = recorded.floor(cell, clips)
+        yield from (cell.recogniser, str(recorded.rate(cell, clips=clips)),
+                    str(recorded.rate(cell, plain=True, clips=clips)), "" if floor is None else
+                    f"{100 * floor:.1f}")
+
+    return Table(["Recogniser", "normalised, %", "as written, %", "format alone, %"],
+                 [list(row(cell)) for cell in cells],
+                 f"At the stage {stage}. " + recorded.scope(speech, clips))
+
+
+def _rate_and_change(recorded: Recorded, cell: Cell, against: Cell,
+                     clips: int) -> tuple[str, str]:
+    if cell not in recorded:
+        return "", ""
+    change = ""
+    if cell != against and against in recorded:
+        change = str(recorded.difference(cell, against, clips=clips))
+    return str(recorded.rate(cell, clips=clips)), change
