@@ -19,7 +19,7 @@ from helpers.training import finetune
 
 pytestmark = pytest.mark.slow
 
-NAMES = (*configs.CONFIG_NAMES, "recommended_8k")
+NAMES = (*configs.CONFIG_NAMES, "recommended_8k", *configs.PUBLISHED)
 
 
 def path_of(name):
@@ -58,7 +58,8 @@ def test_torchrun_gets_a_command_that_hydra_composes_to_the_wanted_config(name, 
                                     deepspeed=deepspeed, output=str(folder / "out"))
     assert arguments[:4] == ["--standalone", "--nnodes", "1", "--nproc_per_node"]
     assert arguments[4:7] == ["2", "--module", "funasr.bin.train_ds"]
-    assert arguments[7:11] == ["--config-path", str(configs.CONFIGS), "--config-name", name]
+    place = configs.path_of(path_of(name))
+    assert arguments[7:11] == ["--config-path", str(place.parent), "--config-name", place.stem]
     composed = launch.compose(path_of(name), hydras(arguments))
     assert "model_conf" not in composed  # else FunASR does not read the model's directory
     assert composed.model == "/data/Fun ASR, nano"

@@ -70,6 +70,8 @@ def overrides(launch: Launch) -> list[str]:
         found.append("~model_conf")
     for key in FOLDER_KEYS:
         found += _without_folder(own, key)
+    if "init_param" in own and own.init_param is None:
+        found += _without_null("init_param")
     found += [f"++train_data_set_list='{TRAIN}'", f"++valid_data_set_list='{VALID}'",
               f"++output_dir='{OUTPUT}'"]
     if launch.gpus > 1 or launch.deepspeed:
@@ -203,8 +205,7 @@ def _name_of_way(launch: Launch) -> str:
 def _without_folder(own: DictConfig, key: str) -> list[str]:
     """Overrides that remove this key where the YAML sets it, unless to an absolute path.
 
-    A null, too, would win over the model directory's path; Hydra removes it only after it has been
-    given a value.
+    A null, too, would win over the model directory's path.
     """
     section, _, last = key.rpartition(".")
     holder = OmegaConf.select(own, section)
@@ -212,8 +213,13 @@ def _without_folder(own: DictConfig, key: str) -> list[str]:
         return []
     value = OmegaConf.select(own, key)
     if value is None:
-        return [f"++{key}=set", f"~{key}"]
+        return _without_null(key)
     return [] if PurePath(str(value)).is_absolute() else [f"~{key}"]
+
+
+def _without_null(key: str) -> list[str]:
+    """Overrides that remove a null: Hydra does so only after it has been given a value."""
+    return [f"++{key}=set", f"~{key}"]
 
 
 def _shown(folder: Path) -> str:

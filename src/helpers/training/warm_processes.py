@@ -41,10 +41,17 @@ def run(work: Callable[..., None], *arguments: Any, count: int = 1, seconds: flo
                                 "machine very busy?")
     except ProcessException as error:
         raise BookError(f"Process {error.error_index} failed: "
-                        f"{str(error).strip().splitlines()[-1][-300:]}") from None
+                        f"{_what_it_said(str(error))}") from None
     finally:
         for process in context.processes:
             process.kill()
+
+
+def _what_it_said(traceback: str) -> str:
+    """The exception at a traceback's end; its further lines, as OmegaConf's, are indented."""
+    lines = traceback.strip().splitlines()
+    first = max(number for number, line in enumerate(lines) if line == line.lstrip())
+    return " ".join(line.strip() for line in lines[first:])[-300:]
 
 
 def _silently(number: int, work: Callable[..., None], arguments: tuple) -> None:
