@@ -109,6 +109,16 @@ def test_phone_needs_no_sideways_scrolling(name: str, visitor: Visitor) -> None:
     report(faults, f"{name} is wider than a phone of {PHONE['width']} px")
 
 
+@each_article
+def test_the_contents_of_a_page_stay_in_their_column(name: str, visitor: Visitor) -> None:
+    """A long key in a heading once pushed the column over the edge of a laptop's screen."""
+    page = visitor.open(name).page
+    outside = page.evaluate("""() => [...document.querySelectorAll(".bd-sidebar-secondary *")]
+        .filter((node) => node.getBoundingClientRect().right > window.innerWidth)
+        .map((node) => node.textContent.trim().slice(0, 50))""")
+    report(outside, f"{name}: contents that reach over the edge")
+
+
 def test_phone_menu_opens(visitor: Visitor) -> None:
     page = visitor.open(PAGES[0], size=PHONE, fresh=True).page
     page.locator("button.primary-toggle:visible").first.click()
