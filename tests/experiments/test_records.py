@@ -208,7 +208,7 @@ def stored_by_lighthouse(folder, monkeypatch):
     from contextlib import nullcontext
 
     monkeypatch.setattr(lighthouse, "RESULT", folder / "lighthouse.json")
-    monkeypatch.setattr(lighthouse, "served", lambda site: nullcontext("address"))
+    monkeypatch.setattr(lighthouse.serve, "served", lambda site: nullcontext("address"))
     monkeypatch.setattr(lighthouse, "run", lambda address: None)
     monkeypatch.setattr(lighthouse, "summary", lambda report: {"scores": {"access": 100}})
     monkeypatch.setattr(Path, "is_file", lambda path: True)

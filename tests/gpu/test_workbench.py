@@ -190,5 +190,5 @@ def test_the_runs_of_the_gpu_cells_end_in_a_table() -> None:
     rows = workbench.short_runs(Workbench(), {"main": recipe}, utterances=8, sentences=2)
     assert {(row[1], row[2]) for row in rows} == {
         (branch, kind) for branch in ("llm", "ctc") for kind in ("telephone", "wideband")}
-    assert all(len(row) == len(workbench.RESULT_HEAD) and "%" in row[3] and "%" in row[4]
+    assert all(len(row) == len(workbench.RESULT_HEAD) and "[" in row[3] and "[" in row[4]
                for row in rows)

@@ -86,6 +86,11 @@ def test_stated_values_notice_a_wrong_file(monkeypatch) -> None:
     assert list(claims.stated_values("optim_conf.lr").values()) == [False, True]
 
 
+def test_a_value_that_several_sections_state_is_judged_where_all_three_are_named() -> None:
+    """The sections about a stage name its two configs alone, and would pass a wrong pretrained."""
+    assert next(iter(claims.stated_values("optim_conf.lr"))).endswith(": 5e-6, 5e-5, 1e-4")
+
+
 def test_stated_values_notice_that_the_repository_drifted() -> None:
     assert list(claims.stated_values("frontend_conf.fs").values()) == [True, False]
 

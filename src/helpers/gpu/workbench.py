@@ -95,7 +95,7 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Workbench:
 
 GPU_PACE: dict[str, Any] = {"scheduler_conf.warmup_steps": 20, "train_conf.max_epoch": 3}
 """What a short run of a large model changes beside `finetune.SHORT_RUN`: warm-up and length."""
-RESULT_HEAD = ("Config", "Branch", "Set", "Before", "After")
+RESULT_HEAD = ("Config", "Branch", "Set", "Before, %", "After, %")
 
 
 def on_gpu(bench: Workbench) -> bool:

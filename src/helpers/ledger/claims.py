@@ -110,7 +110,8 @@ def stated_values(*keys: str) -> dict[str, bool]:
                "in the document's own repository": (document.public_values(), configs.FINE_TUNING)}
     parts = {}
     for key in keys:
-        stated = {statement.key: statement for statement in document.statements()}.get(key)
+        stated = next((statement for statement in document.statements()
+                       if statement.key == key), None)
         if stated is None:
             raise BookError(f"The document states no values for {key}.")
         for source, (values, among) in sources.items():
