@@ -79,7 +79,7 @@ EPOCHS_OF_AMOUNT = (105, 35, 15, 7, 3)
 AMOUNT_STEPS = 105
 MASKS = {"specaug": "SpecAugLFR"}
 SPEECH_MEAN = 12.0
-"""About the mean of a call's features in the bins that a line passes; see the chapter on SpecAug."""
+"""About the mean of a call's features in the bins that a line passes: see spec_augment.md."""
 
 
 def masks(width: tuple[int, int] | None, number: int, bins: int = 0, bands: int = 2,
