@@ -21,7 +21,7 @@ from helpers.evaluation.decoding import BRANCHES
 from helpers.experiments import runs
 from helpers.experiments.records import Key, Row, RunRecords
 from helpers.experiments.results import Results
-from helpers.experiments.runs import AT_THE_END, BANDS, LOSSY, SEEDS
+from helpers.experiments.runs import AT_THE_END, BANDS, LOSSY, MORE_SEEDS, SEEDS
 from helpers.paths import RESULTS
 
 COMMAND = "python -m helpers.experiments --record"
@@ -59,6 +59,11 @@ class Experiment:
     against: str
     bands: tuple[str, ...] = BANDS[:2]
     names: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def comparisons(self) -> int:
+        """Arms that are compared with `against`."""
+        return len(self.arms) - 1
 
     def title_of(self, arm: str) -> str:
         """What an arm is called among these."""
@@ -205,7 +210,7 @@ def make(name: str, seed: int, lacking: Sequence[Key]) -> Iterator[Row]:
     yield run(ARMS[name], seed)
 
 
-RUNS = {(name, seed): [(name, seed)] for seed in SEEDS for name in ARMS
+RUNS = {(name, seed): [(name, seed)] for seed in MORE_SEEDS for name in ARMS
         if ARMS[name].steps or seed == SEEDS[0]}
 """Every run, seed after seed; an arm that trains nothing needs one."""
 

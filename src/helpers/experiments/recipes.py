@@ -41,9 +41,8 @@ STEPS_PER_EPOCH = 20
 MIXED = 1 / 3
 """Share of wideband speech in the list that the recommended config is trained with."""
 PUBLISHED_MAIN, PUBLISHED_STAGE1 = configs.PUBLISHED
-DECISIVE_SEEDS = (*SEEDS, 3, 4)
-"""More seeds for the recipes between which the recommendation is chosen."""
 DECIDING = ("main", "recommended", "main_mixed", "recommended_all_blocks", "main_mixed_adaptor")
+"""The recipes between which the recommendation is chosen."""
 
 
 @dataclass(frozen=True)
@@ -243,7 +242,7 @@ def seeds_of(name: str) -> tuple[int, ...]:
     """The seeds that a recipe is recorded with."""
     if not RECIPES[name].steps:
         return SEEDS[:1]
-    return DECISIVE_SEEDS if name in DECIDING else SEEDS
+    return runs.MORE_SEEDS if name in DECIDING else SEEDS
 
 
 def make(name: str, seed: int, lacking: Sequence[Key]) -> Iterator[Row]:
