@@ -21,7 +21,7 @@ from helpers.evaluation.decoding import BRANCHES
 from helpers.experiments import runs
 from helpers.experiments.records import Key, Row, RunRecords
 from helpers.experiments.results import Results
-from helpers.experiments.runs import AT_THE_END, BANDS, LOSSY, MORE_SEEDS, SEEDS
+from helpers.experiments.runs import AT_THE_END, BANDS, LOSSY, SEEDS
 from helpers.paths import RESULTS
 
 COMMAND = "python -m helpers.experiments --record"
@@ -135,10 +135,6 @@ ARMS = {arm.name: arm for arm in (
     Arm("masks_both_filled", "masks as long as gaps, and of bins, filled with speech's mean",
         masks((1, 4), 2, 20, fill=SPEECH_MEAN), wrapper="masks"),
     Arm("masks_box", "short masks and one narrow band", masks((1, 4), 2, 10, 1), wrapper="masks"),
-    Arm("masks_box_filled", "short masks and one narrow band, filled with speech's mean",
-        masks((1, 4), 2, 10, 1, fill=SPEECH_MEAN), wrapper="masks"),
-    Arm("masks_gaps_filled", "masks as long as gaps, filled with speech's mean",
-        masks((1, 4), 2, fill=SPEECH_MEAN), wrapper="masks"),
     Arm("masks_ratio", "masks of up to a tenth of the utterance",
         masks(None, 2, ratio=(0.0, 0.1)), wrapper="masks"),
     Arm("trained_lossy", "trained on calls that lose packets", channel=LOSSY),
@@ -171,8 +167,7 @@ EXPERIMENTS = {one.name: one for one in (
                names={"encoder": "no CTC term"}),
     Experiment("specaug", "SpecAug", (
         "no_specaug", "encoder", "masks_main", "masks_gaps", "masks_both", "masks_box",
-        "masks_ratio", "masks_gaps_filled", "masks_both_filled", "masks_box_filled", "masks_long",
-        "trained_lossy"), "no_specaug", BANDS,
+        "masks_ratio", "masks_both_filled", "masks_long", "trained_lossy"), "no_specaug", BANDS,
         names={"encoder": "as configured"}),
     Experiment("lengths", "Lengths of the training utterances", (
         "up_to_2s", "up_to_4s", "all_lengths", "all_lengths_small"), "all_lengths"),
@@ -210,15 +205,8 @@ def make(name: str, seed: int, lacking: Sequence[Key]) -> Iterator[Row]:
     yield run(ARMS[name], seed)
 
 
-def seeds_of(name: str) -> tuple[int, ...]:
-    """The seeds that an arm is recorded with: more where the book's main advice hangs on it."""
-    if not ARMS[name].steps:
-        return SEEDS[:1]
-    return MORE_SEEDS if name in EXPERIMENTS["parts"].arms else SEEDS
-
-
-RUNS = {(name, seed): [(name, seed)] for seed in MORE_SEEDS for name in ARMS
-        if seed in seeds_of(name)}
+RUNS = {(name, seed): [(name, seed)] for seed in SEEDS for name in ARMS
+        if ARMS[name].steps or seed == SEEDS[0]}
 """Every run, seed after seed; an arm that trains nothing needs one."""
 
 

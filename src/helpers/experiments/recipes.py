@@ -41,7 +41,7 @@ STEPS_PER_EPOCH = 20
 MIXED = 1 / 3
 """Share of wideband speech in the list that the recommended config is trained with."""
 PUBLISHED_MAIN, PUBLISHED_STAGE1 = configs.PUBLISHED
-DECIDING = ("main", "recommended", "main_mixed", "recommended_all_blocks", "main_mixed_adaptor")
+DECIDING = ("main", "recommended", "main_mixed")
 """The recipes between which the recommendation is chosen."""
 
 
@@ -97,19 +97,16 @@ RECIPES = {recipe.name: recipe for recipe in (
         Phase("after the recommended config", RECOMMENDED, 120, replay=MIXED),)),
     Recipe("recommended_without_replay", "recommended, without replay", (
         Phase("after the recommended config alone", RECOMMENDED, 120),)),
-    Recipe("published_stage1", "published stage 1", (
-        Phase("after the published stage 1", PUBLISHED_STAGE1, 120),)),
-    Recipe("published_stage1_then_main", "published stage 1, then main", (
-        Phase("after the published stage 1", PUBLISHED_STAGE1, 40),
-        Phase("after the published stage 1, then main", PUBLISHED_MAIN, 80))),
     Recipe("main_mixed", "main config, the same list", (
         Phase("after the main config with the same list", MAIN, 120, replay=MIXED),)),
     Recipe("recommended_all_blocks", "recommended, all blocks train", (
         Phase("after the recommended config, all blocks", RECOMMENDED, 120, replay=MIXED,
               overrides={"freeze_param": "ctc"}),)),
-    Recipe("main_mixed_adaptor", "main config and adaptor, the same list", (
-        Phase("after the main config, adaptor too, with the same list", MAIN, 120, replay=MIXED,
-              overrides={"audio_adaptor_conf.freeze": False}),)),
+    Recipe("published_stage1", "published stage 1", (
+        Phase("after the published stage 1", PUBLISHED_STAGE1, 120),)),
+    Recipe("published_stage1_then_main", "published stage 1, then main", (
+        Phase("after the published stage 1", PUBLISHED_STAGE1, 40),
+        Phase("after the published stage 1, then main", PUBLISHED_MAIN, 80))),
 )}
 """All have the same number of steps. The configs give stage 1 half as many epochs as the main
 config, and so does the recipe that has both."""
