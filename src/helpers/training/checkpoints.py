@@ -20,6 +20,7 @@ from unittest import mock
 
 import torch
 
+from funasr_preflight import with_funasr
 from funasr_preflight.laws.names import COMPONENTS
 from helpers.config import configs
 from helpers.errors import BookError
@@ -206,14 +207,7 @@ def completed(checkpoint: Path, pretrained: Path, target: Path) -> Path:
     Raises:
         BookError: the checkpoint has a tensor that the pretrained file lacks.
     """
-    whole = read(pretrained)
-    whole = whole.get("state_dict", whole)
-    tuned = read(checkpoint)["state_dict"]
-    strange = sorted(tuned.keys() - whole.keys())
-    if strange:
-        raise BookError(f"{Path(pretrained).name} has no tensor {strange[0]}: give the file that "
-                        "this run started from.")
-    torch.save({"state_dict": whole | tuned}, target)
+    with_funasr.write_complete(Path(checkpoint), Path(pretrained), Path(target))
     return target
 
 
