@@ -46,7 +46,7 @@ def printed(name: str, head: Text, remarks: Iterable[Remark], tables: Iterable[T
             grid.add_row(*map(_safe, row))
         console.print()
         console.print(grid)
-    return console.export_text(styles=colour).rstrip()
+    return "\n".join(map(str.rstrip, console.export_text(styles=colour).splitlines())).rstrip()
 
 
 def _safe(text: Any) -> str:

@@ -34,7 +34,9 @@ SHORT = {"dataset_conf.batch_size_sample_max": 4, "train_conf.max_epoch": 3,
 WHOLE = {"train_conf.effective_save_name_excludes": None}
 LORA = {**WHOLE, "llm_conf.use_lora": True, "audio_encoder_conf.freeze": True,
         "llm_conf.lora_conf.lora_dropout": 0.0, "llm_conf.lora_conf.lora_alpha": 24,
-        "optim_conf.lr": 5e-2}
+        "optim_conf.lr": 1e-2}
+LONGEST = 512
+"""Tokens of an answer, as `AutoModel.generate` allows them."""
 
 
 # The trainer's folders, as its own calls make them, with one small layer for a model
@@ -229,7 +231,8 @@ def threads():
 
 
 def heard_in_memory(done: finetune.Run, calls: list[dict]) -> list[str]:
-    return [decoding.inference(done.built, [call])[0]["text"] for call in calls]
+    return [decoding.inference(done.built, [call], max_length=LONGEST)[0]["text"]
+            for call in calls]
 
 
 def told(capsys, *arguments) -> dict:
@@ -274,7 +277,11 @@ def test_the_exported_folder_decodes_as_the_model_in_memory(without_llm, base, c
     code = code.replace(str(target), str(moved))
     assert heard_by_lines(code, calls, tmp_path) == heard_in_memory(without_llm, calls)
     state = torch.load(moved / "model.pt", weights_only=True)["state_dict"]
-    assert checkpoints.same_tensors(state, without_llm.built.model.state_dict())
+    memory = without_llm.built.model.state_dict()
+    assert state.keys() == memory.keys()
+    for name, tensor in state.items():  # the model keeps its LLM in bfloat16, the base its own
+        kind = torch.bfloat16 if name.startswith("llm.") else tensor.dtype
+        assert torch.equal(tensor.to(kind), memory[name].to(kind)), name
     told_paths = (moved / "config.yaml").read_text() + (moved / "configuration.json").read_text()
     assert str(without_llm.folder) not in told_paths and str(base) not in told_paths
 
@@ -315,10 +322,10 @@ def test_lora_matrices_are_seen_loaded_and_folded(with_lora, base, calls, capsys
             with torch.no_grad():
                 eye = torch.eye(layer.in_features, dtype=layer.weight.dtype)
                 wanted = layer(eye).T.float()  # what FunASR's own layer computes
-            torch.testing.assert_close(folded[f"{name}.weight"].float(), wanted, rtol=0.02,
-                                       atol=0.02)
+            torch.testing.assert_close(folded[f"{name}.weight"].float(), wanted, rtol=2**-8,
+                                       atol=1e-5)  # of bfloat16
             moved = (folded[f"{name}.weight"].float() - before[f"{name}.weight"].float()).abs()
-            assert float(moved.max()) > 0.02, "the matrices learnt too little for this test"
+            assert float(moved.max()) > 0.005, "the matrices learnt too little for this test"
     exported = heard_by_lines(loading.loading_exported(tmp_path / "folded"), calls, tmp_path)
     same = sum(one == other for one, other in zip(exported, memory, strict=True))
     assert same >= len(calls) - 1, "folding rounds to bfloat16, which may change a word"
