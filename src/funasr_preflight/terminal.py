@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -47,6 +48,16 @@ def printed(name: str, head: Text, remarks: Iterable[Remark], tables: Iterable[T
         console.print()
         console.print(grid)
     return "\n".join(map(str.rstrip, console.export_text(styles=colour).splitlines())).rstrip()
+
+
+def show(text: str) -> None:
+    """Print, whatever the terminal's encoding, and into a pipe that closes early."""
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:  # the reader has seen enough; keep Python from saying so at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _safe(text: Any) -> str:

@@ -22,11 +22,10 @@ from funasr_preflight.checkpoint.folder import (
 )
 from funasr_preflight.checkpoint.holding import CTC_PARTS, Holding, base_directory, holding
 from funasr_preflight.commands import new_parser
-from funasr_preflight.errors import BookError
 from funasr_preflight.findings import Severity, Table
 from funasr_preflight.launch.directory import ModelDirectory, check_model
 from funasr_preflight.laws.names import COMPONENTS
-from funasr_preflight.terminal import Remark, printed
+from funasr_preflight.terminal import Remark, printed, show
 from funasr_preflight.texts import Text, say
 
 ABOUT = """After the run: which checkpoint to use, what it holds and lacks, and how to decode it.
@@ -70,18 +69,18 @@ def main(options: argparse.Namespace) -> int:
     tables = [files_table(folder, choice.file), held_table(held), beside_table(folder, base)]
     code = loading.loading(folder, choice.file, held, base)
     if options.format == "json":
-        _print(json.dumps(_plain(folder, choice, held, remarks, tables, code), indent=1,
+        show(json.dumps(_plain(folder, choice, held, remarks, tables, code), indent=1,
                           ensure_ascii=False))
     else:
         head = say("Use {file}: {why}.", file=choice.file.name, why=choice.why)
-        _print(printed(folder.path.name, head, remarks, tables))
+        show(printed(folder.path.name, head, remarks, tables))
         if code and not options.export:
-            _print(f"\n{say('Load and decode:')}\n\n{code}")
+            show(f"\n{say('Load and decode:')}\n\n{code}")
     if options.export:
         target = export.export(folder, choice.file, held, base, Path(options.export))
         print(say("{name} is complete.", name=target.name), file=sys.stderr)
         if options.format == "text":
-            _print(f"\n{say('Load and decode:')}\n\n{loading.loading_exported(target)}")
+            show(f"\n{say('Load and decode:')}\n\n{loading.loading_exported(target)}")
         return 0
     return int(any(one.severity == Severity.ERROR for one in remarks))
 
@@ -225,17 +224,3 @@ def _plain(folder: RunFolder, choice: Choice, held: Holding, remarks: list[Remar
         "tables": {one.name: [[cell if isinstance(cell, int) else str(cell) for cell in row]
                               for row in one.rows] for one in tables},
         "python": code}
-
-
-def _print(text: str) -> None:
-    """Print, whatever the terminal's encoding.
-
-    Raises:
-        BookError: it cannot be written.
-    """
-    if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(errors="replace")
-    try:
-        print(text, flush=True)
-    except BrokenPipeError:
-        raise BookError(str(say("The reader of the output closed it."))) from None

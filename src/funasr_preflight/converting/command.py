@@ -22,7 +22,7 @@ from funasr_preflight.converting.sources import (
 from funasr_preflight.errors import BookError
 from funasr_preflight.findings import Severity, Table
 from funasr_preflight.launch.yaml_file import read_text
-from funasr_preflight.terminal import Remark, printed
+from funasr_preflight.terminal import Remark, printed, show
 from funasr_preflight.texts import say
 
 ABOUT = """Before the run: make FunASR's ChatML .jsonl from what you have.
@@ -101,7 +101,7 @@ def main(options: argparse.Namespace) -> int:
     with tqdm(desc=str(say("utterances")), unit="", disable=not sys.stderr.isatty(),
               delay=0.5) as bar:
         outcome = convert(_source(options, settings), settings, bar)
-    print(_told(outcome, settings))
+    show(_told(outcome, settings))
     if not sum(outcome.written) and not outcome.pieces:
         raise BookError(str(say("No line could be used: {report} says why of each.",
                                 report=settings.report.name)))
