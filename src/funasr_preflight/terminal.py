@@ -34,7 +34,7 @@ def printed(name: str, head: Text, remarks: Iterable[Remark], tables: Iterable[T
              Severity.NOTE: say("note")}
     colour = sys.stdout.isatty()
     console = Console(force_terminal=colour, no_color=not colour, highlight=False, record=True,
-                      file=io.StringIO())
+                      file=io.StringIO(), force_jupyter=False)
     console.print(f"[bold]{_safe(name)}[/bold]: {_safe(head)}")
     for one in remarks:
         console.print(f"\n[{_STYLES[one.severity]}]{words[one.severity]}[/]")

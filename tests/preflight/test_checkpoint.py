@@ -191,14 +191,9 @@ def test_the_config_of_another_model_is_refused(tmp_path, capsys):
 
 def trained(name: str, *overrides) -> finetune.Run:
     """A run, and beside its checkpoints the config that FunASR's program would have saved."""
-    from funasr.utils.misc import prepare_model_dir
-
     built = mini.build(finetune.with_overrides(MAIN, finetune.SHORT_RUN, SHORT, *overrides))
     done = finetune.run(built, telephone_set("adapt", 8), telephone_set("valid", 4), name)
-    base = mini.model_directory("mini")
-    with funasr_silenced():
-        prepare_model_dir(**{**built.config, "output_dir": str(done.folder),
-                             "init_param": str(base / "model.pt")})
+    checkpoints.save_config(built, done.folder)
     return done
 
 

@@ -54,6 +54,19 @@ def write_manifest(items: Iterable[dict], path: Path) -> Path:
     return partial.replace(path)
 
 
+def write_kaldi(items: Iterable[dict], folder: Path) -> Path:
+    """Write `wav.scp`, `text` and `utt2spk` of lines that name their voice; paths are absolute."""
+    folder.mkdir(parents=True, exist_ok=True)
+    items = list(items)
+    rows = {"wav.scp": [(item["key"], Path(audio_path(item)).resolve()) for item in items],
+            "text": [(item["key"], transcript(item)) for item in items],
+            "utt2spk": [(item["key"], item["voice"]) for item in items]}
+    for name, pairs in rows.items():
+        (folder / name).write_text("".join(f"{key} {value}\n" for key, value in pairs),
+                                   encoding="utf-8")
+    return folder
+
+
 def audio_path(item: dict) -> str:
     """The audio file that a manifest line names."""
     content = next(m["content"] for m in item["messages"] if m["role"] == "user")

@@ -180,6 +180,27 @@ def reload(config: configs.ConfigLike, checkpoint: Path) -> Built:
         return mini.build(finetune.with_overrides(config, {"init_param": str(checkpoint)}))
 
 
+def save_config(built: Built, folder: Path, called: str | None = None) -> Path:
+    """Write the `config.yaml` that FunASR's training program leaves beside its checkpoints.
+
+    Args:
+        built: the model of the run.
+        folder: the run's `output_dir`.
+        called: what the launch called the mini's model directory; its path without it.
+    """
+    from funasr.utils.misc import prepare_model_dir
+
+    base = mini.model_directory("mini")
+    with funasr_silenced():
+        prepare_model_dir(**{**built.config, "output_dir": str(folder),
+                             "init_param": str(base / "model.pt")})
+    path = folder / "config.yaml"
+    if called:
+        path.write_text(path.read_text(encoding="utf-8").replace(str(base), called),
+                        encoding="utf-8")
+    return path
+
+
 def kept(folder: Path) -> tuple[str, ...]:
     """Names of the checkpoints in a run's folder."""
     return tuple(sorted(_times(folder)))
