@@ -5,6 +5,8 @@
     preflight run.sh                      a script with a training command (.bat, .ps1 too)
     preflight ++model=NAME ++key=value    a launch without a YAML
     preflight --command 'torchrun ...'    a whole training command
+    preflight manifest --help             before the run: make the .jsonl from what you have
+    preflight checkpoint --help           after the run: which file, and how to decode it
 
 Exit codes: 0 nothing as bad as --fail-on, 1 findings at or above it, 2 could not run.
 """
@@ -19,6 +21,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
+from funasr_preflight import commands
 from funasr_preflight.errors import BookError, one_sentence
 from funasr_preflight.findings import Report, Severity
 from funasr_preflight.report import FORMATS, rendered, worst
@@ -58,6 +61,9 @@ def parser() -> argparse.ArgumentParser:
 @one_sentence
 def main(arguments: Sequence[str] | None = None) -> int:
     """Check, print, and say by the exit code how bad it is."""
+    done = commands.run(sys.argv[1:] if arguments is None else arguments)
+    if done is not None:
+        return done
     options = parser().parse_intermixed_args(arguments)
     others = [one for one in options.overrides if one.endswith((".yaml", ".yml"))
               and "=" not in one]
