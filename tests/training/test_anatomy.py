@@ -197,6 +197,6 @@ def _one_of_two(rank, folder):
     torch.set_num_threads(1)
     distributed.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank,
                                    world_size=2)
-    steps, error = anatomy._steps_under_ddp(build(MAIN), telephone_set("adapt", 2), 3)
+    steps, error = anatomy.steps_under_ddp(build(MAIN), telephone_set("adapt", 2), 3)
     with open(f"{folder}/rank{rank}", "w") as file:
         file.write(f"{steps} {error}")

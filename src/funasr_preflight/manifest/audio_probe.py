@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from funasr_preflight.laws import geometry
 from funasr_preflight.texts import Text, say
 
 ALL = -1
@@ -19,8 +20,6 @@ THROUGH_FFMPEG = (".m4a", ".mp4", ".aac", ".webm", ".wma", ".amr", ".3gp", ".mov
 """Formats that FunASR loads through ffmpeg and libsndfile does not know: they stay closed."""
 RAW_RATE = 16_000
 """FunASR takes raw samples, of 16 bits, to have this rate in Hz."""
-FRAMES_A_SECOND = 100
-WINDOW_FRAMES = 2.5
 TOLERATED_FRAMES, TOLERATED_SHARE = 5, 0.05
 """How far `speech_length` may be from the audio: conventions differ by some frames."""
 
@@ -115,8 +114,7 @@ class Probe:
             return
         self.found.rates[rate] += 1
         self.found.channels[channels] += 1
-        seconds = samples / rate
-        frames = max(0, round(FRAMES_A_SECOND * seconds - WINDOW_FRAMES + 1))
+        frames = geometry.feature_frames(samples, rate)
         if abs(frames - speech) > max(TOLERATED_FRAMES, TOLERATED_SHARE * frames):
             self.found.disagreeing_count += 1
             if len(self.found.disagreeing) < SHOWN:

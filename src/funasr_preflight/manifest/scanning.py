@@ -18,6 +18,8 @@ import msgspec
 import numpy as np
 
 from funasr_preflight.errors import BookError
+from funasr_preflight.laws import schedule
+from funasr_preflight.laws.geometry import FEATURE_FRAMES_AN_HOUR
 from funasr_preflight.manifest.audio_probe import ALL, AudioReport, Probe
 from funasr_preflight.manifest.batch_plan import Plan, plan
 from funasr_preflight.manifest.settings import FilterConf
@@ -35,7 +37,6 @@ SHOWN = 50
 HISTOGRAM = 12_001
 """Buckets of 10 ms; the last holds everything longer."""
 LARGEST = 2**31 - 1
-FRAMES_AN_HOUR = 360_000
 
 LOST = {
     "unreadable": say("no line that the index can read"),
@@ -245,8 +246,8 @@ def passes_per_epoch(report: ManifestReport, conf: FilterConf) -> int:
 def steps_per_epoch(report: ManifestReport, conf: FilterConf, gpus: int = 1,
                     accum_grad: int = 1) -> int:
     """Optimizer steps of an epoch: gradients left over at the end of a pass make none."""
-    return passes_per_epoch(report, conf) * (
-        -(-report.batches // max(1, gpus)) // max(1, accum_grad))
+    return schedule.updates_of_a_run(schedule.batches_of_a_process(report.batches, gpus),
+                                     passes_per_epoch(report, conf), accum_grad=accum_grad)
 
 
 @dataclass(frozen=True)
@@ -580,7 +581,7 @@ def _report(path: Path, tally: _Tally, conf: FilterConf, probe: Probe | None, fi
         gone &= left
         if gone.any():
             frames = int(speech[gone].clip(0).sum(dtype=np.int64))
-            lost[reason] = int(gone.sum()), frames / FRAMES_AN_HOUR
+            lost[reason] = int(gone.sum()), frames / FEATURE_FRAMES_AN_HOUR
             left &= ~gone
         if reason == "text_too_long":
             indexed = left.copy()
@@ -600,10 +601,10 @@ def _report(path: Path, tally: _Tally, conf: FilterConf, probe: Probe | None, fi
     text_hashes = tally.text_hashes.whole()
     text_hashes.sort()
     return ManifestReport(
-        path.name, tally.lines, seen, total / FRAMES_AN_HOUR, tuple(tally.malformed),
+        path.name, tally.lines, seen, total / FEATURE_FRAMES_AN_HOUR, tuple(tally.malformed),
         tally.malformed_count, tuple(tally.fatal), tally.fatal_count, lost, kept,
-        kept_frames / FRAMES_AN_HOUR, histogram, planned, tally.suspicious, duplicates, places,
-        probe.report() if probe else None, len(files), files != [path],
+        kept_frames / FEATURE_FRAMES_AN_HOUR, histogram, planned, tally.suspicious, duplicates,
+        places, probe.report() if probe else None, len(files), files != [path],
         full, audio_hashes, text_hashes)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from funasr_preflight.laws.geometry import FEATURE_FRAMES_A_SECOND
 from funasr_preflight.texts import say
 
 FASTEST_TOKENS_A_SECOND = 25
@@ -63,7 +64,7 @@ def suspicious(said: list[str], speech: np.ndarray, text: np.ndarray
         if given.strip() and text[place] > len(given.encode("utf-8", "replace")) + 1:
             yield "too_many_tokens", [int(place)]
     known = (speech > 0) & (text > 0)
-    rate = 100 * text / speech.clip(1)
+    rate = FEATURE_FRAMES_A_SECOND * text / speech.clip(1)
     yield "too_fast", np.flatnonzero(known & (rate > FASTEST_TOKENS_A_SECOND)).tolist()
     slow = known & (rate < SLOWEST_TOKENS_A_SECOND) & (speech >= SHORTEST_SLOW_FRAMES)
     yield "too_slow", np.flatnonzero(slow).tolist()

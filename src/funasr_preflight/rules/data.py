@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from funasr_preflight.context import Context
 from funasr_preflight.findings import Finding, Severity, Table
+from funasr_preflight.laws.geometry import FEATURE_FRAMES_A_SECOND
 from funasr_preflight.manifest.scanning import (
-    FRAMES_AN_HOUR,
     LOST,
     ManifestReport,
     overlap,
@@ -397,7 +397,7 @@ def facts(report: ManifestReport, conf: FilterConf, gpus: int = 1, accum_grad: i
              (say("padding"), say("{share:.1%}", share=report.padding_share)),
              (say("largest batch"), say("{samples} x {seconds:.1f} s",
                                         samples=report.longest_batch[0],
-                                        seconds=report.longest_batch[1] * 3600 / FRAMES_AN_HOUR))]
+                                        seconds=report.longest_batch[1] / FEATURE_FRAMES_A_SECOND))]
     if training:
         rows += [(say("passes of an epoch"), passes_per_epoch(report, conf)),
                  (say("optimizer steps of an epoch"),

@@ -26,7 +26,7 @@ from funasr_preflight.laws.names import (
     lies_below,
     split_names,
 )
-from funasr_preflight.manifest.batch_plan import CONTEXT_TOKENS, TEMPLATE_TOKENS
+from funasr_preflight.manifest.batch_plan import llm_tokens
 from funasr_preflight.manifest.scanning import passes_per_epoch
 from funasr_preflight.manifest.settings import FilterConf
 
@@ -169,7 +169,7 @@ def steps_an_epoch(context: Context, epochs: int = 1) -> int | None:
 def _passes_and_batches(context: Context) -> tuple[int, int]:
     """Passes of an epoch, and the batches that one process gets of each."""
     passes = passes_per_epoch(context.train, FilterConf.of(context.config))
-    return passes, -(-context.train.batches // max(1, context.gpus))
+    return passes, schedule.batches_of_a_process(context.train.batches, context.gpus)
 
 
 def total_steps(context: Context) -> int | None:
@@ -268,11 +268,9 @@ def activation_bytes(context: Context) -> int | None:
     if context.train is None or not context.train.batches:
         return None
     samples, longest = context.train.longest_batch
-    frames = geometry.encoder_frames(longest)
-    context_tokens = CONTEXT_TOKENS if context.get("dataset_conf.prompt_classes") else 0
-    tokens = (geometry.speech_tokens(frames) + TEMPLATE_TOKENS + context_tokens
-              + geometry.TEXT_TOKENS_A_SECOND * longest / geometry.FEATURE_FRAMES_A_SECOND)
-    return memory.activation_bytes(samples, frames, tokens,
+    text = geometry.TEXT_TOKENS_A_SECOND * longest / geometry.FEATURE_FRAMES_A_SECOND
+    tokens = llm_tokens(longest, text, FilterConf.of(context.config))
+    return memory.activation_bytes(samples, geometry.encoder_frames(longest), tokens,
                                    context.audit.content["activations"]["bytes"])
 
 

@@ -9,11 +9,9 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from funasr_preflight.laws.geometry import speech_tokens
 from helpers.errors import BookError
 from helpers.speech import manifests
-
-SQUEEZE = 8
-"""Speech frames per token that the LLM receives (FunASR's dataset, `fake_token_len`)."""
 
 
 @dataclass(frozen=True)
@@ -73,12 +71,6 @@ def padded(values: np.ndarray, data: Utterances, indices: np.ndarray) -> torch.T
     rows = [torch.from_numpy(values[data.starts[i]:data.starts[i] + data.lengths[i]])
             for i in indices]
     return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
-
-
-def speech_tokens(frames: int) -> int:
-    """How many speech tokens the LLM receives for a number of 60 ms frames (FunASR's formula)."""
-    halved = 1 + (frames - 1) // 2
-    return (1 + (halved - 1) // 2 - 1) // 2 + 1
 
 
 def collate(data: Utterances, indices: np.ndarray, prompt: tuple[list[int], list[int]],

@@ -33,13 +33,16 @@ import torch
 from omegaconf import OmegaConf
 from tqdm import tqdm
 
-from funasr_preflight.laws.geometry import ENCODER_FRAME_SECONDS
+from funasr_preflight.laws.geometry import (
+    ENCODER_FRAME_SECONDS,
+    ENCODER_FRAMES_A_TOKEN,
+    speech_tokens,
+)
 from helpers.config import configs
 from helpers.errors import one_sentence
 from helpers.model import mini
 from helpers.paths import CACHE, MINI
 from helpers.pretraining.data import (
-    SQUEEZE,
     Utterances,
     batches,
     chat_prompt,
@@ -90,7 +93,7 @@ class SqueezeHead(torch.nn.Module):
     def __init__(self, adaptor_dim: int, labels: int):
         super().__init__()
         self.labels = labels  # ids from 0; the last one stands for the CTC blank
-        self.linear = torch.nn.Linear(adaptor_dim, SQUEEZE * labels)
+        self.linear = torch.nn.Linear(adaptor_dim, ENCODER_FRAMES_A_TOKEN * labels)
 
     def forward(self, adaptor_out: torch.Tensor, ctc_argmax: torch.Tensor,
                 lengths: torch.Tensor) -> torch.Tensor:
@@ -102,11 +105,12 @@ class SqueezeHead(torch.nn.Module):
             lengths: frames of each utterance, shape (batch,).
         """
         frames = ctc_argmax.shape[1]
-        groups = -(-frames // SQUEEZE)
+        groups = speech_tokens(frames)
+        named = groups * ENCODER_FRAMES_A_TOKEN
         blank = self.labels - 1
         labels = torch.nn.functional.pad(ctc_argmax.clamp(max=blank),
-                                         (0, groups * SQUEEZE - frames), value=-100)
-        inside = torch.arange(groups * SQUEEZE)[None] < lengths[:, None]
+                                         (0, named - frames), value=-100)
+        inside = torch.arange(named)[None] < lengths[:, None]
         labels = labels.masked_fill(~inside, -100)
         scores = self.linear(adaptor_out[:, :groups]).view(-1, self.labels)
         weight = torch.ones(self.labels)
@@ -205,7 +209,7 @@ def longest_frames_at(step: int, recipe: Round) -> float:
     """The longest utterance (in 60 ms frames) that this step may use."""
     if step >= recipe.short_first:
         return math.inf
-    return (2.0 + 8.0 * step / recipe.short_first) / ENCODER_FRAME_SECONDS
+    return (2.0 + 8.0 * step / recipe.short_first) / ENCODER_FRAME_SECONDS, ENCODER_FRAMES_A_TOKEN
 
 
 def trainable_mini(seed: int) -> mini.Built:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import soundfile
 
+from funasr_preflight.laws.geometry import feature_frames
 from helpers.errors import BookError
 from helpers.evaluation.decoding import decode
 from helpers.experiments.sample_rate import Case, frontend_of, with_frontend
@@ -108,9 +109,10 @@ def _worker(name: str, paths: Sequence[Path], frontend: str) -> list[str]:
 
 def _mini(branch: str, paths: Sequence[Path], texts: Sequence[str], frontend: str) -> list[str]:
     built = with_frontend(_built(), frontend_of(_MINI_CASES[frontend]))
-    items = [chatml(path.stem, str(path), text, int(100 * soundfile.info(path).duration),
+    heard = [soundfile.info(path) for path in paths]
+    items = [chatml(path.stem, str(path), text, feature_frames(sound.frames, sound.samplerate),
                     len(text.split()))
-             for path, text in zip(paths, texts, strict=True)]
+             for path, text, sound in zip(paths, texts, heard, strict=True)]
     return [getattr(one, branch) for one in decode(built, items, branch)]
 
 

@@ -21,9 +21,8 @@ from helpers.errors import BookError
 from helpers.paths import CACHE
 from helpers.speech import corpus, manifests
 from helpers.telephone import line_noise, packet_loss, speech_codecs
-from helpers.telephone.recordings import checked
+from helpers.telephone.recordings import TELEPHONE_RATE, checked
 
-TELEPHONE_RATE = 8_000
 LINE_BAND_HZ = (300.0, 3400.0)
 
 

@@ -250,23 +250,28 @@ def parallel_steps(built: Built, items: Sequence[dict], steps: int = 3) -> tuple
         distributed.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=0,
                                        world_size=1)
         try:
-            return _steps_under_ddp(built, items, steps)
+            return steps_under_ddp(built, items, steps)
         finally:
             distributed.destroy_process_group()
             model.zero_grad(set_to_none=True)
 
 
-def _steps_under_ddp(built: Built, items: Sequence[dict], steps: int) -> tuple[int, str]:
+def steps_under_ddp(built: Built, items: Sequence[dict], steps: int,
+                    learning_rate: float | None = None) -> tuple[int, str]:
+    """As `parallel_steps`, in a process group that is there; with a rate, each step learns."""
     unused = built.kwargs.get("train_conf", {}).get("find_unused_parameters", False)
     parallel = torch.nn.parallel.DistributedDataParallel(built.model,
                                                          find_unused_parameters=unused).train()
+    optimizer = torch.optim.SGD(parallel.parameters(), lr=learning_rate or 0.0)
     for done in range(steps):
         try:
             loss, _, _ = parallel(**finetune.batch(built, items))
             loss.backward()
         except RuntimeError as error:
             return done, first_sentence(error)
-        parallel.zero_grad(set_to_none=True)
+        if learning_rate:
+            optimizer.step()
+        optimizer.zero_grad()
     return steps, ""
 
 

@@ -29,7 +29,6 @@ from helpers.model.mini import Built
 from helpers.session import funasr_silenced
 from helpers.training import anatomy, finetune
 
-GIGABYTE = 10**9
 CHANCE_OFF: dict[str, Any] = {
     "frontend_conf.dither": 0.0,
     "audio_encoder_conf.dropout_rate": 0.0,

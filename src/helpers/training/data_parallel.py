@@ -16,7 +16,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from helpers.errors import first_sentence
 from helpers.training import warm_processes
 
 WORLD_SIZE = 2
@@ -221,6 +220,7 @@ def _work(folder: Path, rank: int) -> None:
 
     from helpers import session
     from helpers.model import mini
+    from helpers.training import anatomy
     from helpers.training.finetune import SHORT_RUN, freeze_listed, with_overrides
 
     session.setup()
@@ -234,30 +234,11 @@ def _work(folder: Path, rank: int) -> None:
         distributed.init_process_group(
             "gloo", init_method=f"file://{folder}/meeting{number}", rank=rank,
             world_size=WORLD_SIZE, timeout=datetime.timedelta(seconds=SECONDS_TO_WAIT / 2))
-        done, error = _train(built, task["items"][rank::WORLD_SIZE], task["steps"])
+        done, error = anatomy.steps_under_ddp(built, task["items"][rank::WORLD_SIZE],
+                                              task["steps"], learning_rate=1e-4)
         distributed.destroy_process_group()
         outcomes[label] = asdict(Outcome(rank, done, error, _digest(built.model)))
     (folder / f"rank{rank}.json").write_text(json.dumps(outcomes))
-
-
-def _train(built, items: Sequence[dict], steps: int) -> tuple[int, str]:
-    import torch
-
-    from helpers.training import finetune
-
-    unused = built.kwargs.get("train_conf", {}).get("find_unused_parameters", False)
-    parallel = torch.nn.parallel.DistributedDataParallel(built.model,
-                                                         find_unused_parameters=unused).train()
-    optimizer = torch.optim.SGD(parallel.parameters(), lr=1e-4)
-    for done in range(steps):
-        try:
-            loss, _, _ = parallel(**finetune.batch(built, items))
-            loss.backward()
-        except RuntimeError as error:
-            return done, first_sentence(error)
-        optimizer.step()
-        optimizer.zero_grad()
-    return steps, ""
 
 
 def _digest(model) -> str:
