@@ -173,6 +173,14 @@ def test_the_search_for_copied_laws_finds_them(code: str, copies: int) -> None:
     assert bool(list(copied_laws(ast.parse(code)))) == bool(copies)
 
 
+def test_a_class_has_a_name_of_its_own() -> None:
+    """A maintainer who searches for a class finds one."""
+    found = [node.name for path in MODULES
+             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+             if isinstance(node, ast.ClassDef)]
+    assert sorted({name for name in found if found.count(name) > 1}) == []
+
+
 def test_few_modules_stand_outside_a_package() -> None:
     assert len(list((SOURCE / "helpers").glob("[!_]*.py"))) <= 6
 

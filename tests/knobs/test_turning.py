@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 
 SAMPLE = ("frontend_conf.fs", "train_conf.log_interval", "scheduler_conf.warmup_steps",
           "dataset_conf.batch_size_token_max", "audio_adaptor_conf.use_low_frame_rate",
-          "ctc_decoder_conf.freeze", "audio_adaptor", "ctc_conf.reduce", "specaug")
+          "ctc_decoder_conf.freeze", "audio_adaptor", "ctc_conf.reduce", "specaug_conf.lfr_rate")
 
 
 @pytest.mark.parametrize("key", SAMPLE)

@@ -16,8 +16,13 @@ NO_DROPOUT = {f"audio_encoder_conf.{kind}_rate": 0.0
               for kind in ("dropout", "positional_dropout", "attention_dropout")}
 
 
+FLOAT32 = {"llm_conf.llm_dtype": "fp32"}
+"""What gets a gradient does not depend on it, and many CPUs compute bfloat16 very slowly."""
+
+
 def build(name, *overrides, **options):
-    return mini.build(finetune.with_overrides(name, finetune.SHORT_RUN, *overrides), **options)
+    return mini.build(finetune.with_overrides(name, finetune.SHORT_RUN, FLOAT32, *overrides),
+                      **options)
 
 
 @pytest.fixture(scope="module")

@@ -53,12 +53,11 @@ class AudioReport:
     remote: int = 0
 
 
-class Probe:
+class AudioProbe:
     """Draws lines while they stream past, and looks at their audio.
 
     Args:
         wanted: how many; negative for every line.
-        fs: the rate in Hz that the config resamples to.
     """
 
     def __init__(self, wanted: int, fs: int, seed: int = 0):
@@ -75,13 +74,13 @@ class Probe:
             return
         chances = self.rng.random(len(lines))
         few = np.argsort(chances)[:self.wanted]
-        self.drawn += [(chances[place], lines[place], paths[place], int(speech[place]))
-                       for place in few.tolist()]
+        self.drawn += [(chances[index], lines[index], paths[index], int(speech[index]))
+                       for index in few.tolist()]
         self.drawn = sorted(self.drawn)[:self.wanted]
 
     def report(self) -> AudioReport:
         """Look at the lines that were drawn, and say what was found."""
-        for _, line, path, frames in sorted(self.drawn, key=lambda one: one[1]):
+        for _, line, path, frames in sorted(self.drawn, key=lambda drawn: drawn[1]):
             self._look(line, path, frames)
         self.drawn = []
         return self.found

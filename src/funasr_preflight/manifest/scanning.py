@@ -20,7 +20,7 @@ import numpy as np
 from funasr_preflight.errors import BookError
 from funasr_preflight.laws import schedule
 from funasr_preflight.laws.geometry import FEATURE_FRAMES_AN_HOUR
-from funasr_preflight.manifest.audio_probe import ALL, AudioReport, Probe
+from funasr_preflight.manifest.audio_probe import ALL, AudioProbe, AudioReport
 from funasr_preflight.manifest.batch_plan import Plan, plan
 from funasr_preflight.manifest.settings import FilterConf
 from funasr_preflight.manifest.transcripts import suspicious
@@ -81,7 +81,7 @@ class _UsualLine(msgspec.Struct, gc=False):
     text_length: int
 
 
-class _Lengths(msgspec.Struct, gc=False):
+class _LengthsOfALine(msgspec.Struct, gc=False):
     """What decides whether a line is kept and how it is batched; its turns stay unread."""
 
     speech_length: int = 0
@@ -148,36 +148,6 @@ class ManifestReport:
         return self.plan.longest
 
 
-class _Column:
-    """Numbers that arrive in small pieces, kept in large blocks, which the system gets back."""
-
-    BLOCK = 1 << 18
-
-    def __init__(self, kind: type):
-        self.kind, self.blocks, self.filled = kind, [], self.BLOCK
-
-    def append(self, part: np.ndarray) -> None:
-        while len(part):
-            if self.filled == self.BLOCK:
-                self.blocks.append(np.empty(self.BLOCK, self.kind))
-                self.filled = 0
-            taken = part[:self.BLOCK - self.filled]
-            self.blocks[-1][self.filled:self.filled + len(taken)] = taken
-            self.filled += len(taken)
-            part = part[len(taken):]
-
-    def whole(self) -> np.ndarray:
-        """All of them as one array; the column is empty afterwards."""
-        size = self.BLOCK * max(0, len(self.blocks) - 1) + (self.filled if self.blocks else 0)
-        made = np.empty(size, self.kind)
-        while self.blocks:
-            place = self.BLOCK * (len(self.blocks) - 1)
-            made[place:size] = self.blocks.pop()[:size - place]
-            size = place
-        self.filled = self.BLOCK
-        return made
-
-
 @dataclass
 class _Tally:
     """What has been counted so far."""
@@ -189,10 +159,10 @@ class _Tally:
     fatal_count: int = 0
     skipped: array = field(default_factory=lambda: array("q"))
     """Numbers of the lines that hold no utterance."""
-    speech: _Column = field(default_factory=lambda: _Column(np.int32))
-    text: _Column = field(default_factory=lambda: _Column(np.int32))
-    audio_hashes: _Column = field(default_factory=lambda: _Column(np.int64))
-    text_hashes: _Column = field(default_factory=lambda: _Column(np.int64))
+    speech: array = field(default_factory=lambda: array("i"))
+    text: array = field(default_factory=lambda: array("i"))
+    audio_hashes: array = field(default_factory=lambda: array("q"))
+    text_hashes: array = field(default_factory=lambda: array("q"))
     suspicious: dict[str, tuple[int, tuple[int, ...]]] = field(default_factory=dict)
 
     def bad(self, line: int, reason: Text, fatal: bool = False) -> None:
@@ -203,6 +173,10 @@ class _Tally:
             self.fatal_count += 1
             if len(self.fatal) < SHOWN:
                 self.fatal.append((line, reason))
+
+    def taken(self, column: str) -> np.ndarray:
+        """A column's numbers, which nothing else holds: the system gets their memory back."""
+        return np.asarray(vars(self).pop(column))
 
     def suspect(self, kind: str, lines: list[int]) -> None:
         if lines:
@@ -227,7 +201,7 @@ def scan(path: str | Path, conf: FilterConf, *, sample_audio: int | None = None,
     """
     path = Path(path)
     tally = _Tally()
-    probe = Probe(sample_audio, conf.fs) if sample_audio is not None and full else None
+    probe = AudioProbe(sample_audio, conf.fs) if sample_audio is not None and full else None
     files = _files(path)
     with _bar(files, progress) as bar:
         for file in files:
@@ -293,7 +267,7 @@ def _files(path: Path) -> list[Path]:
     except (UnicodeDecodeError, ValueError):
         files = missing = []
         names = []
-    blank = next((place for place, name in enumerate(names, 1) if not name.strip()), None)
+    blank = next((line for line, name in enumerate(names, 1) if not name.strip()), None)
     if path.suffix == ".scp":
         raise BookError(f"{path.name} is a Kaldi list, and FunASR wants .jsonl: make one with its "
                         "own funasr/models/fun_asr_nano/tools/scp2jsonl.py.")
@@ -329,7 +303,7 @@ def _chunks(stream: BinaryIO, bar) -> Iterator[bytes | None]:
             bar.update(len(rest))
 
 
-def _read(stream: BinaryIO, tally: _Tally, full: bool, probe: Probe | None, bar) -> None:
+def _read(stream: BinaryIO, tally: _Tally, full: bool, probe: AudioProbe | None, bar) -> None:
     for chunk in _chunks(stream, bar):
         if chunk is not None:
             _read_chunk(chunk, tally, full, probe)
@@ -340,7 +314,7 @@ def _read(stream: BinaryIO, tally: _Tally, full: bool, probe: Probe | None, bar)
                                        megabytes=LONGEST_LINE >> 20))
 
 
-def _read_chunk(chunk: bytes, tally: _Tally, full: bool, probe: Probe | None) -> None:
+def _read_chunk(chunk: bytes, tally: _Tally, full: bool, probe: AudioProbe | None) -> None:
     values = np.frombuffer(chunk, np.uint8)
     count = int(np.count_nonzero(values == ord("\n")))
     numbers: list[int] | range = range(tally.lines + 1, tally.lines + 1 + count)
@@ -375,7 +349,7 @@ def _decoded(chunk: bytes, count: int, full: bool) -> list | None:
 
 _USUAL = msgspec.json.Decoder(_UsualLine)
 _DECODER = msgspec.json.Decoder(_Line)
-_LENGTHS = msgspec.json.Decoder(_Lengths)
+_LENGTHS = msgspec.json.Decoder(_LengthsOfALine)
 
 
 def _is_utf8(chunk: bytes) -> bool:
@@ -413,9 +387,9 @@ def _usable(piece: bytes, number: int, tally: _Tally) -> _Line | None:
         try:
             value = json.loads(text)
         except (ValueError, RecursionError) as error:
-            said = error.msg if isinstance(error, json.JSONDecodeError) else type(error).__name__
+            problem = error.msg if isinstance(error, json.JSONDecodeError) else type(error).__name__
             reason = (say("the line is empty") if not text.strip() else
-                      say("it is not JSON ({error})", error=said))
+                      say("it is not JSON ({error})", error=problem))
             fatal = False
     if reason is not None:
         tally.skipped.append(number)
@@ -438,7 +412,7 @@ def _typed(value) -> _Line | Text:
         return say("it has `source` and `target`, which this index does not read: write `messages`")
     if messages is None:
         return say("`messages` is missing")
-    if not isinstance(messages, list) or not all(isinstance(one, dict) for one in messages):
+    if not isinstance(messages, list) or not all(isinstance(message, dict) for message in messages):
         return say("`messages` is not a list of objects")
     lengths, listed = [], isinstance(value.get("speech_length"), list)
     for key in ("speech_length", "text_length"):
@@ -451,8 +425,8 @@ def _typed(value) -> _Line | Text:
         except (TypeError, ValueError, OverflowError):
             return say("`{key}` is not a number", key=key)
         lengths.append(max(-1, min(number, LARGEST)))
-    turns = [_Message(_plain(one.get("role")), _plain(one.get("content"))) for one in messages
-             if "role" in one and "content" in one]
+    turns = [_Message(_plain(message.get("role")), _plain(message.get("content")))
+             for message in messages if "role" in message and "content" in message]
     return _Line(turns, *lengths)
 
 
@@ -492,15 +466,15 @@ def _alike(lines: list) -> _Turns | None:
     first, last = len(before), -len(after)
     if not _ASKED.match(before):
         return None
-    audio = [one[first:last] for one in heard]
+    audio = [turn[first:last] for turn in heard]
     paths = "\n".join(audio)
     rebuilt = before + f"{after}\n{before}".join(audio) + after
     if "" in audio or _BEGIN in paths or _END in paths or rebuilt != "\n".join(heard):
         return None
-    said = [turn[2].content for turn in turns]
+    transcripts = [turn[2].content for turn in turns]
     around = "".join(sign for sign in before + after if not sign.isascii())
-    known = paths.isascii() and all(map(str.isascii, said))
-    return _Turns(audio, said, len(lines) * len(around.encode()) if known else 0)
+    known = paths.isascii() and all(map(str.isascii, transcripts))
+    return _Turns(audio, transcripts, len(lines) * len(around.encode()) if known else 0)
 
 
 def _any_turns(lines: list, numbers, tally: _Tally) -> _Turns:
@@ -516,7 +490,7 @@ def _any_turns(lines: list, numbers, tally: _Tally) -> _Turns:
     tally.suspect("no_audio", [number for number, heard in silent if not _NO_BANG.search(heard)])
     tally.suspect("prompt", [number for number, (heard, _) in zip(numbers, pairs, strict=True)
                              if heard and not _ASKED.match(heard)])
-    return _Turns(audio, [said for _, said in pairs])
+    return _Turns(audio, [transcript for _, transcript in pairs])
 
 
 def _note_lengths(lines: list, tally: _Tally) -> tuple[np.ndarray, np.ndarray]:
@@ -526,19 +500,19 @@ def _note_lengths(lines: list, tally: _Tally) -> tuple[np.ndarray, np.ndarray]:
         try:
             numbers = np.array(given, np.int64)
         except OverflowError:
-            numbers = np.array([max(-1, min(one, LARGEST)) for one in given], np.int64)
+            numbers = np.array([max(-1, min(length, LARGEST)) for length in given], np.int64)
         both.append(numbers.clip(-1, LARGEST >> 1).astype(np.int32))
-    tally.speech.append(both[0])
-    tally.text.append(both[1])
+    tally.speech.frombytes(both[0])
+    tally.text.frombytes(both[1])
     return both[0], both[1]
 
 
 def _note_turns(numbers, turns: _Turns, speech: np.ndarray, text: np.ndarray, tally: _Tally,
-                probe: Probe | None) -> None:
-    tally.audio_hashes.append(_hashes(turns.audio))
-    tally.text_hashes.append(_hashes(turns.said))
+                probe: AudioProbe | None) -> None:
+    tally.audio_hashes.frombytes(_hashes(turns.audio))
+    tally.text_hashes.frombytes(_hashes(turns.said))
     for kind, places in suspicious(turns.said, speech, text):
-        tally.suspect(kind, [numbers[place] for place in places])
+        tally.suspect(kind, [numbers[index] for index in places])
     if probe is not None:
         probe.take(numbers, turns.audio, speech)
 
@@ -570,9 +544,9 @@ def _hashes(values: list[str]) -> np.ndarray:
     return np.fromiter(map(hash, values), np.int64, len(values))
 
 
-def _report(path: Path, tally: _Tally, conf: FilterConf, probe: Probe | None, files: list[Path],
-            full: bool) -> ManifestReport:
-    speech, text = tally.speech.whole(), tally.text.whole()
+def _report(path: Path, tally: _Tally, conf: FilterConf, probe: AudioProbe | None,
+            files: list[Path], full: bool) -> ManifestReport:
+    speech, text = tally.taken("speech"), tally.taken("text")
     histogram = np.bincount(np.minimum(speech, HISTOGRAM - 1).clip(0), minlength=HISTOGRAM)
     seen, total = len(speech), int(speech.sum(where=speech > 0, dtype=np.int64))
     lost = {"unreadable": (len(tally.skipped), 0.0)} if tally.skipped else {}
@@ -592,13 +566,13 @@ def _report(path: Path, tally: _Tally, conf: FilterConf, probe: Probe | None, fi
     del left, indexed, gone
     planned = plan(speech, text, conf)
     del speech, text
-    audio_hashes = tally.audio_hashes.whole()
+    audio_hashes = tally.taken("audio_hashes")
     duplicates, repeats = _duplicates(audio_hashes)
     skipped = np.frombuffer(tally.skipped, np.int64) if tally.skipped else np.empty(0, np.int64)
     before = skipped - 1 - np.arange(len(skipped))
     places = tuple((repeats + np.searchsorted(before, repeats)).tolist())
     audio_hashes.sort()
-    text_hashes = tally.text_hashes.whole()
+    text_hashes = tally.taken("text_hashes")
     text_hashes.sort()
     return ManifestReport(
         path.name, tally.lines, seen, total / FEATURE_FRAMES_AN_HOUR, tuple(tally.malformed),

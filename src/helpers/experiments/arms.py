@@ -125,7 +125,7 @@ ARMS = {arm.name: arm for arm in (
 )}
 """Every arm, by name."""
 
-EXPERIMENTS = {one.name: one for one in (
+EXPERIMENTS = {experiment.name: experiment for experiment in (
     Experiment("parts", "Which part trains", (
         "none", "adaptor", "adaptor_faster", "lora", "lora_faster", "encoder",
         "encoder_adaptor", "all"), "encoder"),
@@ -187,7 +187,7 @@ RUNS = {(name, seed): [(name, seed)] for seed in SEEDS for name in ARMS
 """Every run, seed after seed; an arm that trains nothing needs one."""
 
 
-class Recorded(Results):
+class RecordedArms(Results):
     """Rows of `run`, recorded or made just now."""
 
     def __init__(self, rows: Sequence[Row]):
@@ -195,7 +195,7 @@ class Recorded(Results):
         super().__init__(((*key, row["errors"]) for key, row in self.rows.items()), COMMAND)
 
     @classmethod
-    def read(cls) -> Recorded:
+    def read(cls) -> RecordedArms:
         """The recorded ones."""
         return cls(RECORDS.read())
 

@@ -165,8 +165,6 @@ def turn_all(names: Iterable[str], jobs: int = 2, done: Callable[[Knob], None] =
     """`turn` for many keys, in worker processes with one PyTorch thread each.
 
     Args:
-        names: dotted keys.
-        jobs: number of processes.
         done: called with each key's result as it arrives.
         before: results of an earlier run, which are not made again.
 

@@ -230,8 +230,6 @@ def speech_tokens(config: str | Path, low_frame_rate: bool, seconds: float) -> t
 
     Args:
         config: whose frontend is used, with the mini's tokenizer (it decides neither number).
-        low_frame_rate: the value of `audio_adaptor_conf.use_low_frame_rate`.
-        seconds: length of the clip.
     """
     with funasr_silenced():
         built = mini.build(config, size="mini", device="meta")

@@ -54,16 +54,16 @@ def batches(data: Utterances, frames_per_batch: int, rng: np.random.Generator) -
     """One epoch of batches of similar length, in random order."""
     jitter = rng.uniform(0.9, 1.1, len(data.lengths))
     order = np.argsort(data.lengths * jitter, kind="stable")
-    found, batch, longest = [], [], 0
+    made, batch, longest = [], [], 0
     for index in order:
         longest = max(longest, data.lengths[index])
         if batch and longest * (len(batch) + 1) > frames_per_batch:
-            found.append(np.array(batch))
+            made.append(np.array(batch))
             batch, longest = [], data.lengths[index]
         batch.append(index)
-    found.append(np.array(batch))
-    rng.shuffle(found)
-    return found
+    made.append(np.array(batch))
+    rng.shuffle(made)
+    return made
 
 
 def padded(values: np.ndarray, data: Utterances, indices: np.ndarray) -> torch.Tensor:

@@ -190,9 +190,9 @@ def encode_once(model: torch.nn.Module, data: Utterances, frames_per_batch: int)
             decoded, _ = model.ctc_decoder(hidden, lengths)
             labels = model.ctc.argmax(decoded)
         for row, index in enumerate(indices):
-            place = slice(data.starts[index], data.starts[index] + data.lengths[index])
-            encoded[place] = hidden[row, :data.lengths[index]].float().numpy()
-            heard[place] = labels[row, :data.lengths[index]].numpy()
+            rows = slice(data.starts[index], data.starts[index] + data.lengths[index])
+            encoded[rows] = hidden[row, :data.lengths[index]].float().numpy()
+            heard[rows] = labels[row, :data.lengths[index]].numpy()
     return replace(data, features=encoded, heard=heard)
 
 
@@ -209,7 +209,7 @@ def longest_frames_at(step: int, recipe: Round) -> float:
     """The longest utterance (in 60 ms frames) that this step may use."""
     if step >= recipe.short_first:
         return math.inf
-    return (2.0 + 8.0 * step / recipe.short_first) / ENCODER_FRAME_SECONDS, ENCODER_FRAMES_A_TOKEN
+    return (2.0 + 8.0 * step / recipe.short_first) / ENCODER_FRAME_SECONDS
 
 
 def trainable_mini(seed: int) -> mini.Built:
@@ -225,11 +225,9 @@ def pretrain(recipe: Round, shards: Path, output: Path, start_from: Path | None 
     """Run one stage. Weights and log are saved as it goes, under `output`.
 
     Args:
-        recipe: the stage.
         shards: folder of `helpers.speech.corpus training`.
         output: gets `model.safetensors` and, appended to, `pretraining_log.jsonl`.
         start_from: weights to go on from; random ones without it.
-        save_every: steps between two saves.
     """
     torch.set_num_threads(recipe.threads)
     torch.manual_seed(recipe.seed)

@@ -62,10 +62,8 @@ def hear(recogniser: str, paths: Sequence[Path], texts: Sequence[str],
     """What a recogniser writes for each file.
 
     Args:
-        recogniser: one of RECOGNISERS.
         paths: WAV files of one channel. For the mini at any rate; for the others at 16 kHz with
             their own frontend, and at 8 kHz with another.
-        texts: what is said, for the mini's manifest.
         frontend: one of FRONTENDS. "own" reads frequencies where the recogniser learned them.
             "displaced" has its filters where FunASR's frontend puts them at `fs: 8000`. "kept"
             works at 8 kHz and has them where they were.
@@ -113,7 +111,7 @@ def _mini(branch: str, paths: Sequence[Path], texts: Sequence[str], frontend: st
     items = [chatml(path.stem, str(path), text, feature_frames(sound.frames, sound.samplerate),
                     len(text.split()))
              for path, text, sound in zip(paths, texts, heard, strict=True)]
-    return [getattr(one, branch) for one in decode(built, items, branch)]
+    return [getattr(hypothesis, branch) for hypothesis in decode(built, items, branch)]
 
 
 @lru_cache(maxsize=1)

@@ -271,9 +271,9 @@ def _sphinx_clips() -> list[Clip]:
     clips += [Clip(key, "Sense and Sensibility", text,
                    *soundfile_samples(data / "librivox" / f"{key}.wav"))
               for key, text in _transcription(data / "librivox" / "transcription").items()]
-    said = re.search(r"<move> = ([a-z ]+);", (data / "goforward.gram").read_text())[1]
+    text = re.search(r"<move> = ([a-z ]+);", (data / "goforward.gram").read_text())[1]
     raw = np.frombuffer((data / "goforward.raw").read_bytes(), "<i2").astype(np.float32) / 32768
-    return [*clips, Clip("goforward", "robot driver", said, raw, RATE)]
+    return [*clips, Clip("goforward", "robot driver", text, raw, RATE)]
 
 
 def _transcription(path: Path) -> dict[str, str]:

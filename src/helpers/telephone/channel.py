@@ -91,8 +91,6 @@ def call(samples: np.ndarray, rate: int, channel: Channel, seed: int = 0) -> np.
     Args:
         samples: one channel, float in [-1, 1], shape (samples,).
         rate: samples a second, 8000 or more.
-        channel: what the call does.
-        seed: seed of noise and losses.
 
     Returns:
         float32 samples at 8 kHz.

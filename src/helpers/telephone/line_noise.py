@@ -33,7 +33,6 @@ def line_noise(samples: np.ndarray, rate: int, snr_db: float, seed: int = 0) -> 
         samples: one channel, float in [-1, 1].
         rate: samples a second.
         snr_db: active speech level over noise level, in dB.
-        seed: seed of the noise.
     """
     samples = checked(samples)
     if rate <= 0:

@@ -37,7 +37,6 @@ def transcode(samples: np.ndarray, codec: str, rate: int = TELEPHONE_RATE) -> np
 
     Args:
         samples: one channel, float in [-1, 1], shape (samples,).
-        codec: one of CODECS.
         rate: samples a second; the codecs are defined for 8000.
 
     Returns:

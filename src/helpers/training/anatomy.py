@@ -89,9 +89,7 @@ def reached(built: Built, items: Sequence[dict], seed: int = 0) -> BackwardPass:
     The model keeps neither gradients nor mode.
 
     Args:
-        built: a model with weights or without.
         items: manifest lines, together one batch.
-        seed: seed of dither and dropout.
     """
     model, inputs = built.model, finetune.batch(built, items, seed)
     with _modes_given_back(model):
@@ -154,7 +152,6 @@ def checkpoint_size(model: torch.nn.Module, learning: Collection[str],
     Args:
         model: at any size, on any device, the meta device too.
         learning: names of the parameters that receive a gradient.
-        excludes: `train_conf.effective_save_name_excludes`.
     """
     named = [tensor for name, tensor in model.state_dict(keep_vars=True).items()
              if not left_out(name, excludes)]
@@ -197,16 +194,16 @@ def changed(before: dict[str, str], after: dict[str, str]) -> frozenset[str]:
 
 def modes(model: torch.nn.Module) -> list[Mode]:
     """Training mode and active dropout of each component that the model has."""
-    found = []
+    modes_of_parts = []
     for component in COMPONENTS:
         part = getattr(model, component, None)
         if part is None:
             continue
         modules = list(part.modules())
-        found.append(Mode(component, len(modules), sum(m.training for m in modules),
+        modes_of_parts.append(Mode(component, len(modules), sum(m.training for m in modules),
                           sum(m.training and m.p > 0 for m in modules
                               if isinstance(m, torch.nn.Dropout))))
-    return found
+    return modes_of_parts
 
 
 def change_between_passes(built: Built, items: Sequence[dict], component: str,

@@ -55,10 +55,8 @@ def as_written(config: DictConfig, stage: str, model_dir: Path) -> dict[str, boo
     """The seven lines read literally; None where the line gives no rule.
 
     Args:
-        config: the fine-tuning config.
         stage: the config whose values the document names, `config_8k_telephone` or
             `stage1_encoder_adapt`.
-        model_dir: where `model.pt` should be.
     """
     def value(key):
         return OmegaConf.select(config, key)

@@ -45,9 +45,6 @@ def run(cases: Mapping[str, Mapping[str, Any]], config: str, items: Sequence[dic
 
     Args:
         cases: label to overrides of the config; the key `config` names another config.
-        config: name of the config of the cases that name none.
-        items: manifest lines; each process takes every other one.
-        steps: training steps to try.
 
     Returns:
         Label to the outcomes of rank 0 and rank 1.
@@ -59,7 +56,7 @@ def run(cases: Mapping[str, Mapping[str, Any]], config: str, items: Sequence[dic
         told = _in_two(Path(folder), {
             "cases": [[label, dict(case)] for label, case in cases.items()], "config": config,
             "items": list(items), "steps": steps})
-    return {label: [Outcome(**one[label]) for one in told] for label in cases}
+    return {label: [Outcome(**outcomes[label]) for outcomes in told] for label in cases}
 
 
 def _in_two(folder: Path, task: dict[str, Any]) -> list[Any]:
@@ -109,10 +106,7 @@ def one_pass(config: str, items: Sequence[dict], overrides: Mapping[str, Any],
     over, which it does not do. And a joined batch's loss is the mean over its tokens.
 
     Args:
-        config: name of a config.
-        items: manifest lines.
         overrides: of the config; chance has to be off for two passes to be alike.
-        processes: 1 or 2.
         joined: with one process, put the two batches into one in place of accumulating.
 
     Raises:
@@ -131,7 +125,7 @@ def one_pass(config: str, items: Sequence[dict], overrides: Mapping[str, Any],
                               for key in ("losses", "tokens"))
         else:
             ranks = _in_two(Path(folder), task)
-            losses, tokens = ([list(step) for step in zip(*(one[key] for one in ranks),
+            losses, tokens = ([list(step) for step in zip(*(told[key] for told in ranks),
                                                           strict=True)]
                               for key in ("losses", "tokens"))
         started, weights = torch.load(Path(folder) / "weights.pt", weights_only=True)
