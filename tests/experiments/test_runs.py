@@ -12,7 +12,7 @@ from helpers.errors import BookError
 from helpers.evaluation.decoding import BRANCHES
 from helpers.experiments import arms, runs
 from helpers.experiments.__main__ import RECORDING
-from helpers.experiments.arms import ARMS, BANDS, EXPERIMENTS, RECORDS, RecordedArms
+from helpers.experiments.arms import ARMS, BANDS, EXPERIMENTS, RECORDS, Recorded
 from helpers.experiments.results import contradictions
 from helpers.training import anatomy, finetune
 
@@ -20,8 +20,8 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def recorded() -> RecordedArms:
-    return RecordedArms.read()
+def recorded() -> Recorded:
+    return Recorded.read()
 
 
 # The file of recorded runs
@@ -92,7 +92,7 @@ def test_a_short_run_takes_the_steps_asked_for_and_hears_every_band(monkeypatch)
     row = arms.run(arm, 0, limit=3, branches=("ctc",), bands=BANDS)
     assert row["steps"] == 2 and row["training_loss"] > 0
     assert set(row["errors"]) == set(BANDS)
-    assert len(RecordedArms([row]).words) == 3
+    assert len(Recorded([row]).words) == 3
 
 
 def test_wrong_requests_get_one_sentence(capsys):
@@ -103,7 +103,7 @@ def test_wrong_requests_get_one_sentence(capsys):
     with pytest.raises(BookError, match="ask for fewer"):
         runs.training_list(replace(ARMS["encoder"], longest=100), 0)
     with pytest.raises(BookError, match="No run of nobody .* --record"):
-        RecordedArms.read().seeds("nobody")
+        Recorded.read().seeds("nobody")
 
 
 # What is concluded
@@ -116,7 +116,7 @@ def _row(arm: str, seed: int, errors: list[int]) -> dict:
 
 
 def test_a_difference_has_the_sign_and_size_of_the_errors():
-    results = RecordedArms([_row("a", 0, [2] * 40), _row("b", 0, [1] * 40)])
+    results = Recorded([_row("a", 0, [2] * 40), _row("b", 0, [1] * 40)])
     gap = results.difference("a", "b", "telephone", "ctc")
     assert gap.value == pytest.approx(40 / results.words.sum()) and gap.direction == 1
     assert results.difference("b", "a", "telephone", "ctc").direction == -1
@@ -125,9 +125,9 @@ def test_a_difference_has_the_sign_and_size_of_the_errors():
 
 def test_a_live_run_on_the_other_side_is_reported():
     name, other = "encoder", "none"
-    then = RecordedArms([_row(name, 0, [0] * 40), _row(other, 0, [3] * 40)])
-    same = RecordedArms([_row(name, 0, [1] * 20), _row(other, 0, [2] * 20)])
-    against = RecordedArms([_row(name, 0, [3] * 20), _row(other, 0, [0] * 20)])
+    then = Recorded([_row(name, 0, [0] * 40), _row(other, 0, [3] * 40)])
+    same = Recorded([_row(name, 0, [1] * 20), _row(other, 0, [2] * 20)])
+    against = Recorded([_row(name, 0, [3] * 20), _row(other, 0, [0] * 20)])
     assert contradictions(then, same, [(name, other)]) == []
     said = contradictions(then, against, [(name, other)])
     assert len(said) == 1 and "recorded" in said[0]
@@ -135,7 +135,7 @@ def test_a_live_run_on_the_other_side_is_reported():
 
 def test_runs_heard_on_different_sentences_are_not_compared():
     with pytest.raises(BookError, match="sentences"):
-        RecordedArms([_row("a", 0, [1] * 10), _row("b", 0, [1] * 12)])
+        Recorded([_row("a", 0, [1] * 10), _row("b", 0, [1] * 12)])
 
 
 def test_sentences_can_be_chosen(recorded):

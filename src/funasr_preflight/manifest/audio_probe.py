@@ -113,7 +113,7 @@ class AudioProbe:
             return
         self.found.rates[rate] += 1
         self.found.channels[channels] += 1
-        frames = geometry.feature_frames(samples, rate)
+        frames = geometry.speech_frames(samples, rate)
         if abs(frames - speech) > max(TOLERATED_FRAMES, TOLERATED_SHARE * frames):
             self.found.disagreeing_count += 1
             if len(self.found.disagreeing) < SHOWN:

@@ -67,8 +67,8 @@ def torch_order(count: int, seed: int) -> np.ndarray:
     drawn = np.random.RandomState(seed).randint(0, 2**32, max(count - 1, 0), np.uint32)
     targets = np.arange(count - 1, dtype=np.int64) + drawn % (count - np.arange(count - 1))
     order = list(range(count))
-    for index, target in enumerate(targets.tolist()):
-        order[index], order[target] = order[target], order[index]
+    for place, target in enumerate(targets.tolist()):
+        order[place], order[target] = order[target], order[place]
     return np.array(order, np.uint32)
 
 
@@ -110,7 +110,7 @@ def batches(lengths: np.ndarray, conf: FilterConf, epoch: int = 0) -> list[list[
 
 def llm_tokens(speech, text, conf: FilterConf):
     """Length of the LLM's input, estimated from a line's frames and tokens, or from arrays."""
-    heard = geometry.speech_tokens(geometry.encoder_frames(speech))
+    heard = geometry.speech_tokens(geometry.encoder_frames(np.asarray(speech, np.int64)))
     return heard + text + TEMPLATE_TOKENS + (CONTEXT_TOKENS if conf.prompt else 0)
 
 
@@ -140,7 +140,7 @@ def plan(speech: np.ndarray, text: np.ndarray, conf: FilterConf, epoch: int = 0)
         served += int(sizes.sum())
         padded += int(area.sum())
         spoken += int(frames.sum(dtype=np.int64))
-        tokens = llm_tokens(frames.astype(np.int64), text[block.indices], conf)
+        tokens = llm_tokens(frames, text[block.indices], conf)
         left_out += int((tokens > conf.dataset_token_length).sum())
         if conf.token_type:
             dropped += _dropped(tokens, block.starts, sizes, conf.batch_size_token_max)
@@ -175,15 +175,15 @@ def _unsorted(lengths: np.ndarray, drawn: np.ndarray, conf: FilterConf) -> Block
     """Batches in the drawn order: one goes on until samples x longest is over the batch size."""
     kept = drawn[lengths[drawn] <= conf.max_token_length]
     starts, size, longest, empty = [], 0, 0, 0
-    for index, length in enumerate(lengths[kept].tolist()):
+    for place, length in enumerate(lengths[kept].tolist()):
         taller = max(longest, length)
         if taller * (size + 1) <= conf.batch_size:
             if not size:
-                starts.append(index)
+                starts.append(place)
             size, longest = size + 1, taller
         else:
             empty += not size
-            starts.append(index)
+            starts.append(place)
             size, longest = 1, length
     return Block(kept, np.array(starts, np.int64), empty)
 
@@ -239,12 +239,12 @@ def _starts_by_row(lengths: np.ndarray, inside: np.ndarray, size: int, samples: 
     empty = 0
     for row, counts, first in zip(lengths.tolist(), inside.sum(axis=1).tolist(), starts,
                                   strict=True):
-        start, cap = 0, samples - 1
-        while start < counts:
-            first[start] = True
-            fits = bisect_right(range(1, min(cap, counts - start) + 1), size,
-                                key=lambda many, at=start: row[at + many - 1] * many)
-            empty += not start and not fits
-            start += max(1, fits)
+        place, cap = 0, samples - 1
+        while place < counts:
+            first[place] = True
+            fits = bisect_right(range(1, min(cap, counts - place) + 1), size,
+                                key=lambda many, at=place: row[at + many - 1] * many)
+            empty += not place and not fits
+            place += max(1, fits)
             cap = samples
     return starts, empty

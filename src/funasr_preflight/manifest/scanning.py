@@ -148,6 +148,36 @@ class ManifestReport:
         return self.plan.longest
 
 
+class _Column:
+    """Numbers that arrive in small pieces, kept in large blocks, which the system gets back."""
+
+    BLOCK = 1 << 18
+
+    def __init__(self, kind: type):
+        self.kind, self.blocks, self.filled = kind, [], self.BLOCK
+
+    def append(self, part: np.ndarray) -> None:
+        while len(part):
+            if self.filled == self.BLOCK:
+                self.blocks.append(np.empty(self.BLOCK, self.kind))
+                self.filled = 0
+            taken = part[:self.BLOCK - self.filled]
+            self.blocks[-1][self.filled:self.filled + len(taken)] = taken
+            self.filled += len(taken)
+            part = part[len(taken):]
+
+    def whole(self) -> np.ndarray:
+        """All of them as one array; the column is empty afterwards."""
+        size = self.BLOCK * max(0, len(self.blocks) - 1) + (self.filled if self.blocks else 0)
+        made = np.empty(size, self.kind)
+        while self.blocks:
+            place = self.BLOCK * (len(self.blocks) - 1)
+            made[place:size] = self.blocks.pop()[:size - place]
+            size = place
+        self.filled = self.BLOCK
+        return made
+
+
 @dataclass
 class _Tally:
     """What has been counted so far."""
@@ -159,10 +189,10 @@ class _Tally:
     fatal_count: int = 0
     skipped: array = field(default_factory=lambda: array("q"))
     """Numbers of the lines that hold no utterance."""
-    speech: array = field(default_factory=lambda: array("i"))
-    text: array = field(default_factory=lambda: array("i"))
-    audio_hashes: array = field(default_factory=lambda: array("q"))
-    text_hashes: array = field(default_factory=lambda: array("q"))
+    speech: _Column = field(default_factory=lambda: _Column(np.int32))
+    text: _Column = field(default_factory=lambda: _Column(np.int32))
+    audio_hashes: _Column = field(default_factory=lambda: _Column(np.int64))
+    text_hashes: _Column = field(default_factory=lambda: _Column(np.int64))
     suspicious: dict[str, tuple[int, tuple[int, ...]]] = field(default_factory=dict)
 
     def bad(self, line: int, reason: Text, fatal: bool = False) -> None:
@@ -173,10 +203,6 @@ class _Tally:
             self.fatal_count += 1
             if len(self.fatal) < SHOWN:
                 self.fatal.append((line, reason))
-
-    def taken(self, column: str) -> np.ndarray:
-        """A column's numbers, which nothing else holds: the system gets their memory back."""
-        return np.asarray(vars(self).pop(column))
 
     def suspect(self, kind: str, lines: list[int]) -> None:
         if lines:
@@ -502,15 +528,15 @@ def _note_lengths(lines: list, tally: _Tally) -> tuple[np.ndarray, np.ndarray]:
         except OverflowError:
             numbers = np.array([max(-1, min(length, LARGEST)) for length in given], np.int64)
         both.append(numbers.clip(-1, LARGEST >> 1).astype(np.int32))
-    tally.speech.frombytes(both[0])
-    tally.text.frombytes(both[1])
+    tally.speech.append(both[0])
+    tally.text.append(both[1])
     return both[0], both[1]
 
 
 def _note_turns(numbers, turns: _Turns, speech: np.ndarray, text: np.ndarray, tally: _Tally,
                 probe: AudioProbe | None) -> None:
-    tally.audio_hashes.frombytes(_hashes(turns.audio))
-    tally.text_hashes.frombytes(_hashes(turns.said))
+    tally.audio_hashes.append(_hashes(turns.audio))
+    tally.text_hashes.append(_hashes(turns.said))
     for kind, places in suspicious(turns.said, speech, text):
         tally.suspect(kind, [numbers[index] for index in places])
     if probe is not None:
@@ -546,7 +572,7 @@ def _hashes(values: list[str]) -> np.ndarray:
 
 def _report(path: Path, tally: _Tally, conf: FilterConf, probe: AudioProbe | None,
             files: list[Path], full: bool) -> ManifestReport:
-    speech, text = tally.taken("speech"), tally.taken("text")
+    speech, text = tally.speech.whole(), tally.text.whole()
     histogram = np.bincount(np.minimum(speech, HISTOGRAM - 1).clip(0), minlength=HISTOGRAM)
     seen, total = len(speech), int(speech.sum(where=speech > 0, dtype=np.int64))
     lost = {"unreadable": (len(tally.skipped), 0.0)} if tally.skipped else {}
@@ -566,13 +592,13 @@ def _report(path: Path, tally: _Tally, conf: FilterConf, probe: AudioProbe | Non
     del left, indexed, gone
     planned = plan(speech, text, conf)
     del speech, text
-    audio_hashes = tally.taken("audio_hashes")
+    audio_hashes = tally.audio_hashes.whole()
     duplicates, repeats = _duplicates(audio_hashes)
     skipped = np.frombuffer(tally.skipped, np.int64) if tally.skipped else np.empty(0, np.int64)
     before = skipped - 1 - np.arange(len(skipped))
     places = tuple((repeats + np.searchsorted(before, repeats)).tolist())
     audio_hashes.sort()
-    text_hashes = tally.taken("text_hashes")
+    text_hashes = tally.text_hashes.whole()
     text_hashes.sort()
     return ManifestReport(
         path.name, tally.lines, seen, total / FEATURE_FRAMES_AN_HOUR, tuple(tally.malformed),

@@ -169,7 +169,7 @@ def steps_an_epoch(context: Context, epochs: int = 1) -> int | None:
 def _passes_and_batches(context: Context) -> tuple[int, int]:
     """Passes of an epoch, and the batches that one process gets of each."""
     passes = passes_per_epoch(context.train, FilterConf.of(context.config))
-    return passes, schedule.batches_of_a_process(context.train.batches, context.gpus)
+    return passes, -(-context.train.batches // max(1, context.gpus))
 
 
 def total_steps(context: Context) -> int | None:

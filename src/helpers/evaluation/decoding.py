@@ -90,8 +90,8 @@ def inference(built: Built, items: Sequence[dict], seed: int = 0, **arguments) -
 
 def score(hypotheses: Sequence[Hypothesis], branch: str = "llm", unit: str = "word") -> ErrorRate:
     """`error_rate` of one branch of `decode`'s result."""
-    return error_rate([heard.reference for heard in hypotheses], _texts(hypotheses, branch), unit,
-                      [heard.voice for heard in hypotheses])
+    return error_rate([one.reference for one in hypotheses], _texts(hypotheses, branch), unit,
+                      [one.voice for one in hypotheses])
 
 
 def hear(built: Built, bands: Mapping[str, Sequence[dict]], branches: Sequence[str] = BRANCHES,

@@ -187,7 +187,7 @@ RUNS = {(name, seed): [(name, seed)] for seed in SEEDS for name in ARMS
 """Every run, seed after seed; an arm that trains nothing needs one."""
 
 
-class RecordedArms(Results):
+class Recorded(Results):
     """Rows of `run`, recorded or made just now."""
 
     def __init__(self, rows: Sequence[Row]):
@@ -195,7 +195,7 @@ class RecordedArms(Results):
         super().__init__(((*key, row["errors"]) for key, row in self.rows.items()), COMMAND)
 
     @classmethod
-    def read(cls) -> RecordedArms:
+    def read(cls) -> Recorded:
         """The recorded ones."""
         return cls(RECORDS.read())
 

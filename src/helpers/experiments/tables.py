@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from helpers.evaluation.decoding import BRANCHES
-from helpers.experiments.arms import EXPERIMENTS, Experiment, RecordedArms
+from helpers.experiments.arms import EXPERIMENTS, Experiment, Recorded
 
 
-def rows_of(results: RecordedArms, experiment: Experiment) -> list[list[str]]:
+def rows_of(results: Recorded, experiment: Experiment) -> list[list[str]]:
     """A row for each arm: title, minutes of speech, then for each band and branch the rate.
 
     The last cell is the difference to the arm that the experiment compares with, on the telephone,
@@ -29,7 +29,7 @@ def heads_of(experiment: Experiment) -> list[str]:
             f"telephone, CTC, against “{experiment.title_of(experiment.against)}”"]
 
 
-def compact_rows(results: RecordedArms, experiment: Experiment,
+def compact_rows(results: Recorded, experiment: Experiment,
                  branch: str = "ctc") -> list[list[str]]:
     """A row for each arm: title, then for each band the rate and its difference to the base."""
     return [[experiment.title_of(arm), *(cell for band in experiment.bands for cell in (
@@ -49,7 +49,7 @@ def print_tables() -> None:
     from rich.console import Console
     from rich.table import Table
 
-    results = RecordedArms.read()
+    results = Recorded.read()
     for experiment in EXPERIMENTS.values():
         lacking = [arm for arm in experiment.arms if arm not in results.arms]
         if lacking:

@@ -28,7 +28,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from funasr_preflight.laws.geometry import MODEL_RATE
+from funasr_preflight.laws.geometry import FRONTEND_RATE
 from funasr_preflight.laws.names import OUTPUT_LAYER, component_of
 from helpers.config import configs
 from helpers.config.funasr_source import raised_in_funasr
@@ -234,7 +234,7 @@ def speech_tokens(config: str | Path, low_frame_rate: bool, seconds: float) -> t
     with funasr_silenced():
         built = mini.build(config, size="mini", device="meta")
         built.model.use_low_frame_rate = low_frame_rate
-        clip = torch.zeros(int(seconds * MODEL_RATE))  # what FunASR takes an array for
+        clip = torch.zeros(int(seconds * FRONTEND_RATE))  # what FunASR takes an array for
         contents = built.model.data_template([
             {"role": "system", "content": ""},
             {"role": "user", "content": "<|startofspeech|>!!<|endofspeech|>", "audio": clip},

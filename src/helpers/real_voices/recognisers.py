@@ -17,7 +17,7 @@ from pathlib import Path
 
 import soundfile
 
-from funasr_preflight.laws.geometry import feature_frames
+from funasr_preflight.laws.geometry import speech_frames
 from helpers.errors import BookError
 from helpers.evaluation.decoding import decode
 from helpers.experiments.sample_rate import Case, frontend_of, with_frontend
@@ -108,7 +108,7 @@ def _worker(name: str, paths: Sequence[Path], frontend: str) -> list[str]:
 def _mini(branch: str, paths: Sequence[Path], texts: Sequence[str], frontend: str) -> list[str]:
     built = with_frontend(_built(), frontend_of(_MINI_CASES[frontend]))
     heard = [soundfile.info(path) for path in paths]
-    items = [chatml(path.stem, str(path), text, feature_frames(sound.frames, sound.samplerate),
+    items = [chatml(path.stem, str(path), text, speech_frames(sound.frames, sound.samplerate),
                     len(text.split()))
              for path, text, sound in zip(paths, texts, heard, strict=True)]
     return [getattr(hypothesis, branch) for hypothesis in decode(built, items, branch)]

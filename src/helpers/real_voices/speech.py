@@ -25,7 +25,7 @@ import numpy as np
 import soundfile
 import soxr
 
-from funasr_preflight.laws.geometry import MODEL_RATE
+from funasr_preflight.laws.geometry import FRONTEND_RATE
 from helpers.errors import BookError
 from helpers.paths import CACHE
 from helpers.real_voices.normalise import normalised
@@ -33,7 +33,7 @@ from helpers.speech import corpus
 from helpers.speech.manifests import audio_path, transcript
 
 FOLDER = CACHE / "real_voices"
-RATE = MODEL_RATE
+RATE = FRONTEND_RATE
 LONGEST_SECONDS = 28.0
 """Whisper hears 30 s at once."""
 PAUSE_SECONDS = 0.4

@@ -23,7 +23,7 @@ import soundfile
 import torch
 from tqdm import tqdm
 
-from funasr_preflight.laws.geometry import feature_frames
+from funasr_preflight.laws.geometry import speech_frames
 from helpers.errors import BookError, one_sentence
 from helpers.paths import CACHE, CORPUS, ROOT
 from helpers.speech.manifests import (
@@ -102,7 +102,7 @@ def make_set(recipe: SetRecipe, tokenizer, limit: int | None = None,
         samples, _ = soundfile.read(audio, dtype="float32")
         name = audio.relative_to(ROOT) if audio.is_relative_to(ROOT) else audio
         items.append(chatml(key, name.as_posix() if hasattr(name, "as_posix") else str(name), text,
-                            feature_frames(len(samples)), len(tokenizer.encode(text)),
+                            speech_frames(len(samples)), len(tokenizer.encode(text)),
                             voice=voice.name))
     write_manifest(items, folder / f"{recipe.name}.jsonl")
     return items

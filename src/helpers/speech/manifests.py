@@ -10,6 +10,12 @@ from helpers.errors import BookError
 
 SYSTEM_PROMPT = "You are a helpful assistant."
 USER_PROMPT = "语音转写："
+FRAME_LENGTH_SAMPLES, FRAME_SHIFT_SAMPLES = 400, 160
+
+
+def speech_frames(samples: int) -> int:
+    """Number of 10 ms frames (25 ms windows, no padding) in 16 kHz audio: `speech_length`."""
+    return max(0, 1 + (samples - FRAME_LENGTH_SAMPLES) // FRAME_SHIFT_SAMPLES)
 
 
 def chatml(key: str, audio: str, text: str, speech_length: int, text_length: int,

@@ -13,7 +13,7 @@ from typing import Any
 
 import soundfile
 
-from funasr_preflight.laws.geometry import feature_frames
+from funasr_preflight.laws.geometry import speech_frames
 from helpers.errors import BookError
 from helpers.paths import CACHE
 from helpers.speech import manifests
@@ -32,6 +32,7 @@ def sets(language: str = "en-US", tokenizer: Any = None, source: str | Path = HU
     The split is by a hash of the recording's name, so it is the same everywhere.
 
     Args:
+        language: one of LANGUAGES.
         tokenizer: counts the tokens of a transcript, for `text_length`; without one, words.
         source: the hub's name, or a local copy of the dataset's folder.
         folder: where WAV files and manifests go; the cache without it.
@@ -43,7 +44,7 @@ def sets(language: str = "en-US", tokenizer: Any = None, source: str | Path = HU
         BookError: an unknown language, no package `datasets`, or data that cannot be had.
     """
     folder = folder or CACHE / "minds14" / language
-    splits: dict[str, list[dict]] = {"train": [], "valid": [], "test": []}
+    found: dict[str, list[dict]] = {"train": [], "valid": [], "test": []}
     for row in _rows(language, source):
         key = f"{language}_{Path(row['path'] or row['audio']['path']).stem}"
         text = " ".join((row["transcription"] or "").split())
@@ -53,16 +54,16 @@ def sets(language: str = "en-US", tokenizer: Any = None, source: str | Path = HU
         path = folder / "audio" / f"{key}.wav"
         path.parent.mkdir(parents=True, exist_ok=True)
         soundfile.write(path, samples, rate, subtype="PCM_16")
-        frames = feature_frames(len(samples), rate)
+        frames = speech_frames(len(samples), rate)
         length = len(tokenizer.encode(text)) if tokenizer else len(text.split())
-        splits[_split(key)].append(manifests.chatml(key, str(path), text, frames, length,
-                                                    intent=row.get("intent_class")))
-    for name, items in splits.items():
+        found[_split(key)].append(manifests.chatml(key, str(path), text, frames, length,
+                                                intent=row.get("intent_class")))
+    for name, items in found.items():
         if not items:
             raise BookError(f"MInDS-14 {language} gives no recordings for {name}: the copy in "
                             f"{Path(str(source)).name} is too small, take the whole language.")
         manifests.write_manifest(items, folder / f"{name}.jsonl")
-    return splits
+    return found
 
 
 def _rows(language: str, source: str | Path):
