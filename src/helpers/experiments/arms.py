@@ -169,7 +169,7 @@ def run(arm: runs.Arm, seed: int, limit: int = runs.TEST_SENTENCES,
     done = heard.done
     frames = sum(item["speech_length"] for item in runs.training_list(arm, seed)) if done else 0
     return {"arm": arm.name, "seed": seed, "steps": arm.steps, "may_learn": sum(learning),
-            "training_minutes": round(frames / FEATURE_FRAMES_A_SECOND / 60, 2),
+            "training_minutes": round(frames / (60 * FEATURE_FRAMES_A_SECOND), 2),
             "keys": dict(arm.keys),
             "training_loss": round(float(np.mean([step.loss for step in done.steps[-10:]])), 4)
             if done else None,
