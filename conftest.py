@@ -4,12 +4,15 @@ import pytest
 
 OF_THE_SITE = {"site", "addresses", "browser", "visitor"}
 """Fixtures that need the built site or a browser: whoever asks for one belongs to the tier."""
+LONGEST = ("test_turning.py", "test_anatomy.py", "test_records.py", "test_recipes.py")
+"""Files that take a minute or more: they come first, so that no worker is alone at the end."""
 
 
 def pytest_collection_modifyitems(items):
     for item in items:
         if OF_THE_SITE & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.site)
+    items.sort(key=lambda item: item.path.name not in LONGEST)
 
 
 def pytest_sessionfinish():

@@ -145,6 +145,42 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
     assert len(list(TopologicalSorter(graph).static_order())) == len(MODULES)
 
 
+def copied_laws(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Line and text of lengths, sizes and divisions that `funasr_preflight.laws` knows."""
+    for node in ast.walk(tree):
+        text = ast.unparse(node) if isinstance(
+            node, ast.Assign | ast.BinOp | ast.UnaryOp) else ""
+        if (re.fullmatch(r"2 \*\* 30|1024 \*\* 3|-\(-.* // [68]\)|.*360000", text)
+                or re.match(r"[A-Z_]*(FRAME_SECONDS = 0.0[16]|FRAMES_AN?_[A-Z]+ = \d|"
+                            r"LFR_?[A-Z]* = \d|STACK = \d)", text)
+                or re.search(r"(100|0\.01|0\.06) \* .*(second|speech|duration|frame)"
+                             r"|(second|speech|frame).* [/*] (100|0\.01|0\.06)\b", text)):
+            yield node.lineno, text
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if path.parent.name != "laws"],
+                         ids=name_of)
+def test_a_law_is_written_down_once(path: Path) -> None:
+    """Two copies come to disagree: the checker then says another number than the chapter."""
+    assert list(copied_laws(ast.parse(path.read_text(encoding="utf-8")))) == []
+
+
+@pytest.mark.parametrize(("code", "copies"), [
+    ("STACK = 6", 1), ("FRAMES_A_SECOND = 100", 1), ("FRAME_SECONDS = 0.06", 1),
+    ("x = -(-frames // 6)", 2), ("x = item['speech_length'] / 100", 2), ("x = 2**30", 2),
+    ("x = round(0.01 * info.duration)", 2), ("x = 100 * share", 0), ("STACK = LFR_STEP", 0)])
+def test_the_search_for_copied_laws_finds_them(code: str, copies: int) -> None:
+    assert bool(list(copied_laws(ast.parse(code)))) == bool(copies)
+
+
+def test_a_class_has_a_name_of_its_own() -> None:
+    """A maintainer who searches for a class finds one."""
+    found = [node.name for path in MODULES
+             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+             if isinstance(node, ast.ClassDef)]
+    assert sorted({name for name in found if found.count(name) > 1}) == []
+
+
 def test_few_modules_stand_outside_a_package() -> None:
     assert len(list((SOURCE / "helpers").glob("[!_]*.py"))) <= 6
 

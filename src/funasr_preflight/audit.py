@@ -57,8 +57,8 @@ class Audit:
 
     def notes(self) -> list[str]:
         """Every sentence of its own that the knob test adds; errors of the library are none."""
-        found = (entry.get("note", "") for entry in self.content["keys"].values())
-        return sorted({note for note in found if note and " raises " not in note})
+        notes_of_keys = (entry.get("note", "") for entry in self.content["keys"].values())
+        return sorted({note for note in notes_of_keys if note and " raises " not in note})
 
     def reader(self, key: str) -> dict[str, Any] | None:
         """Where the library reads a key and its default: `kind`, `values`, `place`; or None."""
@@ -81,11 +81,12 @@ class Audit:
     def suggest(self, key: str) -> str:
         """The known key that an unknown one is most like: same section first; "" if none is."""
         parent, _, name = key.rpartition(".")
-        same = [one.rpartition(".")[2] for one in self._names() if one.rpartition(".")[0] == parent]
+        same = [known.rpartition(".")[2] for known in self._names()
+                if known.rpartition(".")[0] == parent]
         close = difflib.get_close_matches(name, same, 1, 0.75)
         if close:
             return f"{parent}.{close[0]}".lstrip(".")
-        elsewhere = [one for one in self._names() if one.rpartition(".")[2] == name]
+        elsewhere = [known for known in self._names() if known.rpartition(".")[2] == name]
         return elsewhere[0] if elsewhere else ""
 
     def _names(self) -> list[str]:

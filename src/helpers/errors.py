@@ -34,5 +34,5 @@ def first_sentence(error: BaseException,
 
 def typed_sentence(error: BaseException) -> str:
     """Type and first sentence of an error: "ValueError: no such layer"."""
-    name, said = type(error).__name__, first_sentence(error)
-    return name if said == name else f"{name}: {said}"
+    name, sentence = type(error).__name__, first_sentence(error)
+    return name if sentence == name else f"{name}: {sentence}"

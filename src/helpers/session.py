@@ -17,7 +17,6 @@ def setup(seed: int = 0, threads: int = 1) -> None:
     """Prepare a command: seed, quieten the libraries.
 
     Args:
-        seed: for `random`, NumPy and PyTorch.
         threads: PyTorch threads. One, because two threads each in two processes on two cores
             are several times slower than one.
     """

@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 from helpers.config import configs
 from helpers.errors import BookError
 from helpers.gpu import launch_scripts
-from helpers.gpu.launch_scripts import Launch
+from helpers.gpu.launch_scripts import TrainingRun
 from helpers.model import launch
 from helpers.training import finetune
 
@@ -36,7 +36,7 @@ def handed_over(folder, name, model="MODEL", **options):
     (tools / "torchrun").write_text('#!/bin/sh\nprintf "%s\\0" "$@"\n')
     (tools / "torchrun").chmod(0o755)
     script, *beside = launch_scripts.write(
-        Launch(path_of(name), model, str(folder / "train.jsonl"), str(folder / "valid.jsonl"),
+        TrainingRun(path_of(name), model, str(folder / "train.jsonl"), str(folder / "valid.jsonl"),
                **options), folder / "run.sh")
     assert subprocess.run(["bash", "-n", script], check=False).returncode == 0
     done = subprocess.run([script], capture_output=True, text=True, check=True,
@@ -89,7 +89,7 @@ def test_the_command_builds_the_released_model_with_all_its_weights(name, tmp_pa
 
 def test_a_key_that_the_yaml_does_not_set_is_not_removed():
     def removed(name):
-        return [one for one in launch_scripts.overrides(Launch(path_of(name), "m", "t", "v"))
+        return [one for one in launch_scripts.overrides(TrainingRun(path_of(name), "m", "t", "v"))
                 if one.startswith("~")]
 
     assert removed("recommended_8k") == []
@@ -101,7 +101,7 @@ def test_the_ctc_cure_is_added_where_several_processes_need_it():
     cure = ["++ctc_decoder_conf.freeze=true", "++freeze_param='ctc'"]
     assert launch_scripts.ctc_cure(launch_scripts.merged(main)) == cure
     assert launch_scripts.ctc_cure(launch_scripts.merged(mine)) == []
-    single = launch_scripts.overrides(Launch(main, "m", "t", "v", gpus=1))
+    single = launch_scripts.overrides(TrainingRun(main, "m", "t", "v", gpus=1))
     assert not set(cure) & set(single)
     listed = finetune.with_overrides(launch_scripts.merged(mine), {"freeze_param": "llm"})
     assert launch_scripts.ctc_cure(listed) == ["++freeze_param='llm,ctc'"]
@@ -138,7 +138,7 @@ def test_funasrs_trainer_takes_precision_from_the_file_and_keeps_its_optimizer(t
     bf16 = tmp_path / "bf16.yaml"
     OmegaConf.save(finetune.with_overrides("config_8k_telephone", {"train_conf.use_bf16": True}),
                    bf16)
-    file = launch_scripts.write(Launch(str(bf16), "m", "t", "v", deepspeed=True),
+    file = launch_scripts.write(TrainingRun(str(bf16), "m", "t", "v", deepspeed=True),
                                 tmp_path / "run.sh")[1]
     trainer = Trainer(output_dir=str(tmp_path), device="cpu", use_deepspeed=True,
                       deepspeed_config=str(file))
@@ -151,7 +151,7 @@ def test_funasrs_trainer_takes_precision_from_the_file_and_keeps_its_optimizer(t
 
 
 def test_a_script_without_its_data_says_so(tmp_path):
-    script = launch_scripts.write(Launch("pretrained", "m", "no such.jsonl", "v"),
+    script = launch_scripts.write(TrainingRun("pretrained", "m", "no such.jsonl", "v"),
                                   tmp_path / "run.sh")[0]
     done = subprocess.run([script], capture_output=True, text=True, check=False)
     assert done.returncode == 2 and done.stderr.startswith("There is no no such.jsonl: set its")

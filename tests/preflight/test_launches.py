@@ -134,7 +134,7 @@ def test_a_hydra_base_is_composed_as_hydra_composes_it(here):
 
 @pytest.mark.parametrize("gpus", [1, 2])
 def test_the_scripts_that_the_book_writes_are_read(here, capsys, gpus):
-    launch_scripts.write(launch_scripts.Launch(
+    launch_scripts.write(launch_scripts.TrainingRun(
         str(CONFIGS / "recommended_8k.yaml"), "FunAudioLLM/Fun-ASR-Nano-2512", "train.jsonl",
         "valid.jsonl", gpus), here / "go.sh")
     report = told(capsys, here / "go.sh", "--steps", 50_000)

@@ -27,11 +27,10 @@ from helpers.real_voices.results import (
     RECORDS,
     REFERENCE,
     Cell,
-    Recorded,
+    RecordedVoices,
     floor_table,
     frontend_table,
     packed,
-    speaker_table,
     stage_table,
     unpacked,
 )
@@ -42,8 +41,8 @@ MAIN = "joined prompts"
 
 
 @pytest.fixture(scope="module")
-def recorded() -> Recorded:
-    return Recorded.read()
+def recorded() -> RecordedVoices:
+    return RecordedVoices.read()
 
 
 def rows_of(**errors: list[int]) -> list[dict]:
@@ -255,15 +254,15 @@ def test_a_row_holds_the_errors_of_its_own_part_of_the_clips(monkeypatch) -> Non
     rows = list(run.make("", 0, [RECORDS.key_of(asdict(job)) for job in jobs]))
     assert [RECORDS.key_of(row) for row in rows] == [RECORDS.key_of(asdict(job)) for job in jobs]
     cell = Cell("tiny", "made up", "8 kHz")
-    assert Recorded(rows).errors(cell).tolist() == [[0] * (run.PART + 1) + [1]]
-    assert Recorded(rows).words("made up").sum() == 3 * len(clips)
+    assert RecordedVoices(rows).errors(cell).tolist() == [[0] * (run.PART + 1) + [1]]
+    assert RecordedVoices(rows).words("made up").sum() == 3 * len(clips)
 
 
 # Rates, differences and tables
 
 def test_speakers_are_drawn_and_clips_only_where_one_speaker_is_all() -> None:
     """Clips by a few voices drawn one by one would look far surer of other voices than they are."""
-    results = Recorded(rows_of(tiny__wide=[0, 0, 1, 9]))
+    results = RecordedVoices(rows_of(tiny__wide=[0, 0, 1, 9]))
     cell, words = Cell("tiny", "calls", "wideband"), np.full(4, 10)
     assert results.rate(cell) == intervals.error_rate(
         np.array([0, 0, 1, 9]), words, ["Ann", "Ann", "Ann", "Bob"])
@@ -275,7 +274,7 @@ def test_speakers_are_drawn_and_clips_only_where_one_speaker_is_all() -> None:
 
 def test_differences_are_paired_on_the_clips_that_both_heard() -> None:
     """What is hard about a clip cancels out: one more error in each is +10 points, surely."""
-    results = Recorded(rows_of(tiny__wide=[9, 0, 3, 1], tiny__narrow=[10, 1, 4]))
+    results = RecordedVoices(rows_of(tiny__wide=[9, 0, 3, 1], tiny__narrow=[10, 1, 4]))
     gap = results.difference(Cell("tiny", "calls", "8 kHz"), Cell("tiny", "calls", "wideband"))
     assert (gap.value, gap.low, gap.high) == pytest.approx((0.1, 0.1, 0.1))
     wide = results.rate(Cell("tiny", "calls", "wideband"))
@@ -287,13 +286,13 @@ def test_parts_count_from_the_first_on_to_the_first_gap() -> None:
     rows = rows_of(tiny__wide=[1, 2])
     later = [{**rows[1], "part": part, "errors": errors} for part, errors in ((1, "3"), (3, "9"))]
     cell = Cell("tiny", "calls", "wideband")
-    assert Recorded([*rows, *later[::-1]]).errors(cell).tolist() == [[1, 2, 3]]
+    assert RecordedVoices([*rows, *later[::-1]]).errors(cell).tolist() == [[1, 2, 3]]
     with pytest.raises(BookError, match="no record of tiny"):
-        Recorded([rows[0], *later]).errors(cell)
+        RecordedVoices([rows[0], *later]).errors(cell)
 
 
 def test_seeds_are_averaged_and_speakers_kept_apart() -> None:
-    results = Recorded(rows_of(tiny__noisy=[2, 2, 2, 8], tiny__noisy__1=[4, 4, 4, 8]))
+    results = RecordedVoices(rows_of(tiny__noisy=[2, 2, 2, 8], tiny__noisy__1=[4, 4, 4, 8]))
     cell = Cell("tiny", "calls", "noise, 10 dB")
     assert results.rate(cell).value == pytest.approx(17 / 40)
     assert results.rate(cell, "Ann").value == pytest.approx(9 / 30)
@@ -303,13 +302,13 @@ def test_seeds_are_averaged_and_speakers_kept_apart() -> None:
 
 
 def test_the_floor_counts_only_what_was_heard_without_an_error() -> None:
-    results = Recorded(rows_of(tiny__wide=[0, 0, 5, 9], mini__wide=[1, 1, 1, 1]))
+    results = RecordedVoices(rows_of(tiny__wide=[0, 0, 5, 9], mini__wide=[1, 1, 1, 1]))
     assert results.floor(Cell("tiny", "calls", "wideband")) == pytest.approx(2 / 11)
     assert results.floor(Cell("mini", "calls", "wideband")) is None
 
 
 def test_tables_have_a_row_each_and_leave_open_what_is_not_recorded() -> None:
-    results = Recorded(rows_of(tiny__wide=[1, 1, 1, 1], tiny__narrow=[2, 2, 2, 2],
+    results = RecordedVoices(rows_of(tiny__wide=[1, 1, 1, 1], tiny__narrow=[2, 2, 2, 2],
                                mini__wide=[9, 9, 9, 9]))
     head, rows, caption = stage_table(results, "calls", ["tiny", "mini"], ["wideband", "8 kHz"])
     assert head == ["Stage", "tiny", "change", "mini", "change"]
@@ -317,15 +316,13 @@ def test_tables_have_a_row_each_and_leave_open_what_is_not_recorded() -> None:
     assert all(len(row) == len(head) for row in rows)
     assert rows[0] == ["wideband", "10.0 [10.0, 10.0]", "", "90.0 [90.0, 90.0]", ""]
     assert rows[1] == ["8 kHz", "20.0 [20.0, 20.0]", "+10.0 [+10.0, +10.0]", "", ""]
-    _, speakers, _ = speaker_table(results, "calls", ["tiny"], ["wideband"])
-    assert speakers == [["Ann", "3", "30", "10.0 [10.0, 10.0]"], ["Bob", "1", "10", "10.0"]]
     with pytest.raises(BookError, match="no record of mini, calls, 8 kHz, own: run `python -m"):
         results.rate(Cell("mini", "calls", "8 kHz"))
 
 
 def test_a_column_compares_rates_of_the_same_clips() -> None:
     """More clips in one cell than in another would show a change that nothing made."""
-    results = Recorded(rows_of(tiny__wide=[1, 1, 9, 9], tiny__narrow=[1, 1],
+    results = RecordedVoices(rows_of(tiny__wide=[1, 1, 9, 9], tiny__narrow=[1, 1],
                                mini__wide=[1, 1, 9, 9], mini__narrow=[1, 1, 9, 9]))
     _, rows, caption = stage_table(results, "calls", ["tiny", "mini"], ["wideband", "8 kHz"])
     assert "2 clips, 20 words, one speaker" in caption and "nothing of other voices" in caption

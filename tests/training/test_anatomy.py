@@ -16,8 +16,13 @@ NO_DROPOUT = {f"audio_encoder_conf.{kind}_rate": 0.0
               for kind in ("dropout", "positional_dropout", "attention_dropout")}
 
 
+FLOAT32 = {"llm_conf.llm_dtype": "fp32"}
+"""What gets a gradient does not depend on it, and many CPUs compute bfloat16 very slowly."""
+
+
 def build(name, *overrides, **options):
-    return mini.build(finetune.with_overrides(name, finetune.SHORT_RUN, *overrides), **options)
+    return mini.build(finetune.with_overrides(name, finetune.SHORT_RUN, FLOAT32, *overrides),
+                      **options)
 
 
 @pytest.fixture(scope="module")
@@ -197,6 +202,6 @@ def _one_of_two(rank, folder):
     torch.set_num_threads(1)
     distributed.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank,
                                    world_size=2)
-    steps, error = anatomy._steps_under_ddp(build(MAIN), telephone_set("adapt", 2), 3)
+    steps, error = anatomy.steps_under_ddp(build(MAIN), telephone_set("adapt", 2), 3)
     with open(f"{folder}/rank{rank}", "w") as file:
         file.write(f"{steps} {error}")

@@ -16,7 +16,8 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def run():
-    conf = {"dataset_conf.batch_size_sample_max": 4, "train_conf.max_epoch": 2}
+    conf = {"dataset_conf.batch_size_sample_max": 4, "train_conf.max_epoch": 2,
+            "llm_conf.llm_dtype": "fp32"}  # bfloat16 is slow on many CPUs
     built = mini.build(with_overrides("config_8k_telephone", SHORT_RUN, conf))
     with checkpoints.watched() as diary:
         done = finetune.run(built, telephone_set("adapt", 8), telephone_set("valid", 4),

@@ -16,7 +16,8 @@ pytestmark = pytest.mark.slow
 
 MAIN, STAGE1 = configs.FINE_TUNING
 PACE = {"optim_conf.lr": 1e-3, "scheduler_conf.warmup_steps": 2, "train_conf.max_epoch": 2,
-        "dataset_conf.batch_size_sample_max": 5}
+        "dataset_conf.batch_size_sample_max": 5,
+        "llm_conf.llm_dtype": "fp32"}  # bfloat16 is slow on many CPUs
 
 
 def build(*overrides, name=MAIN):

@@ -7,6 +7,7 @@ from importlib.metadata import version
 
 import pytest
 
+from funasr_preflight.laws.names import component_of
 from helpers.errors import BookError
 from helpers.versions import book, record, weights, wheels
 from helpers.versions.probe import NotThereError, Probe, answered
@@ -203,7 +204,7 @@ def test_one_way_of_storing_explains_the_public_bytes_and_no_other_comes_near(pr
 def test_the_two_public_files_differ_by_a_float32_ctc_branch(probes):
     sizes = {copy: public.size for copy, public in weights.PUBLIC.items()}
     ctc = {name: shape for name, shape in weights.shapes().items()
-           if weights.component_of(name) in weights.CTC}
+           if component_of(name) in weights.CTC}
     values = weights.value_bytes(ctc, dict.fromkeys(weights.CTC, "float32"), tied=False)
     assert 0 < sizes["ModelScope"] - sizes["Hugging Face"] - values < 400 * len(ctc)
 

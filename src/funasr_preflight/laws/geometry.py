@@ -6,10 +6,9 @@ An encoder frame stacks feature frames (LFR). A speech token is what the LLM get
 
 from __future__ import annotations
 
-import numpy as np
-
 FEATURE_FRAMES_A_SECOND = 100
 FEATURE_FRAME_SECONDS = 1 / FEATURE_FRAMES_A_SECOND
+FEATURE_FRAMES_AN_HOUR = 3600 * FEATURE_FRAMES_A_SECOND
 LFR_STEP = 6
 """Feature frames from one encoder frame to the next (`frontend_conf.lfr_n`)."""
 ENCODER_FRAME_SECONDS = LFR_STEP * FEATURE_FRAME_SECONDS
@@ -20,6 +19,22 @@ WINDOW_SAMPLES, SHIFT_SAMPLES = 400, 160
 """A feature frame at that rate: 25 ms every 10 ms, no padding."""
 TEXT_TOKENS_A_SECOND = 4
 """Text tokens of a second of speech, about: the committed corpus has 3.8 of the mini's tokens."""
+ENCODER_FRAMES_A_TOKEN = 8
+"""The adaptor's output is halved three times."""
+
+
+def speech_frames(samples: int, rate: int = FRONTEND_RATE) -> int:
+    """Feature frames of audio, the unit of `speech_length`: 0 where it is shorter than a window.
+
+    The resampler makes one sample more where the lengths do not come out even
+    (`torchaudio.functional.resample`).
+
+    Args:
+        samples: of one channel, at `rate`.
+        rate: in Hz, of the file.
+    """
+    resampled = -(-samples * FRONTEND_RATE // rate)
+    return max(0, 1 + (resampled - WINDOW_SAMPLES) // SHIFT_SAMPLES)
 
 
 def speech_frames(samples: int, rate: int = FRONTEND_RATE) -> int:
@@ -42,5 +57,5 @@ def encoder_frames(feature_frames):
 
 
 def speech_tokens(frames):
-    """Tokens that the LLM gets for so many encoder frames: halved three times, rounded up."""
-    return -(-np.asarray(frames) // 8)
+    """Tokens that the LLM gets for so many encoder frames: an int, or an array of them."""
+    return -(-frames // ENCODER_FRAMES_A_TOKEN)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-GIBIBYTE = 2**30
+GIBIBYTE, GIGABYTE = 2**30, 10**9
 ADAM_MOMENTS = 2
 """AdamW keeps so many values beside each that learns, of the parameter's own dtype."""
 STEP_COUNTER = 4

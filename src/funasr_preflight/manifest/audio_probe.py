@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from funasr_preflight.laws import geometry
 from funasr_preflight.texts import Text, say
 
 ALL = -1
@@ -19,8 +20,6 @@ THROUGH_FFMPEG = (".m4a", ".mp4", ".aac", ".webm", ".wma", ".amr", ".3gp", ".mov
 """Formats that FunASR loads through ffmpeg and libsndfile does not know: they stay closed."""
 RAW_RATE = 16_000
 """FunASR takes raw samples, of 16 bits, to have this rate in Hz."""
-FRAMES_A_SECOND = 100
-WINDOW_FRAMES = 2.5
 TOLERATED_FRAMES, TOLERATED_SHARE = 5, 0.05
 """How far `speech_length` may be from the audio: conventions differ by some frames."""
 
@@ -54,12 +53,11 @@ class AudioReport:
     remote: int = 0
 
 
-class Probe:
+class AudioProbe:
     """Draws lines while they stream past, and looks at their audio.
 
     Args:
         wanted: how many; negative for every line.
-        fs: the rate in Hz that the config resamples to.
     """
 
     def __init__(self, wanted: int, fs: int, seed: int = 0):
@@ -76,13 +74,13 @@ class Probe:
             return
         chances = self.rng.random(len(lines))
         few = np.argsort(chances)[:self.wanted]
-        self.drawn += [(chances[place], lines[place], paths[place], int(speech[place]))
-                       for place in few.tolist()]
+        self.drawn += [(chances[index], lines[index], paths[index], int(speech[index]))
+                       for index in few.tolist()]
         self.drawn = sorted(self.drawn)[:self.wanted]
 
     def report(self) -> AudioReport:
         """Look at the lines that were drawn, and say what was found."""
-        for _, line, path, frames in sorted(self.drawn, key=lambda one: one[1]):
+        for _, line, path, frames in sorted(self.drawn, key=lambda drawn: drawn[1]):
             self._look(line, path, frames)
         self.drawn = []
         return self.found
@@ -115,8 +113,7 @@ class Probe:
             return
         self.found.rates[rate] += 1
         self.found.channels[channels] += 1
-        seconds = samples / rate
-        frames = max(0, round(FRAMES_A_SECOND * seconds - WINDOW_FRAMES + 1))
+        frames = geometry.speech_frames(samples, rate)
         if abs(frames - speech) > max(TOLERATED_FRAMES, TOLERATED_SHARE * frames):
             self.found.disagreeing_count += 1
             if len(self.found.disagreeing) < SHOWN:

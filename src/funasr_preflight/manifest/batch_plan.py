@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from funasr_preflight.laws import geometry
 from funasr_preflight.manifest.settings import ESPNET, FilterConf
 
 EXACT_LINES = 200_000
@@ -20,7 +21,6 @@ BLOCK = 1 << 19
 WIDEST_BUFFER = 8192
 LARGEST_EXAMPLE_BATCH = 1 << 22
 """A greater number of samples in a batch is taken for this one: lines repeat to fill it."""
-STACK = 6
 TEMPLATE_TOKENS = 25
 """Tokens of the released system and user prompt and of the chat template, about."""
 CONTEXT_TOKENS = 121
@@ -108,12 +108,10 @@ def batches(lengths: np.ndarray, conf: FilterConf, epoch: int = 0) -> list[list[
             for part in np.split(block.indices, block.starts[1:]) if len(part)]
 
 
-def llm_tokens(speech: np.ndarray, text: np.ndarray, conf: FilterConf) -> np.ndarray:
-    """Length of the LLM's input of each line, estimated from its frames and tokens."""
-    halved = (-(-speech.astype(np.int64) // STACK) - 1) // 2 + 1
-    halved = (halved - 1) // 2 + 1
-    return ((halved - 1) // 2 + 1 + text + TEMPLATE_TOKENS
-            + (CONTEXT_TOKENS if conf.prompt else 0))
+def llm_tokens(speech, text, conf: FilterConf):
+    """Length of the LLM's input, estimated from a line's frames and tokens, or from arrays."""
+    heard = geometry.speech_tokens(geometry.encoder_frames(np.asarray(speech, np.int64)))
+    return heard + text + TEMPLATE_TOKENS + (CONTEXT_TOKENS if conf.prompt else 0)
 
 
 def plan(speech: np.ndarray, text: np.ndarray, conf: FilterConf, epoch: int = 0) -> Plan:

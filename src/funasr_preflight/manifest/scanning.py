@@ -18,7 +18,9 @@ import msgspec
 import numpy as np
 
 from funasr_preflight.errors import BookError
-from funasr_preflight.manifest.audio_probe import ALL, AudioReport, Probe
+from funasr_preflight.laws import schedule
+from funasr_preflight.laws.geometry import FEATURE_FRAMES_AN_HOUR
+from funasr_preflight.manifest.audio_probe import ALL, AudioProbe, AudioReport
 from funasr_preflight.manifest.batch_plan import Plan, plan
 from funasr_preflight.manifest.settings import FilterConf
 from funasr_preflight.manifest.transcripts import suspicious
@@ -35,7 +37,6 @@ SHOWN = 50
 HISTOGRAM = 12_001
 """Buckets of 10 ms; the last holds everything longer."""
 LARGEST = 2**31 - 1
-FRAMES_AN_HOUR = 360_000
 
 LOST = {
     "unreadable": say("no line that the index can read"),
@@ -80,7 +81,7 @@ class _UsualLine(msgspec.Struct, gc=False):
     text_length: int
 
 
-class _Lengths(msgspec.Struct, gc=False):
+class _LengthsOfALine(msgspec.Struct, gc=False):
     """What decides whether a line is kept and how it is batched; its turns stay unread."""
 
     speech_length: int = 0
@@ -226,7 +227,7 @@ def scan(path: str | Path, conf: FilterConf, *, sample_audio: int | None = None,
     """
     path = Path(path)
     tally = _Tally()
-    probe = Probe(sample_audio, conf.fs) if sample_audio is not None and full else None
+    probe = AudioProbe(sample_audio, conf.fs) if sample_audio is not None and full else None
     files = _files(path)
     with _bar(files, progress) as bar:
         for file in files:
@@ -245,8 +246,8 @@ def passes_per_epoch(report: ManifestReport, conf: FilterConf) -> int:
 def steps_per_epoch(report: ManifestReport, conf: FilterConf, gpus: int = 1,
                     accum_grad: int = 1) -> int:
     """Optimizer steps of an epoch: gradients left over at the end of a pass make none."""
-    return passes_per_epoch(report, conf) * (
-        -(-report.batches // max(1, gpus)) // max(1, accum_grad))
+    return schedule.updates_of_a_run(schedule.batches_of_a_process(report.batches, gpus),
+                                     passes_per_epoch(report, conf), accum_grad=accum_grad)
 
 
 @dataclass(frozen=True)
@@ -292,7 +293,7 @@ def _files(path: Path) -> list[Path]:
     except (UnicodeDecodeError, ValueError):
         files = missing = []
         names = []
-    blank = next((place for place, name in enumerate(names, 1) if not name.strip()), None)
+    blank = next((line for line, name in enumerate(names, 1) if not name.strip()), None)
     if path.suffix == ".scp":
         raise BookError(f"{path.name} is a Kaldi list, and FunASR wants .jsonl: make one with its "
                         "own funasr/models/fun_asr_nano/tools/scp2jsonl.py.")
@@ -328,7 +329,7 @@ def _chunks(stream: BinaryIO, bar) -> Iterator[bytes | None]:
             bar.update(len(rest))
 
 
-def _read(stream: BinaryIO, tally: _Tally, full: bool, probe: Probe | None, bar) -> None:
+def _read(stream: BinaryIO, tally: _Tally, full: bool, probe: AudioProbe | None, bar) -> None:
     for chunk in _chunks(stream, bar):
         if chunk is not None:
             _read_chunk(chunk, tally, full, probe)
@@ -339,7 +340,7 @@ def _read(stream: BinaryIO, tally: _Tally, full: bool, probe: Probe | None, bar)
                                        megabytes=LONGEST_LINE >> 20))
 
 
-def _read_chunk(chunk: bytes, tally: _Tally, full: bool, probe: Probe | None) -> None:
+def _read_chunk(chunk: bytes, tally: _Tally, full: bool, probe: AudioProbe | None) -> None:
     values = np.frombuffer(chunk, np.uint8)
     count = int(np.count_nonzero(values == ord("\n")))
     numbers: list[int] | range = range(tally.lines + 1, tally.lines + 1 + count)
@@ -374,7 +375,7 @@ def _decoded(chunk: bytes, count: int, full: bool) -> list | None:
 
 _USUAL = msgspec.json.Decoder(_UsualLine)
 _DECODER = msgspec.json.Decoder(_Line)
-_LENGTHS = msgspec.json.Decoder(_Lengths)
+_LENGTHS = msgspec.json.Decoder(_LengthsOfALine)
 
 
 def _is_utf8(chunk: bytes) -> bool:
@@ -412,9 +413,9 @@ def _usable(piece: bytes, number: int, tally: _Tally) -> _Line | None:
         try:
             value = json.loads(text)
         except (ValueError, RecursionError) as error:
-            said = error.msg if isinstance(error, json.JSONDecodeError) else type(error).__name__
+            problem = error.msg if isinstance(error, json.JSONDecodeError) else type(error).__name__
             reason = (say("the line is empty") if not text.strip() else
-                      say("it is not JSON ({error})", error=said))
+                      say("it is not JSON ({error})", error=problem))
             fatal = False
     if reason is not None:
         tally.skipped.append(number)
@@ -437,7 +438,7 @@ def _typed(value) -> _Line | Text:
         return say("it has `source` and `target`, which this index does not read: write `messages`")
     if messages is None:
         return say("`messages` is missing")
-    if not isinstance(messages, list) or not all(isinstance(one, dict) for one in messages):
+    if not isinstance(messages, list) or not all(isinstance(message, dict) for message in messages):
         return say("`messages` is not a list of objects")
     lengths, listed = [], isinstance(value.get("speech_length"), list)
     for key in ("speech_length", "text_length"):
@@ -450,8 +451,8 @@ def _typed(value) -> _Line | Text:
         except (TypeError, ValueError, OverflowError):
             return say("`{key}` is not a number", key=key)
         lengths.append(max(-1, min(number, LARGEST)))
-    turns = [_Message(_plain(one.get("role")), _plain(one.get("content"))) for one in messages
-             if "role" in one and "content" in one]
+    turns = [_Message(_plain(message.get("role")), _plain(message.get("content")))
+             for message in messages if "role" in message and "content" in message]
     return _Line(turns, *lengths)
 
 
@@ -491,15 +492,15 @@ def _alike(lines: list) -> _Turns | None:
     first, last = len(before), -len(after)
     if not _ASKED.match(before):
         return None
-    audio = [one[first:last] for one in heard]
+    audio = [turn[first:last] for turn in heard]
     paths = "\n".join(audio)
     rebuilt = before + f"{after}\n{before}".join(audio) + after
     if "" in audio or _BEGIN in paths or _END in paths or rebuilt != "\n".join(heard):
         return None
-    said = [turn[2].content for turn in turns]
+    transcripts = [turn[2].content for turn in turns]
     around = "".join(sign for sign in before + after if not sign.isascii())
-    known = paths.isascii() and all(map(str.isascii, said))
-    return _Turns(audio, said, len(lines) * len(around.encode()) if known else 0)
+    known = paths.isascii() and all(map(str.isascii, transcripts))
+    return _Turns(audio, transcripts, len(lines) * len(around.encode()) if known else 0)
 
 
 def _any_turns(lines: list, numbers, tally: _Tally) -> _Turns:
@@ -515,7 +516,7 @@ def _any_turns(lines: list, numbers, tally: _Tally) -> _Turns:
     tally.suspect("no_audio", [number for number, heard in silent if not _NO_BANG.search(heard)])
     tally.suspect("prompt", [number for number, (heard, _) in zip(numbers, pairs, strict=True)
                              if heard and not _ASKED.match(heard)])
-    return _Turns(audio, [said for _, said in pairs])
+    return _Turns(audio, [transcript for _, transcript in pairs])
 
 
 def _note_lengths(lines: list, tally: _Tally) -> tuple[np.ndarray, np.ndarray]:
@@ -525,7 +526,7 @@ def _note_lengths(lines: list, tally: _Tally) -> tuple[np.ndarray, np.ndarray]:
         try:
             numbers = np.array(given, np.int64)
         except OverflowError:
-            numbers = np.array([max(-1, min(one, LARGEST)) for one in given], np.int64)
+            numbers = np.array([max(-1, min(length, LARGEST)) for length in given], np.int64)
         both.append(numbers.clip(-1, LARGEST >> 1).astype(np.int32))
     tally.speech.append(both[0])
     tally.text.append(both[1])
@@ -533,11 +534,11 @@ def _note_lengths(lines: list, tally: _Tally) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _note_turns(numbers, turns: _Turns, speech: np.ndarray, text: np.ndarray, tally: _Tally,
-                probe: Probe | None) -> None:
+                probe: AudioProbe | None) -> None:
     tally.audio_hashes.append(_hashes(turns.audio))
     tally.text_hashes.append(_hashes(turns.said))
     for kind, places in suspicious(turns.said, speech, text):
-        tally.suspect(kind, [numbers[place] for place in places])
+        tally.suspect(kind, [numbers[index] for index in places])
     if probe is not None:
         probe.take(numbers, turns.audio, speech)
 
@@ -569,8 +570,8 @@ def _hashes(values: list[str]) -> np.ndarray:
     return np.fromiter(map(hash, values), np.int64, len(values))
 
 
-def _report(path: Path, tally: _Tally, conf: FilterConf, probe: Probe | None, files: list[Path],
-            full: bool) -> ManifestReport:
+def _report(path: Path, tally: _Tally, conf: FilterConf, probe: AudioProbe | None,
+            files: list[Path], full: bool) -> ManifestReport:
     speech, text = tally.speech.whole(), tally.text.whole()
     histogram = np.bincount(np.minimum(speech, HISTOGRAM - 1).clip(0), minlength=HISTOGRAM)
     seen, total = len(speech), int(speech.sum(where=speech > 0, dtype=np.int64))
@@ -580,7 +581,7 @@ def _report(path: Path, tally: _Tally, conf: FilterConf, probe: Probe | None, fi
         gone &= left
         if gone.any():
             frames = int(speech[gone].clip(0).sum(dtype=np.int64))
-            lost[reason] = int(gone.sum()), frames / FRAMES_AN_HOUR
+            lost[reason] = int(gone.sum()), frames / FEATURE_FRAMES_AN_HOUR
             left &= ~gone
         if reason == "text_too_long":
             indexed = left.copy()
@@ -600,10 +601,10 @@ def _report(path: Path, tally: _Tally, conf: FilterConf, probe: Probe | None, fi
     text_hashes = tally.text_hashes.whole()
     text_hashes.sort()
     return ManifestReport(
-        path.name, tally.lines, seen, total / FRAMES_AN_HOUR, tuple(tally.malformed),
+        path.name, tally.lines, seen, total / FEATURE_FRAMES_AN_HOUR, tuple(tally.malformed),
         tally.malformed_count, tuple(tally.fatal), tally.fatal_count, lost, kept,
-        kept_frames / FRAMES_AN_HOUR, histogram, planned, tally.suspicious, duplicates, places,
-        probe.report() if probe else None, len(files), files != [path],
+        kept_frames / FEATURE_FRAMES_AN_HOUR, histogram, planned, tally.suspicious, duplicates,
+        places, probe.report() if probe else None, len(files), files != [path],
         full, audio_hashes, text_hashes)
 
 

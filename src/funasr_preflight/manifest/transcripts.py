@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from funasr_preflight.laws.geometry import FEATURE_FRAMES_A_SECOND
 from funasr_preflight.texts import say
 
 FASTEST_TOKENS_A_SECOND = 25
@@ -39,31 +40,31 @@ _PATTERNS = {
 }
 
 
-def suspicious(said: list[str], speech: np.ndarray, text: np.ndarray
+def suspicious(transcripts: list[str], speech: np.ndarray, text: np.ndarray
                ) -> Iterator[tuple[str, list[int]]]:
     """Kinds and places of suspicious transcripts in a chunk of lines.
 
     Args:
-        said: the transcripts.
         speech: their `speech_length` in 10 ms frames.
         text: their `text_length` in tokens.
     """
-    stripped = list(map(str.strip, said))
-    if stripped != said or "" in stripped:
-        yield "empty", [place for place, one in enumerate(stripped) if not one]
-        yield "spaces", [place for place, (one, given) in enumerate(
-            zip(stripped, said, strict=True)) if one and one != given]
-    together = " ".join(said)
+    stripped = list(map(str.strip, transcripts))
+    if stripped != transcripts or "" in stripped:
+        yield "empty", [index for index, transcript in enumerate(stripped) if not transcript]
+        yield "spaces", [index for index, (transcript, given) in enumerate(
+            zip(stripped, transcripts, strict=True)) if transcript and transcript != given]
+    together = " ".join(transcripts)
     for kind, pattern in _PATTERNS.items():
         if _HINTS[kind](together):
-            yield kind, [place for place, one in enumerate(said) if pattern.search(one)]
-    short = np.fromiter(map(len, said), np.int64, len(said))
-    for place in np.flatnonzero(text > short):
-        given = said[place]
-        if given.strip() and text[place] > len(given.encode("utf-8", "replace")) + 1:
-            yield "too_many_tokens", [int(place)]
+            yield kind, [index for index, transcript in enumerate(transcripts)
+                         if pattern.search(transcript)]
+    short = np.fromiter(map(len, transcripts), np.int64, len(transcripts))
+    for index in np.flatnonzero(text > short):
+        given = transcripts[index]
+        if given.strip() and text[index] > len(given.encode("utf-8", "replace")) + 1:
+            yield "too_many_tokens", [int(index)]
     known = (speech > 0) & (text > 0)
-    rate = 100 * text / speech.clip(1)
+    rate = FEATURE_FRAMES_A_SECOND * text / speech.clip(1)
     yield "too_fast", np.flatnonzero(known & (rate > FASTEST_TOKENS_A_SECOND)).tolist()
     slow = known & (rate < SLOWEST_TOKENS_A_SECOND) & (speech >= SHORTEST_SLOW_FRAMES)
     yield "too_slow", np.flatnonzero(slow).tolist()

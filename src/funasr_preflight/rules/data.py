@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from funasr_preflight.context import Context
 from funasr_preflight.findings import Finding, Severity, Table
+from funasr_preflight.laws.geometry import FEATURE_FRAMES_A_SECOND
 from funasr_preflight.manifest.scanning import (
-    FRAMES_AN_HOUR,
     LOST,
     ManifestReport,
     overlap,
@@ -49,6 +49,13 @@ def _manifests(context: Context) -> Iterator[tuple[ManifestReport, bool]]:
         yield context.train, True
     if context.valid is not None:
         yield context.valid, False
+
+
+def _of_the_pass(context: Context, what: str) -> Iterator[tuple[ManifestReport, FilterConf, int]]:
+    """Each manifest whose pass has any of what an attribute of `Plan` counts; its number."""
+    for report, _ in _manifests(context):
+        if count := getattr(report.plan, what):
+            yield report, FilterConf.of(context.config), count
 
 
 def _share(part: float, whole: float) -> float:
@@ -125,49 +132,43 @@ def lost(context: Context) -> Iterator[Finding]:
 
 @rule("data-empty-batch", say("The sampler makes an empty batch"), "dataset")
 def empty_batch(context: Context) -> Iterator[Finding]:
-    conf = FilterConf.of(context.config)
-    for report, _ in _manifests(context):
-        if report.plan.empty:
-            yield problem(Severity.ERROR, say(
-                "{count} batches of a pass over {manifest} hold no sample, and the collator "
-                "ends the run at the first: `batch_size` {size} is less than the shortest line "
-                "of a buffer, or `batch_size_sample_max` ({samples}) is below 2.",
-                count=report.plan.empty, manifest=report.name, size=conf.batch_size,
-                samples=conf.batch_size_sample_max),
-                AS_SAMPLES if conf.batch_size < MEANT_AS_SAMPLES else
-                say("Let `max_token_length` be no more than `batch_size`, and "
-                    "`batch_size_sample_max` at least 2."), key="dataset_conf.batch_size")
+    for report, conf, count in _of_the_pass(context, "empty"):
+        yield problem(Severity.ERROR, say(
+            "{count} batches of a pass over {manifest} hold no sample, and the collator "
+            "ends the run at the first: `batch_size` {size} is less than the shortest line "
+            "of a buffer, or `batch_size_sample_max` ({samples}) is below 2.",
+            count=count, manifest=report.name, size=conf.batch_size,
+            samples=conf.batch_size_sample_max),
+            AS_SAMPLES if conf.batch_size < MEANT_AS_SAMPLES else
+            say("Let `max_token_length` be no more than `batch_size`, and "
+                "`batch_size_sample_max` at least 2."), key="dataset_conf.batch_size")
 
 
 @rule("data-dropped-in-collator", say("The collator drops samples"), "dataset")
 def dropped_in_collator(context: Context) -> Iterator[Finding]:
-    conf = FilterConf.of(context.config)
-    for report, _ in _manifests(context):
-        if report.plan.dropped:
-            yield problem(Severity.WARNING, say(
-                "About {count} of {served} samples of each pass over {manifest} are dropped after "
-                "their audio was read: samples times tokens of the LLM's input is over "
-                "`batch_size_token_max`, {limit}.", count=report.plan.dropped,
-                served=report.plan.served, manifest=report.name,
-                limit=conf.batch_size_token_max),
-                say("Raise `batch_size_token_max` to `batch_size`, or lower "
-                    "`batch_size_sample_max`."), key="dataset_conf.batch_size_token_max",
-                edits=(("dataset_conf.batch_size_token_max", conf.batch_size),)
-                if conf.batch_size > conf.batch_size_token_max else ())
+    for report, conf, count in _of_the_pass(context, "dropped"):
+        yield problem(Severity.WARNING, say(
+            "About {count} of {served} samples of each pass over {manifest} are dropped after "
+            "their audio was read: samples times tokens of the LLM's input is over "
+            "`batch_size_token_max`, {limit}.", count=count,
+            served=report.plan.served, manifest=report.name,
+            limit=conf.batch_size_token_max),
+            say("Raise `batch_size_token_max` to `batch_size`, or lower "
+                "`batch_size_sample_max`."), key="dataset_conf.batch_size_token_max",
+            edits=(("dataset_conf.batch_size_token_max", conf.batch_size),)
+            if conf.batch_size > conf.batch_size_token_max else ())
 
 
 @rule("data-replaced-in-dataset", say("The dataset serves another sample"), "dataset")
 def replaced_in_dataset(context: Context) -> Iterator[Finding]:
-    conf = FilterConf.of(context.config)
-    for report, _ in _manifests(context):
-        if report.plan.left_out:
-            yield problem(Severity.WARNING, say(
-                "About {count} of {served} samples of {manifest} give the LLM more than "
-                "{limit} tokens, prompt included: each time another sample is drawn instead.",
-                count=report.plan.left_out, served=report.plan.served, manifest=report.name,
-                limit=conf.dataset_token_length),
-                say("Raise `max_token_length`, or leave `prompt_classes` out."),
-                key="dataset_conf.max_token_length")
+    for report, conf, count in _of_the_pass(context, "left_out"):
+        yield problem(Severity.WARNING, say(
+            "About {count} of {served} samples of {manifest} give the LLM more than "
+            "{limit} tokens, prompt included: each time another sample is drawn instead.",
+            count=count, served=report.plan.served, manifest=report.name,
+            limit=conf.dataset_token_length),
+            say("Raise `max_token_length`, or leave `prompt_classes` out."),
+            key="dataset_conf.max_token_length")
 
 
 @rule("data-padding", say("Much of a batch is padding"), "dataset")
@@ -396,7 +397,7 @@ def facts(report: ManifestReport, conf: FilterConf, gpus: int = 1, accum_grad: i
              (say("padding"), say("{share:.1%}", share=report.padding_share)),
              (say("largest batch"), say("{samples} x {seconds:.1f} s",
                                         samples=report.longest_batch[0],
-                                        seconds=report.longest_batch[1] * 3600 / FRAMES_AN_HOUR))]
+                                        seconds=report.longest_batch[1] / FEATURE_FRAMES_A_SECOND))]
     if training:
         rows += [(say("passes of an epoch"), passes_per_epoch(report, conf)),
                  (say("optimizer steps of an epoch"),

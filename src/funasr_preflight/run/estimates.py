@@ -26,7 +26,7 @@ from funasr_preflight.laws.names import (
     lies_below,
     split_names,
 )
-from funasr_preflight.manifest.batch_plan import CONTEXT_TOKENS, TEMPLATE_TOKENS
+from funasr_preflight.manifest.batch_plan import llm_tokens
 from funasr_preflight.manifest.scanning import passes_per_epoch
 from funasr_preflight.manifest.settings import FilterConf
 
@@ -101,7 +101,7 @@ def lora_parameters(context: Context) -> int:
     targets = [targets] if isinstance(targets, str) else targets
     if not isinstance(rank, int) or not isinstance(targets, list) or rank > LARGEST_RANK:
         return 0
-    return context.audit.lora_parameters([str(one) for one in targets], rank)
+    return context.audit.lora_parameters([str(target) for target in targets], rank)
 
 
 def bytes_of(context: Context, component: str) -> int:
@@ -222,8 +222,8 @@ def follows_warmup(context: Context) -> bool:
 def warmup_steps(context: Context) -> float | None:
     """Steps of WarmupLR's warm-up; None where the config has no usable number."""
     default = context.audit.default("scheduler_conf.warmup_steps")
-    found = context.get("scheduler_conf.warmup_steps", default)
-    return found if _positive(found) else None
+    steps = context.get("scheduler_conf.warmup_steps", default)
+    return steps if _positive(steps) else None
 
 
 def _positive(value: Any) -> bool:
@@ -235,11 +235,11 @@ def _positive(value: Any) -> bool:
 def curve_steps(context: Context, total: int, most: int = 400) -> list[int]:
     """Steps at which a curve of the rate is drawn: more of the beginning, and the peak."""
     even = np.linspace(1, total, min(total, most))
-    found = {*even.round().astype(int), *np.geomspace(1, total, most).round().astype(int)}
+    steps = {*even.round().astype(int), *np.geomspace(1, total, most).round().astype(int)}
     warmup = warmup_steps(context)
     if warmup and 1 <= warmup <= total:
-        found.add(int(warmup))
-    return sorted(map(int, found))
+        steps.add(int(warmup))
+    return sorted(map(int, steps))
 
 
 def mean_rate(context: Context, total: int) -> float | None:
@@ -268,11 +268,9 @@ def activation_bytes(context: Context) -> int | None:
     if context.train is None or not context.train.batches:
         return None
     samples, longest = context.train.longest_batch
-    frames = geometry.encoder_frames(longest)
-    context_tokens = CONTEXT_TOKENS if context.get("dataset_conf.prompt_classes") else 0
-    tokens = (geometry.speech_tokens(frames) + TEMPLATE_TOKENS + context_tokens
-              + geometry.TEXT_TOKENS_A_SECOND * longest / geometry.FEATURE_FRAMES_A_SECOND)
-    return memory.activation_bytes(samples, frames, tokens,
+    text = geometry.TEXT_TOKENS_A_SECOND * longest / geometry.FEATURE_FRAMES_A_SECOND
+    tokens = llm_tokens(longest, text, FilterConf.of(context.config))
+    return memory.activation_bytes(samples, geometry.encoder_frames(longest), tokens,
                                    context.audit.content["activations"]["bytes"])
 
 
@@ -327,7 +325,6 @@ def masked_share(conf: dict[str, Any], seconds: np.ndarray, draws: int = 40,
     drawn so that the widest fits.
 
     Args:
-        conf: `specaug_conf`.
         seconds: lengths of utterances, in seconds, shape (utterances,).
     """
     width = conf.get("time_mask_width_range") or (0, 100)

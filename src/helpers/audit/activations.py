@@ -37,10 +37,6 @@ def saved_bytes(model, batch: dict[str, Any]) -> int:
 
 def fit(built, batches: Sequence[Sequence[dict]]) -> dict[str, Any]:
     """Bytes for each frame, pair of frames and token, and how well they fit.
-
-    Args:
-        built: a model whose encoder trains.
-        batches: manifest lines of each batch.
     """
     rows, counts = [], []
     for items in batches:
@@ -61,4 +57,4 @@ def at_full_size() -> dict[str, Any]:
                        size="full", load_weights=False)
     pool = sorted(telephone_set("adapt"), key=lambda item: item["speech_length"])
     places = (5, 60, 200, 350, 450, 520, 575, 598)
-    return fit(built, [[pool[place]] for place in places] + [pool[100:102], pool[300:303]])
+    return fit(built, [[pool[index]] for index in places] + [pool[100:102], pool[300:303]])

@@ -108,9 +108,9 @@ def read_here(reader: str, path: Path) -> tuple[float, float, float, int]:
         conf = FilterConf(**json.loads(os.environ["PREFLIGHT_BENCHMARK_CONF"]))
 
         def read() -> int:
-            found = scan(path, conf, full=reader == "validation")
-            over = found.lost.get("over_token_length", (0, 0.0))[0]
-            return found.kept_utterances + over
+            report = scan(path, conf, full=reader == "validation")
+            over = report.lost.get("over_token_length", (0, 0.0))[0]
+            return report.kept_utterances + over
     before = _peak_mb()
     started, busy = time.perf_counter(), time.process_time()
     kept = read()

@@ -57,13 +57,13 @@ def contents() -> dict[str, Any]:
 @lru_cache(maxsize=1)
 def statements() -> tuple[Statement, ...]:
     """Every statement about a key, in the document's order; a restated key comes twice."""
-    found = []
+    stated = []
     for section, rows in contents()["statements"].items():
         for key, pretrained, main, stage1, main_mark, stage1_mark in rows:
             values = {"pretrained": pretrained, **_by_config(main, stage1)}
             marks = _by_config(main_mark, stage1_mark)
-            found.append(Statement(int(section), key, values, marks))
-    return tuple(found)
+            stated.append(Statement(int(section), key, values, marks))
+    return tuple(stated)
 
 
 def section_titles() -> dict[int, str]:

@@ -44,11 +44,8 @@ def decode(built: Built, items: Sequence[dict], branch: str = "llm",
     """Transcribe manifest items greedily.
 
     Args:
-        built: a model from `helpers.model.mini.build`.
-        items: manifest lines whose audio paths exist (see `helpers.speech.corpus.load_set`).
         branch: "llm" for FunASR's batched LLM decoding, "ctc" for the CTC branch's best path,
             "both" for FunASR's one-by-one inference, which returns both at once.
-        progress: text of a progress bar; none is shown without it.
         seed: seed of the frontend's dither, which would otherwise change a word now and then.
             The caller's random state is given back.
         longest_answer: tokens after which the LLM is stopped.
@@ -64,26 +61,23 @@ def decode(built: Built, items: Sequence[dict], branch: str = "llm",
         raise BookError("This model has no CTC branch: FunASR removes it when the checkpoint "
                         "does not hold its weights. Decode with branch='llm'.")
     bar = tqdm(total=len(items), desc=progress, disable=None if progress else True)
-    found: dict[int, Hypothesis] = {}
+    hypotheses: dict[int, Hypothesis] = {}
     by_length = sorted(range(len(items)), key=lambda i: items[i]["speech_length"])
     with torch.no_grad(), torch.random.fork_rng(devices=[]), _inference_state(built.model), bar:
         torch.manual_seed(seed)
         for start in range(0, len(items), BATCH):
             chosen = by_length[start:start + BATCH]
             heard = decoders[branch](built, [items[i] for i in chosen])
-            found.update(zip(chosen, heard, strict=True))
+            hypotheses.update(zip(chosen, heard, strict=True))
             bar.update(len(chosen))
-    return [found[i] for i in range(len(items))]
+    return [hypotheses[i] for i in range(len(items))]
 
 
 def inference(built: Built, items: Sequence[dict], seed: int = 0, **arguments) -> list[dict]:
     """What `FunASRNano.inference` returns for utterances handed to it in one call.
 
     Args:
-        built: a model from `helpers.model.mini.build`.
-        items: manifest lines.
         seed: seed of the frontend's dither. The caller's random state is given back.
-        arguments: further arguments, such as `hotwords`.
     """
     with torch.no_grad(), torch.random.fork_rng(devices=[]), _inference_state(built.model):
         torch.manual_seed(seed)
@@ -108,17 +102,17 @@ def hear(built: Built, bands: Mapping[str, Sequence[dict]], branches: Sequence[s
         bands: name of a version of the sentences to its manifest lines.
         seed: as for `decode`.
     """
-    found: dict[str, dict[str, np.ndarray]] = {}
+    errors: dict[str, dict[str, np.ndarray]] = {}
     for band, items in bands.items():
         for branch in branches:
             heard = decode(built, items, branch, seed=seed)
-            found.setdefault(band, {})[branch] = error_counts(
-                [one.reference for one in heard], _texts(heard, branch))[0]
-    return found
+            errors.setdefault(band, {})[branch] = error_counts(
+                [hypothesis.reference for hypothesis in heard], _texts(heard, branch))[0]
+    return errors
 
 
 def _texts(hypotheses: Sequence[Hypothesis], branch: str) -> list[str]:
-    texts = [getattr(one, branch) for one in hypotheses]
+    texts = [getattr(hypothesis, branch) for hypothesis in hypotheses]
     if any(text is None for text in texts):
         raise BookError(f"Branch {branch} was not decoded: call decode(..., branch='{branch}').")
     return texts
@@ -163,19 +157,19 @@ def _decode_llm(built: Built, items: Sequence[dict], longest_answer: int) -> lis
 
 
 def _decode_both(built: Built, items: Sequence[dict], longest_answer: int) -> list[Hypothesis]:
-    found = []
+    hypotheses = []
     for item in items:
         results, _ = built.model.inference(
             [manifests.audio_path(item)], key=[item["key"]], tokenizer=built.tokenizer,
             frontend=built.frontend, **_inference_arguments(built, longest_answer))
-        found.append(_hypothesis(item, results[0]["text"], results[0].get("ctc_text")))
-    return found
+        hypotheses.append(_hypothesis(item, results[0]["text"], results[0].get("ctc_text")))
+    return hypotheses
 
 
 def _decode_ctc(built: Built, items: Sequence[dict]) -> list[Hypothesis]:
     from funasr.utils.load_utils import extract_fbank, load_audio_text_image_video
 
-    model, found = built.model, []
+    model, hypotheses = built.model, []
     device = next(model.parameters()).device
     for item in items:
         audio = load_audio_text_image_video(manifests.audio_path(item), fs=built.frontend.fs)
@@ -184,8 +178,8 @@ def _decode_ctc(built: Built, items: Sequence[dict]) -> list[Hypothesis]:
         hidden, _ = model.ctc_decoder(hidden, lengths)
         best = torch.unique_consecutive(model.ctc.argmax(hidden)[0])
         text = model.ctc_tokenizer.decode(best[best != model.blank_id].tolist())
-        found.append(_hypothesis(item, ctc=text))
-    return found
+        hypotheses.append(_hypothesis(item, ctc=text))
+    return hypotheses
 
 
 def _hypothesis(item: dict, llm: str | None = None, ctc: str | None = None) -> Hypothesis:

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from funasr_preflight.laws.geometry import FEATURE_FRAMES_A_SECOND
 from helpers.evaluation.decoding import BRANCHES
 from helpers.experiments import runs
 from helpers.experiments.records import Key, Row, RunRecords
@@ -29,7 +30,7 @@ RECORDS = RunRecords(RESULTS / "experiments.json", COMMAND, ("arm", "seed"))
 STEPS = 60
 BATCH = 15
 """Utterances in a batch, `dataset_conf.batch_size_sample_max`: the main config's."""
-LONGEST, FRAMES_A_MINUTE = 1400, 6000
+LONGEST = 1400
 PACE: dict[str, Any] = {
     **runs.PACE, "dataset_conf.batch_size": 30000, "dataset_conf.batch_size_token_max": 30000,
     "dataset_conf.max_token_length": 4000, **AT_THE_END}
@@ -149,7 +150,7 @@ ARMS = {arm.name: arm for arm in (
 )}
 """Every arm, by name."""
 
-EXPERIMENTS = {one.name: one for one in (
+EXPERIMENTS = {experiment.name: experiment for experiment in (
     Experiment("parts", "Which part trains", (
         "none", "adaptor", "adaptor_faster", "lora", "lora_faster", "encoder",
         "encoder_adaptor", "all"), "encoder"),
@@ -193,7 +194,8 @@ def run(arm: runs.Arm, seed: int, limit: int = runs.TEST_SENTENCES,
     done = heard.done
     frames = sum(item["speech_length"] for item in runs.training_list(arm, seed)) if done else 0
     return {"arm": arm.name, "seed": seed, "steps": arm.steps, "may_learn": sum(learning),
-            "training_minutes": round(frames / FRAMES_A_MINUTE, 2), "keys": dict(arm.keys),
+            "training_minutes": round(frames / (60 * FEATURE_FRAMES_A_SECOND), 2),
+            "keys": dict(arm.keys),
             "training_loss": round(float(np.mean([step.loss for step in done.steps[-10:]])), 4)
             if done else None,
             "validation_loss": round(done.validations[-1].loss, 4) if done else None,

@@ -98,10 +98,10 @@ def heard_now(built: mini.Built, stages: Iterable[str], limit: int | None = None
 
 def rates(heard: Results) -> dict[str, dict[str, ErrorRate]]:
     """Stage to branch to word error rate."""
-    found: dict[str, dict[str, ErrorRate]] = {}
+    by_stage: dict[str, dict[str, ErrorRate]] = {}
     for stage, branch in heard.heard(MINI):
-        found.setdefault(stage, {})[branch] = heard.rate(MINI, stage, branch)
-    return found
+        by_stage.setdefault(stage, {})[branch] = heard.rate(MINI, stage, branch)
+    return by_stage
 
 
 def show() -> None:

@@ -67,7 +67,7 @@ def results(rows: Sequence[Row] | None = None) -> Results:
 def drift(name: str, band: str) -> ctc.Drift:
     """Drift of the alignment, averaged over all recorded seeds of an arm."""
     every = [row["audio"][band]["drift"] for row in RECORDS.read() if row["recipe"] == name]
-    return ctc.Drift(*(float(np.mean([one[key] for one in every])) for key in every[0]))
+    return ctc.Drift(*(float(np.mean([measured[key] for measured in every])) for key in every[0]))
 
 
 def show() -> None:

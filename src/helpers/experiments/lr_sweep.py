@@ -73,20 +73,20 @@ def make(name: str, seed: int, lacking: Sequence[Key]) -> Iterator[Row]:
     done = heard.done
     yield {"group": group, "label": label, "seed": seed, "steps": len(done.steps),
            "keys": dict(arm.keys), "losses": [round(step.loss, 4) for step in done.steps],
-           "validation": [asdict(one) for one in done.validations],
+           "validation": [asdict(validation) for validation in done.validations],
            "errors": heard.errors["telephone"]["ctc"].tolist(),
            "words": runs.words(TEST_SENTENCES), "seconds": round(done.seconds)}
 
 
 def group(rows: Sequence[Row], name: str) -> dict[str, list[Row]]:
     """Label to the rows of all its seeds, of one group, in the order of the record."""
-    found: dict[str, list[Row]] = {}
+    runs_of: dict[str, list[Row]] = {}
     for row in rows:
         if row["group"] == name:
-            found.setdefault(row["label"], []).append(row)
-    if not found:
+            runs_of.setdefault(row["label"], []).append(row)
+    if not runs_of:
         raise BookError(f"No run of the group `{name}` is recorded.")
-    return found
+    return runs_of
 
 
 def results(rows: Sequence[Row] | None = None) -> Results:

@@ -18,7 +18,6 @@ def provenance(command: str, seed: int | None = None, device: str = "cpu") -> di
 
     Args:
         command: the one line that makes the result again.
-        seed: the seed it ran with, where it used one.
         device: "cpu", or the GPU's name.
     """
     return {

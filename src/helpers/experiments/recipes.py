@@ -121,7 +121,6 @@ def settings(config: str | DictConfig, epochs: int = 1) -> DictConfig:
 
     Args:
         config: a config's name or path, or a loaded config.
-        epochs: epochs of STEPS_PER_EPOCH steps.
     """
     return runs.Arm("", config=config, pace=_pace(config), epochs=epochs).settings
 
@@ -158,10 +157,8 @@ def run(recipe: Recipe, seed: int, limit: int = TEST_SENTENCES,
     """Run a recipe once, from the pretrained mini, and measure after each phase.
 
     Args:
-        recipe: what to do.
         seed: draws the training utterances, and seeds dropout and dither.
         limit: how many test sentences to hear.
-        progress: text of the progress bars; none is shown without it.
     """
     state, heard = None, []
     for number, phase in enumerate(recipe.phases):
@@ -175,15 +172,15 @@ def run(recipe: Recipe, seed: int, limit: int = TEST_SENTENCES,
 def as_row(recipe: Recipe, seed: int, heard: Sequence[Heard]) -> Row:
     """A run as it is recorded, without where it comes from."""
     phases, steps = [], 0
-    for phase, one in zip(recipe.phases, heard, strict=True):
+    for phase, outcome in zip(recipe.phases, heard, strict=True):
         steps += phase.steps
         phases.append({
             **asdict(phase), "replay": round(phase.replay, 3),
             "config": configs.path_of(phase.config).relative_to(CONFIGS).as_posix(),
             "settings": paced_keys(phase),
             "total_steps": steps,
-            "validation_loss": one.done.validations[-1].loss if one.done else None,
-            "errors": runs.written(one.errors)})
+            "validation_loss": outcome.done.validations[-1].loss if outcome.done else None,
+            "errors": runs.written(outcome.errors)})
     return {"recipe": recipe.name, "seed": seed, "phases": phases}
 
 
@@ -204,9 +201,9 @@ DECISIVE = (
 
 
 def in_memory(recipes: Sequence[Recipe], limit: int, seed: int = 0,
-              progress: bool = False) -> Recorded:
+              progress: bool = False) -> RecordedRecipes:
     """Run recipes here and now, one seed each, and give what a recording would."""
-    return Recorded([as_row(recipe, seed, run(recipe, seed, limit,
+    return RecordedRecipes([as_row(recipe, seed, run(recipe, seed, limit,
                                               recipe.title if progress else None))
                      for recipe in recipes])
 
@@ -218,7 +215,7 @@ def shortened(name: str, steps: int) -> Recipe:
         replace(phase, steps=min(phase.steps, steps)) for phase in recipe.phases))
 
 
-class Recorded(Results):
+class RecordedRecipes(Results):
     """The recorded runs, read as error rates; an arm is a `Stage`."""
 
     def __init__(self, rows: Sequence[Row]):
@@ -230,7 +227,7 @@ class Recorded(Results):
             for row in rows for phase in row["phases"]}
 
     @classmethod
-    def read(cls) -> Recorded:
+    def read(cls) -> RecordedRecipes:
         """From the recorded file."""
         return cls(RECORDS.read())
 
@@ -254,7 +251,7 @@ def show() -> None:
     from rich.console import Console
     from rich.table import Table
 
-    recorded = Recorded.read()
+    recorded = RecordedRecipes.read()
     columns = [(band, branch) for band in BANDS for branch in BRANCHES]
     table = Table("recipe", "measured", "seeds",
                   *(f"{band}, {branch.upper()}" for band, branch in columns))

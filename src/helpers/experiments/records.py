@@ -89,10 +89,10 @@ class RunRecords:
             content = self.content() if self.path.exists() else {"rows": []}
             rows = [*(old for old in content.pop("rows") if self.key_of(old) != self.key_of(row)),
                     row]
-            rows.sort(key=lambda one: places.get(self.key_of(one), len(places)))
+            rows.sort(key=lambda kept: places.get(self.key_of(kept), len(places)))
             lines = [f"{json.dumps(name)}: {json.dumps(value, ensure_ascii=False)},\n"
                      for name, value in content.items()]
-            text = ",\n".join(json.dumps(one, ensure_ascii=False) for one in rows)
+            text = ",\n".join(json.dumps(kept, ensure_ascii=False) for kept in rows)
             _replace(self.path, f'{{{"".join(lines)}"rows": [\n{text}\n]}}\n')
 
 

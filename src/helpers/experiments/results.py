@@ -36,8 +36,8 @@ class Results:
                 (band, branch): np.array(counts.split() if isinstance(counts, str) else counts,
                                          dtype=int)
                 for band, row in errors.items() for branch, counts in row.items()})
-        counts = {len(one) for seeds in self._errors.values() for run in seeds.values()
-                  for one in run.values()}
+        counts = {len(errors_heard) for seeds in self._errors.values() for run in seeds.values()
+                  for errors_heard in run.values()}
         if len(counts) != 1:
             raise BookError(f"The runs were heard on {sorted(counts)} sentences: compare runs that "
                             "were heard on the same.")
@@ -75,9 +75,6 @@ class Results:
     def rate(self, arm: Hashable, band: str, branch: str,
              some: Sequence[bool] | None = None) -> ErrorRate:
         """Error rate over all seeds.
-
-        Args:
-            some: which sentences count; all without it.
         """
         chosen = self._chosen(some)
         return intervals.error_rate(self.errors(arm, band, branch)[:, chosen], self.words[chosen],
@@ -91,7 +88,6 @@ class Results:
         Arms with several seeds each are compared seed by seed, with the seeds that both have.
 
         Args:
-            some: which sentences count; all without it.
             other_band: what the other arm heard; the same band without it.
             among: how many comparisons are read together.
 
@@ -120,11 +116,11 @@ def contradictions(recorded: Results, live: Results,
         pairs: arms to compare. A pair counts, in each band and branch that the live runs have,
             where the recorded interval of its difference leaves zero out.
     """
-    found = []
+    contrary = []
     for arm, other in pairs:
         for band, branch in live.heard(arm):
             then, now = (some.difference(arm, other, band, branch) for some in (recorded, live))
             if then.direction * now.direction < 0:
-                found.append(f"{arm} against {other}, {band}, {branch}: {then} recorded, "
+                contrary.append(f"{arm} against {other}, {band}, {branch}: {then} recorded, "
                              f"{now} live")
-    return found
+    return contrary

@@ -12,14 +12,14 @@ def rows_of(results: Recorded, experiment: Experiment) -> list[list[str]]:
     The last cell is the difference to the arm that the experiment compares with, on the telephone,
     CTC branch; its interval allows for as many comparisons as there are rows.
     """
-    found = []
+    rows = []
     for arm in experiment.arms:
         against = "" if arm == experiment.against else str(results.difference(
             arm, experiment.against, "telephone", "ctc", among=experiment.comparisons))
-        found.append([experiment.title_of(arm), f"{results.row(arm)['training_minutes']:.1f}",
+        rows.append([experiment.title_of(arm), f"{results.row(arm)['training_minutes']:.1f}",
                       *(str(results.rate(arm, band, branch)) for band in experiment.bands
                         for branch in BRANCHES), against])
-    return found
+    return rows
 
 
 def heads_of(experiment: Experiment) -> list[str]:
@@ -29,7 +29,8 @@ def heads_of(experiment: Experiment) -> list[str]:
             f"telephone, CTC, against “{experiment.title_of(experiment.against)}”"]
 
 
-def compact_rows(results: Recorded, experiment: Experiment, branch: str = "ctc") -> list[list[str]]:
+def compact_rows(results: Recorded, experiment: Experiment,
+                 branch: str = "ctc") -> list[list[str]]:
     """A row for each arm: title, then for each band the rate and its difference to the base."""
     return [[experiment.title_of(arm), *(cell for band in experiment.bands for cell in (
         str(results.rate(arm, band, branch)), "" if arm == experiment.against else

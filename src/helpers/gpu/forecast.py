@@ -59,10 +59,10 @@ def padding_of(config: str, items: Sequence[dict], size: int | None = None,
         size, samples: `batch_size` and `batch_size_sample_max`; None keeps the config's.
     """
     changes = {"batch_size": size, "batch_size_token_max": size, "batch_size_sample_max": samples}
-    found = reach(config, items, {key: value for key, value in changes.items()
-                                          if value is not None}, collate=False)
-    served = sum(map(len, found.batches))
-    return Padded(found.padding, len(found.batches), served / len(found.batches))
+    reached = reach(config, items, {key: value for key, value in changes.items()
+                                    if value is not None}, collate=False)
+    served = sum(map(len, reached.batches))
+    return Padded(reached.padding, len(reached.batches), served / len(reached.batches))
 
 
 def dealt(config: str, items: Sequence[dict], processes: int,
@@ -72,14 +72,14 @@ def dealt(config: str, items: Sequence[dict], processes: int,
     Args:
         changes: keys of `dataset_conf` to replace.
     """
-    place = {item["key"]: number for number, item in enumerate(items)}
+    line_of = {item["key"]: number for number, item in enumerate(items)}
     parts = []
     with loader(config, items, {"data_split_num": 1, **(changes or {})}) as made:
         for rank in range(processes):
             with (mock.patch("torch.distributed.get_rank", return_value=rank),
                   mock.patch("torch.distributed.get_world_size", return_value=processes)):
                 train = made.build_iter()[0]
-            own = [place[entry["key"]] for entry in train.dataset.index_ds.contents]
+            own = [line_of[entry["key"]] for entry in train.dataset.index_ds.contents]
             parts.append([[own[index] for index in batch] for batch in train.batch_sampler])
     return [list(step) for step in zip(*parts, strict=True)]
 

@@ -36,7 +36,7 @@ UNQUOTABLE = ("'", '"', "\\", "\n", "${")
 
 
 @dataclass(frozen=True)
-class Launch:
+class TrainingRun:
     """What to train, on what, and how.
 
     Attributes:
@@ -58,25 +58,25 @@ class Launch:
     output: str = "exp"
 
 
-def overrides(launch: Launch) -> list[str]:
+def overrides(launch: TrainingRun) -> list[str]:
     """The Hydra overrides of the script, with its variables for paths.
 
     Raises:
         BookError: no such config.
     """
     own = configs.load(launch.config)
-    found = [f"++model='{MODEL}'"]
+    chosen = [f"++model='{MODEL}'"]
     if own.get("model_conf") is not None:
-        found.append("~model_conf")
+        chosen.append("~model_conf")
     for key in FOLDER_KEYS:
-        found += _without_folder(own, key)
+        chosen += _without_folder(own, key)
     if "init_param" in own and own.init_param is None:
-        found += _without_null("init_param")
-    found += [f"++train_data_set_list='{TRAIN}'", f"++valid_data_set_list='{VALID}'",
+        chosen += _without_null("init_param")
+    chosen += [f"++train_data_set_list='{TRAIN}'", f"++valid_data_set_list='{VALID}'",
               f"++output_dir='{OUTPUT}'"]
     if launch.gpus > 1 or launch.deepspeed:
-        found += ctc_cure(merged(launch.config))
-    return found + _way_to_run(own, launch.deepspeed)
+        chosen += ctc_cure(merged(launch.config))
+    return chosen + _way_to_run(own, launch.deepspeed)
 
 
 def merged(config: str | Path) -> DictConfig:
@@ -91,12 +91,12 @@ def ctc_cure(config: DictConfig) -> list[str]:
     been run for this book, freezing what does not learn costs nothing.
     """
     frozen = [name for name in split_names(config.get("freeze_param")) if name]
-    found = []
+    chosen = []
     if not OmegaConf.select(config, "ctc_decoder_conf.freeze") and "ctc_decoder" not in frozen:
-        found.append("++ctc_decoder_conf.freeze=true")
+        chosen.append("++ctc_decoder_conf.freeze=true")
     if "ctc" not in frozen:
-        found.append(f"++freeze_param='{','.join([*frozen, 'ctc'])}'")
-    return found
+        chosen.append(f"++freeze_param='{','.join([*frozen, 'ctc'])}'")
+    return chosen
 
 
 def deepspeed_config(config: DictConfig) -> dict[str, Any]:
@@ -129,7 +129,7 @@ def deepspeed_config(config: DictConfig) -> dict[str, Any]:
     }
 
 
-def script(launch: Launch, deepspeed_file: str = "run.deepspeed.json") -> str:
+def script(launch: TrainingRun, deepspeed_file: str = "run.deepspeed.json") -> str:
     """The text of the bash script.
 
     Args:
@@ -162,7 +162,7 @@ def script(launch: Launch, deepspeed_file: str = "run.deepspeed.json") -> str:
     return "\n".join([*lines, " \\\n  ".join(command), ""])
 
 
-def write(launch: Launch, path: str | Path) -> list[Path]:
+def write(launch: TrainingRun, path: str | Path) -> list[Path]:
     """Write the script, and the DeepSpeed file beside it where one is needed.
 
     Returns:
@@ -188,15 +188,15 @@ def _way_to_run(own: DictConfig, deepspeed: bool) -> list[str]:
     """Switch DeepSpeed on or off in each place that FunASR reads; the top level comes first."""
     values = {"use_deepspeed": "true", "deepspeed_config": f"'{DEEPSPEED}'"} if deepspeed else {
         "use_deepspeed": "false"}
-    found = []
+    chosen = []
     for key, value in values.items():
-        found.append(f"++train_conf.{key}={value}")
+        chosen.append(f"++train_conf.{key}={value}")
         if key in own:
-            found.append(f"++{key}={value}")
-    return found
+            chosen.append(f"++{key}={value}")
+    return chosen
 
 
-def _name_of_way(launch: Launch) -> str:
+def _name_of_way(launch: TrainingRun) -> str:
     if launch.deepspeed:
         return f"DeepSpeed (ZeRO stage {ZERO_STAGE})"
     return "PyTorch's DDP" if launch.gpus > 1 else "plain PyTorch"
@@ -252,7 +252,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", required=True, help="the script to write")
     given = vars(parser.parse_args(arguments))
     out = given.pop("out")
-    for path in write(Launch(**given), out):
+    for path in write(TrainingRun(**given), out):
         print(path)
     return 0
 

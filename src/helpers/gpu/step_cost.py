@@ -327,24 +327,24 @@ class _Steps:
 
     def _peaks(self, batch: dict) -> dict[str, int]:
         """Phase to the highest allocation in bytes; leaves gradients for `_tensor_bytes`."""
-        found = {}
-        with self._peak_of("forward", found):
+        peaks = {}
+        with self._peak_of("forward", peaks):
             state = self._forward(batch)
-        with self._peak_of("backward", found):
+        with self._peak_of("backward", peaks):
             self.trainer.backward_step(self.model, None, loss_dict=state)
-        with self._peak_of("update", found):
+        with self._peak_of("update", peaks):
             self._update(state)
-        return found
+        return peaks
 
     @contextlib.contextmanager
-    def _peak_of(self, phase: str, found: dict[str, int]) -> Iterator[None]:
+    def _peak_of(self, phase: str, peaks: dict[str, int]) -> Iterator[None]:
         if not self.place.device.startswith("cuda"):
             yield
             return
         torch.cuda.reset_peak_memory_stats()
         yield
         self._wait()
-        found[phase] = torch.cuda.max_memory_allocated()
+        peaks[phase] = torch.cuda.max_memory_allocated()
 
     def _wait(self) -> None:
         if self.place.device.startswith("cuda"):
@@ -367,7 +367,7 @@ def _tensor_bytes(model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> d
 
 
 def _total(stats: Sequence[Mapping[str, float]], key: str) -> float:
-    return sum(one[key] for one in stats)
+    return sum(batch[key] for batch in stats)
 
 
 @contextlib.contextmanager

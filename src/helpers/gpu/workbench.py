@@ -74,8 +74,8 @@ class Workbench:
                         {"telephone": telephone_set("test"), "wideband": corpus.load_set("test")})
         kind, _, language = self.data.partition(":")
         if kind == "minds14":
-            found = minds14.sets(language or "en-US", tokenizer)
-            return Sets(found["train"], found["valid"], {"telephone": found["test"]})
+            splits = minds14.sets(language or "en-US", tokenizer)
+            return Sets(splits["train"], splits["valid"], {"telephone": splits["test"]})
         return _split_manifest(Path(self.data))
 
 
@@ -112,8 +112,6 @@ def short_runs(bench: Workbench, recipes: Mapping[str, configs.ConfigLike],
 
     Args:
         recipes: label to config; what a single process needs has to be in it (SHORT_RUN).
-        utterances: training lines of its data.
-        sentences: test lines of each kind.
 
     Returns:
         Rows under RESULT_HEAD: word error rates with intervals before and after, by branch and set.

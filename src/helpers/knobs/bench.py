@@ -106,9 +106,6 @@ def without(config: Mapping[str, Any], keys: Iterable[str]) -> dict[str, Any]:
 
 def utterances(unreadable: bool = False) -> tuple[list[dict], list[dict]]:
     """The bench's training and validation lines: short, with hotwords and other context.
-
-    Args:
-        unreadable: name an audio file that does not exist in one training line.
     """
     by_length = sorted(corpus.load_set("adapt"), key=lambda item: item["speech_length"])
     wordy = [item for item in by_length if item["text_length"] >= WORDY_TOKENS][:WORDY]
@@ -135,7 +132,6 @@ def observe(config: Mapping[str, Any], unreadable: bool = False, resume: bool = 
 
     Args:
         config: a merged config, such as `base_config` gives.
-        unreadable: see `utterances`.
         resume: leave the checkpoint of an earlier run of one epoch in the output folder.
         traced: note which lines ran (slower).
     """

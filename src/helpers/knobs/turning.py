@@ -22,6 +22,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from funasr_preflight.laws.memory import GIBIBYTE
 from helpers.config import configs, funasr_source
 from helpers.errors import BookError, one_sentence
 from helpers.experiments.records import RunRecords, write_record
@@ -39,7 +40,7 @@ from helpers.paths import CACHE
 
 PLACES_ELSEWHERE = 3
 UNFINISHED = RunRecords(CACHE / "knobs" / "turned.json", "python -m helpers.knobs", ("key",))
-MEMORY_LIMIT = 12 * 2**30
+MEMORY_LIMIT = 12 * GIBIBYTE
 """Bytes of address space for a worker process: a value that wants more raises an error."""
 
 
@@ -164,8 +165,6 @@ def turn_all(names: Iterable[str], jobs: int = 2, done: Callable[[Knob], None] =
     """`turn` for many keys, in worker processes with one PyTorch thread each.
 
     Args:
-        names: dotted keys.
-        jobs: number of processes.
         done: called with each key's result as it arrives.
         before: results of an earlier run, which are not made again.
 

@@ -135,7 +135,6 @@ def settle(claim_id: str, parts: Mapping[str, bool]) -> None:
     """Show what an experiment found about a claim, and hold the ledger to it.
 
     Args:
-        claim_id: the claim's id in the ledger.
         parts: what the claim says, piece by piece, and whether the experiment found it so.
 
     Raises:

@@ -28,6 +28,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from funasr_preflight.laws.geometry import FRONTEND_RATE
 from funasr_preflight.laws.names import OUTPUT_LAYER, component_of
 from helpers.config import configs
 from helpers.config.funasr_source import raised_in_funasr
@@ -229,13 +230,11 @@ def speech_tokens(config: str | Path, low_frame_rate: bool, seconds: float) -> t
 
     Args:
         config: whose frontend is used, with the mini's tokenizer (it decides neither number).
-        low_frame_rate: the value of `audio_adaptor_conf.use_low_frame_rate`.
-        seconds: length of the clip.
     """
     with funasr_silenced():
         built = mini.build(config, size="mini", device="meta")
         built.model.use_low_frame_rate = low_frame_rate
-        clip = torch.zeros(int(seconds * 16000))  # FunASR takes an array to be 16 kHz
+        clip = torch.zeros(int(seconds * FRONTEND_RATE))  # what FunASR takes an array for
         contents = built.model.data_template([
             {"role": "system", "content": ""},
             {"role": "user", "content": "<|startofspeech|>!!<|endofspeech|>", "audio": clip},

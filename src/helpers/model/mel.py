@@ -86,7 +86,6 @@ def frontend(config: str = "pretrained", stacked: bool = False, **changes: Any) 
     Args:
         config: a config's name or path.
         stacked: keep the config's stacking of 7 frames; without it, one frame every 10 ms.
-        changes: keys of `frontend_conf` to replace.
     """
     conf = configs.resolve(configs.merge_over("pretrained", config))["frontend_conf"]
     single = {} if stacked else {"lfr_m": 1, "lfr_n": 1}
@@ -202,7 +201,6 @@ class ChangedFrontend(WavFrontend):
 
     Args:
         change: from frames of shape (frames, n_mels) to frames of any width.
-        conf: the keys of `frontend_conf`.
     """
 
     def __init__(self, change: Callable[[torch.Tensor], torch.Tensor], **conf: Any) -> None:
@@ -229,7 +227,6 @@ class KeptBins(ChangedFrontend):
 
     Args:
         above: shape (bins,), the value of each bin that lies above 4 kHz; others are ignored.
-        conf: `frontend_conf` of the config that the encoder was trained with.
 
     Raises:
         BookError: `conf` is for another rate than 16 kHz.
@@ -268,10 +265,10 @@ class MovedBins(ChangedFrontend):
         wide = bank_of(WavFrontend(**{**conf, **single}))
         narrow = bank_of(WavFrontend(**{**conf, **single, "fs": 8000}))
         super().__init__(self._move, **{**conf, "fs": 8000})
-        place = np.interp(wide.centres, narrow.centres, np.arange(len(narrow.centres)))
-        self.lower = torch.from_numpy(np.floor(place).astype(int))
+        wide_bins = np.interp(wide.centres, narrow.centres, np.arange(len(narrow.centres)))
+        self.lower = torch.from_numpy(np.floor(wide_bins).astype(int))
         self.upper = (self.lower + 1).clamp(max=len(narrow.centres) - 1)
-        self.share = torch.from_numpy(place - np.floor(place)).float()
+        self.share = torch.from_numpy(wide_bins - np.floor(wide_bins)).float()
         self.outside = torch.from_numpy(wide.centres > 4000)
         wider = (wide.right - wide.left) / np.interp(wide.centres, narrow.centres,
                                                      narrow.right - narrow.left)

@@ -100,7 +100,6 @@ def build(config: str | Path | DictConfig = "pretrained", size: Size = "mini",
             FunASR does for `++model=DIRECTORY`; None builds from this YAML alone.
         model_dir: a real Fun-ASR-Nano directory. Without it, the mini's or the full-size
             stand-in is prepared in the cache.
-        load_weights: load `model.pt` where the directory has one.
         seed: seed of the random initialisation of what no checkpoint fills.
 
     Raises:

@@ -140,7 +140,6 @@ def command(chapter: str, start: str, option: str) -> str:
     """A command that a chapter shows in a box, on one line.
 
     Args:
-        chapter: the notebook's name.
         start: how the command begins.
         option: what it must contain.
 

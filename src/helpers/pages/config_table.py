@@ -20,10 +20,6 @@ _LOOKS = {"same": "ft-0 ft-dot", "modified": "ft-1 ft-dot", "new": "ft-2 ft-dot"
 
 def filterable_table(rows: Sequence[KeyRow], table_id: str = "config-table") -> str:
     """HTML of the whole comparison: a row per key, grouped by the document's sections.
-
-    Args:
-        rows: what `configs.compare()` gives.
-        table_id: the element's id, unique on its page.
     """
     columns = (Column("Parameter", "27%"), Column("Pretrained", label="Pretrained"),
                *(Column(name, label=name) for name in FINE_TUNING), Column("Status", "23%"))

@@ -117,8 +117,6 @@ def filter_table(table_id: str, caption: str, columns: Sequence[Column],
     """HTML of the whole table.
 
     Args:
-        table_id: the element's id, unique on its page.
-        caption: says what a row is.
         rows: all rows, or groups of them.
         choices: menus; a row is kept by a menu if one of its values of that facet is chosen.
         noun: what the rows are, such as "keys".

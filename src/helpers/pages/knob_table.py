@@ -128,7 +128,7 @@ def _places(knob: Knob) -> str:
     if knob.read_at:
         shown, more = knob.read_at[:_PLACES], len(knob.read_at) - _PLACES
         rest = f"<small>and {more} more</small>" if more > 0 else ""
-        return "".join(f"<small>{breakable(place)}</small>" for place in shown) + rest
+        return "".join(f"<small>{breakable(line)}</small>" for line in shown) + rest
     if knob.elsewhere:
         return ("nowhere on this path<small>elsewhere: "
                 f"{breakable(knob.elsewhere[0])}</small>")

@@ -46,10 +46,8 @@ def picture(light: bytes, dark: bytes, subtype: str, alt: str) -> str:
     """HTML of a picture in two variants; the book's pages show the one of their theme.
 
     Args:
-        light: the file.
         dark: the file's dark variant, not shown where there is no style sheet of the book.
         subtype: of image, such as `svg+xml`.
-        alt: what the picture says.
     """
     shown = (("only-light", "", light), ("only-dark", "display:none;", dark))
     return "".join(

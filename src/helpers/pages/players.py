@@ -92,10 +92,6 @@ def spectrogram(samples: np.ndarray, rate: int) -> Image.Image:
 def players(heard: Mapping[str, str], reference: str) -> str:
     """HTML of one player for each stage, with the transcript below it and errors marked.
 
-    Args:
-        heard: stage to what was recognised there.
-        reference: what was said.
-
     Raises:
         BookError: a stage's clip is not there.
     """

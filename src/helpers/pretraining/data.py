@@ -10,11 +10,9 @@ import torch
 from tqdm import tqdm
 
 from funasr_preflight.converting.lines import SYSTEM_PROMPT
+from funasr_preflight.laws.geometry import speech_tokens
 from helpers.errors import BookError
 from helpers.speech import manifests
-
-SQUEEZE = 8
-"""Speech frames per token that the LLM receives (FunASR's dataset, `fake_token_len`)."""
 
 
 @dataclass(frozen=True)
@@ -57,16 +55,16 @@ def batches(data: Utterances, frames_per_batch: int, rng: np.random.Generator) -
     """One epoch of batches of similar length, in random order."""
     jitter = rng.uniform(0.9, 1.1, len(data.lengths))
     order = np.argsort(data.lengths * jitter, kind="stable")
-    found, batch, longest = [], [], 0
+    made, batch, longest = [], [], 0
     for index in order:
         longest = max(longest, data.lengths[index])
         if batch and longest * (len(batch) + 1) > frames_per_batch:
-            found.append(np.array(batch))
+            made.append(np.array(batch))
             batch, longest = [], data.lengths[index]
         batch.append(index)
-    found.append(np.array(batch))
-    rng.shuffle(found)
-    return found
+    made.append(np.array(batch))
+    rng.shuffle(made)
+    return made
 
 
 def padded(values: np.ndarray, data: Utterances, indices: np.ndarray) -> torch.Tensor:
@@ -74,12 +72,6 @@ def padded(values: np.ndarray, data: Utterances, indices: np.ndarray) -> torch.T
     rows = [torch.from_numpy(values[data.starts[i]:data.starts[i] + data.lengths[i]])
             for i in indices]
     return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
-
-
-def speech_tokens(frames: int) -> int:
-    """How many speech tokens the LLM receives for a number of 60 ms frames (FunASR's formula)."""
-    halved = 1 + (frames - 1) // 2
-    return (1 + (halved - 1) // 2 - 1) // 2 + 1
 
 
 def collate(data: Utterances, indices: np.ndarray, prompt: tuple[list[int], list[int]],

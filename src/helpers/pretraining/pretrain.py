@@ -33,13 +33,16 @@ import torch
 from omegaconf import OmegaConf
 from tqdm import tqdm
 
-from funasr_preflight.laws.geometry import ENCODER_FRAME_SECONDS
+from funasr_preflight.laws.geometry import (
+    ENCODER_FRAME_SECONDS,
+    ENCODER_FRAMES_A_TOKEN,
+    speech_tokens,
+)
 from helpers.config import configs
 from helpers.errors import one_sentence
 from helpers.model import mini
 from helpers.paths import CACHE, MINI
 from helpers.pretraining.data import (
-    SQUEEZE,
     Utterances,
     batches,
     chat_prompt,
@@ -90,7 +93,7 @@ class SqueezeHead(torch.nn.Module):
     def __init__(self, adaptor_dim: int, labels: int):
         super().__init__()
         self.labels = labels  # ids from 0; the last one stands for the CTC blank
-        self.linear = torch.nn.Linear(adaptor_dim, SQUEEZE * labels)
+        self.linear = torch.nn.Linear(adaptor_dim, ENCODER_FRAMES_A_TOKEN * labels)
 
     def forward(self, adaptor_out: torch.Tensor, ctc_argmax: torch.Tensor,
                 lengths: torch.Tensor) -> torch.Tensor:
@@ -102,11 +105,12 @@ class SqueezeHead(torch.nn.Module):
             lengths: frames of each utterance, shape (batch,).
         """
         frames = ctc_argmax.shape[1]
-        groups = -(-frames // SQUEEZE)
+        groups = speech_tokens(frames)
+        named = groups * ENCODER_FRAMES_A_TOKEN
         blank = self.labels - 1
         labels = torch.nn.functional.pad(ctc_argmax.clamp(max=blank),
-                                         (0, groups * SQUEEZE - frames), value=-100)
-        inside = torch.arange(groups * SQUEEZE)[None] < lengths[:, None]
+                                         (0, named - frames), value=-100)
+        inside = torch.arange(named)[None] < lengths[:, None]
         labels = labels.masked_fill(~inside, -100)
         scores = self.linear(adaptor_out[:, :groups]).view(-1, self.labels)
         weight = torch.ones(self.labels)
@@ -186,9 +190,9 @@ def encode_once(model: torch.nn.Module, data: Utterances, frames_per_batch: int)
             decoded, _ = model.ctc_decoder(hidden, lengths)
             labels = model.ctc.argmax(decoded)
         for row, index in enumerate(indices):
-            place = slice(data.starts[index], data.starts[index] + data.lengths[index])
-            encoded[place] = hidden[row, :data.lengths[index]].float().numpy()
-            heard[place] = labels[row, :data.lengths[index]].numpy()
+            rows = slice(data.starts[index], data.starts[index] + data.lengths[index])
+            encoded[rows] = hidden[row, :data.lengths[index]].float().numpy()
+            heard[rows] = labels[row, :data.lengths[index]].numpy()
     return replace(data, features=encoded, heard=heard)
 
 
@@ -221,11 +225,9 @@ def pretrain(recipe: Round, shards: Path, output: Path, start_from: Path | None 
     """Run one stage. Weights and log are saved as it goes, under `output`.
 
     Args:
-        recipe: the stage.
         shards: folder of `helpers.speech.corpus training`.
         output: gets `model.safetensors` and, appended to, `pretraining_log.jsonl`.
         start_from: weights to go on from; random ones without it.
-        save_every: steps between two saves.
     """
     torch.set_num_threads(recipe.threads)
     torch.manual_seed(recipe.seed)

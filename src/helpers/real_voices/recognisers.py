@@ -17,6 +17,7 @@ from pathlib import Path
 
 import soundfile
 
+from funasr_preflight.laws.geometry import speech_frames
 from helpers.errors import BookError
 from helpers.evaluation.decoding import decode
 from helpers.experiments.sample_rate import Case, frontend_of, with_frontend
@@ -61,10 +62,8 @@ def hear(recogniser: str, paths: Sequence[Path], texts: Sequence[str],
     """What a recogniser writes for each file.
 
     Args:
-        recogniser: one of RECOGNISERS.
         paths: WAV files of one channel. For the mini at any rate; for the others at 16 kHz with
             their own frontend, and at 8 kHz with another.
-        texts: what is said, for the mini's manifest.
         frontend: one of FRONTENDS. "own" reads frequencies where the recogniser learned them.
             "displaced" has its filters where FunASR's frontend puts them at `fs: 8000`. "kept"
             works at 8 kHz and has them where they were.
@@ -108,10 +107,11 @@ def _worker(name: str, paths: Sequence[Path], frontend: str) -> list[str]:
 
 def _mini(branch: str, paths: Sequence[Path], texts: Sequence[str], frontend: str) -> list[str]:
     built = with_frontend(_built(), frontend_of(_MINI_CASES[frontend]))
-    items = [chatml(path.stem, str(path), text, int(100 * soundfile.info(path).duration),
+    heard = [soundfile.info(path) for path in paths]
+    items = [chatml(path.stem, str(path), text, speech_frames(sound.frames, sound.samplerate),
                     len(text.split()))
-             for path, text in zip(paths, texts, strict=True)]
-    return [getattr(one, branch) for one in decode(built, items, branch)]
+             for path, text, sound in zip(paths, texts, heard, strict=True)]
+    return [getattr(hypothesis, branch) for hypothesis in decode(built, items, branch)]
 
 
 @lru_cache(maxsize=1)

@@ -38,7 +38,7 @@ class Cell(NamedTuple):
     frontend: str = "own"
 
 
-class Recorded:
+class RecordedVoices:
     """The rows of `helpers.real_voices.run`.
 
     Args:
@@ -54,7 +54,7 @@ class Recorded:
                                           row["frontend"]), []).append(row)
 
     @classmethod
-    def read(cls) -> Recorded:
+    def read(cls) -> RecordedVoices:
         """The recorded ones.
 
         Raises:
@@ -99,9 +99,7 @@ class Recorded:
         """Word error rate over all seeds.
 
         Args:
-            speaker: only this one's clips.
             plain: of the texts as they are written, not normalised.
-            clips: only so many, from the first on.
         """
         errors = self.errors(cell, plain)[:, :clips]
         chosen, words, units = self._drawn(cell.speech, errors.shape[1], speaker, plain)
@@ -110,10 +108,6 @@ class Recorded:
     def difference(self, cell: Cell, other: Cell, speaker: str | None = None,
                    clips: int | None = None) -> Difference:
         """How much higher one error rate is than another, on the clips that both heard.
-
-        Args:
-            speaker: only this one's clips.
-            clips: only so many, from the first on.
 
         Raises:
             BookError: a condition is not recorded, or the two are of different speech.
@@ -132,9 +126,6 @@ class Recorded:
 
         All of it is case, punctuation and the way of writing numbers. None where no clip is heard
         without an error.
-
-        Args:
-            clips: only so many, from the first on.
         """
         right = self.errors(cell)[:, :clips] == 0
         words = np.broadcast_to(self.words(cell.speech, plain=True)[:right.shape[1]], right.shape)
@@ -182,7 +173,7 @@ def unpacked(text: str) -> np.ndarray:
     return np.array(text.split(), dtype=int)
 
 
-class Table(NamedTuple):
+class VoiceTable(NamedTuple):
     """Made for `helpers.pages.page.table(*table)`."""
 
     headings: list[str]
@@ -190,8 +181,8 @@ class Table(NamedTuple):
     caption: str
 
 
-def stage_table(recorded: Recorded, speech: str, recognisers: Sequence[str],
-                stages: Sequence[str] = tuple(STAGES)) -> Table:
+def stage_table(recorded: RecordedVoices, speech: str, recognisers: Sequence[str],
+                stages: Sequence[str] = tuple(STAGES)) -> VoiceTable:
     """A row for each stage: for each recogniser its error rate, and its paired change.
 
     Changes are against the first stage of the channel, wideband. All over the clips that all of
@@ -199,7 +190,7 @@ def stage_table(recorded: Recorded, speech: str, recognisers: Sequence[str],
     """
     clips = recorded.common_clips(Cell(name, speech, stage) for name in recognisers
                                   for stage in (FIRST_STAGE, *stages))
-    return Table(["Stage", *(head for name in recognisers for head in (name, "change"))],
+    return VoiceTable(["Stage", *(head for name in recognisers for head in (name, "change"))],
                  [[stage, *(text for name in recognisers for text in _rate_and_change(
                      recorded, Cell(name, speech, stage), Cell(name, speech, FIRST_STAGE), clips))]
                   for stage in stages],
@@ -207,8 +198,8 @@ def stage_table(recorded: Recorded, speech: str, recognisers: Sequence[str],
                  + recorded.scope(speech, clips))
 
 
-def frontend_table(recorded: Recorded, speech: str, recognisers: Sequence[str],
-                   stage: str = "8 kHz") -> Table:
+def frontend_table(recorded: RecordedVoices, speech: str, recognisers: Sequence[str],
+                   stage: str = "8 kHz") -> VoiceTable:
     """A row for each recogniser and frontend at one stage: rate, and change to its own frontend.
 
     Over the clips that all of them heard.
@@ -216,7 +207,7 @@ def frontend_table(recorded: Recorded, speech: str, recognisers: Sequence[str],
     cells = [cell for name in recognisers for frontend in FRONTENDS
              if (cell := Cell(name, speech, stage, frontend)) in recorded]
     clips = recorded.common_clips(cells)
-    return Table(["Recogniser", "filters", "word error rate, %", "change, points"],
+    return VoiceTable(["Recogniser", "filters", "word error rate, %", "change, points"],
                  [[cell.recogniser, cell.frontend, *_rate_and_change(
                      recorded, cell, Cell(cell.recogniser, speech, stage), clips)]
                   for cell in cells],
@@ -224,32 +215,8 @@ def frontend_table(recorded: Recorded, speech: str, recognisers: Sequence[str],
                  + recorded.scope(speech, clips))
 
 
-def speaker_table(recorded: Recorded, speech: str, recognisers: Sequence[str],
-                  stages: Sequence[str]) -> Table:
-    """A row for each speaker of a set: clips, words, and each recogniser's rate at each stage.
-
-    Over the clips that all of them heard. One clip has no interval.
-    """
-    cells = [Cell(name, speech, stage) for name in recognisers for stage in stages]
-    clips = recorded.common_clips(cells)
-    names, words = recorded.speakers(speech)[:clips], recorded.words(speech)[:clips]
-
-    def rate(cell: Cell, speaker: str) -> str:
-        if cell not in recorded:
-            return ""
-        found = recorded.rate(cell, speaker, clips=clips)
-        return f"{100 * found.value:.1f}" if sum(names == speaker) == 1 else str(found)
-
-    return Table(["Speaker", "Clips", "Words",
-                  *(f"{cell.recogniser}, {cell.stage}" for cell in cells)],
-                 [[speaker, str(sum(names == speaker)), str(words[names == speaker].sum()),
-                   *(rate(cell, speaker) for cell in cells)]
-                  for speaker in dict.fromkeys(names.tolist())],
-                 "Word error rate in %; 95 % intervals over the clips of the one speaker.")
-
-
-def floor_table(recorded: Recorded, speech: str, recognisers: Sequence[str],
-                stage: str = FIRST_STAGE) -> Table:
+def floor_table(recorded: RecordedVoices, speech: str, recognisers: Sequence[str],
+                stage: str = FIRST_STAGE) -> VoiceTable:
     """A row for each recogniser: its rate, the rate of the texts as written, and the floor.
 
     Over the clips that all of them heard.
@@ -263,12 +230,12 @@ def floor_table(recorded: Recorded, speech: str, recognisers: Sequence[str],
                     str(recorded.rate(cell, plain=True, clips=clips)), "" if floor is None else
                     f"{100 * floor:.1f}")
 
-    return Table(["Recogniser", "normalised, %", "as written, %", "format alone, %"],
+    return VoiceTable(["Recogniser", "normalised, %", "as written, %", "format alone, %"],
                  [list(row(cell)) for cell in cells],
                  f"At the stage {stage}. " + recorded.scope(speech, clips))
 
 
-def _rate_and_change(recorded: Recorded, cell: Cell, against: Cell,
+def _rate_and_change(recorded: RecordedVoices, cell: Cell, against: Cell,
                      clips: int) -> tuple[str, str]:
     if cell not in recorded:
         return "", ""

@@ -22,7 +22,7 @@ from helpers.experiments.call_cost import STAGES
 from helpers.experiments.records import Key, Recording, Row
 from helpers.real_voices import recognisers, speech
 from helpers.real_voices.normalise import counts
-from helpers.real_voices.results import DECIDING, RECORDS, REFERENCE, Recorded, packed
+from helpers.real_voices.results import DECIDING, RECORDS, REFERENCE, RecordedVoices, packed
 from helpers.telephone.channel import TELEPHONE_RATE, call
 
 NOISY = tuple(stage for stage, channel in STAGES.items()
@@ -160,7 +160,7 @@ def _runs(names: Sequence[str]) -> list[list]:
 
 def show() -> None:
     """What is recorded, in the terminal."""
-    recorded = Recorded.read()
+    recorded = RecordedVoices.read()
     for cell in recorded.rows:
         print(*cell, recorded.rate(cell), sep=", ")
 

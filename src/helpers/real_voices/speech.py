@@ -25,6 +25,7 @@ import numpy as np
 import soundfile
 import soxr
 
+from funasr_preflight.laws.geometry import FRONTEND_RATE
 from helpers.errors import BookError
 from helpers.paths import CACHE
 from helpers.real_voices.normalise import normalised
@@ -32,7 +33,7 @@ from helpers.speech import corpus
 from helpers.speech.manifests import audio_path, transcript
 
 FOLDER = CACHE / "real_voices"
-RATE = 16_000
+RATE = FRONTEND_RATE
 LONGEST_SECONDS = 28.0
 """Whisper hears 30 s at once."""
 PAUSE_SECONDS = 0.4
@@ -270,9 +271,9 @@ def _sphinx_clips() -> list[Clip]:
     clips += [Clip(key, "Sense and Sensibility", text,
                    *soundfile_samples(data / "librivox" / f"{key}.wav"))
               for key, text in _transcription(data / "librivox" / "transcription").items()]
-    said = re.search(r"<move> = ([a-z ]+);", (data / "goforward.gram").read_text())[1]
+    text = re.search(r"<move> = ([a-z ]+);", (data / "goforward.gram").read_text())[1]
     raw = np.frombuffer((data / "goforward.raw").read_bytes(), "<i2").astype(np.float32) / 32768
-    return [*clips, Clip("goforward", "robot driver", said, raw, RATE)]
+    return [*clips, Clip("goforward", "robot driver", text, raw, RATE)]
 
 
 def _transcription(path: Path) -> dict[str, str]:

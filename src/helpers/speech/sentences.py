@@ -183,7 +183,6 @@ def sentences(seed: int, exclude: frozenset[str] = frozenset(), shuffled_words: 
     """Yield new sentences for ever.
 
     Args:
-        seed: the stream's seed.
         exclude: sentences never to yield (those of other sets).
         shuffled_words: share of word lists without grammar. They carry no hint about the next
             word, so a model must listen; used for training only.

@@ -21,9 +21,10 @@ import soundfile
 import torch
 import torchaudio.functional as F
 
+from funasr_preflight.laws.geometry import FRONTEND_RATE
 from helpers.errors import BookError
 
-SAMPLE_RATE = 16_000
+SAMPLE_RATE = FRONTEND_RATE
 ACTIVE_LEVEL_DBFS = -30.0
 
 ACCENTS = ["en-us", "en-us", "en-gb", "en-gb-x-rp", "en-gb-scotland", "en-029", "en-gb-x-gbclan",

@@ -22,9 +22,8 @@ from helpers.errors import BookError
 from helpers.paths import CACHE
 from helpers.speech import corpus, manifests
 from helpers.telephone import line_noise, packet_loss, speech_codecs
-from helpers.telephone.recordings import checked
+from helpers.telephone.recordings import TELEPHONE_RATE, checked
 
-TELEPHONE_RATE = 8_000
 LINE_BAND_HZ = (300.0, 3400.0)
 
 
@@ -103,8 +102,6 @@ def call(samples: np.ndarray, rate: int, channel: Channel, seed: int = 0) -> np.
     Args:
         samples: one channel, float in [-1, 1], shape (samples,).
         rate: samples a second, 8000 or more.
-        channel: what the call does.
-        seed: seed of noise and losses.
 
     Returns:
         float32 samples at 8 kHz.

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import signal
 
 from helpers.errors import BookError
-from helpers.telephone.recordings import checked
+from helpers.telephone.recordings import TELEPHONE_RATE, checked
 
 LEVEL_FRAME_SECONDS = 0.02
 SILENCE_BELOW_DB = 35.0
@@ -20,7 +20,7 @@ def set_level(samples: np.ndarray, dbov: float) -> np.ndarray:
     P.56. Samples beyond full scale are clipped, as an overdriven line clips them.
     """
     samples = checked(samples)
-    level = active_level(samples, rate=8_000)
+    level = active_level(samples, rate=TELEPHONE_RATE)
     if level <= 0:
         return samples.copy()
     return np.clip(samples * (10 ** (dbov / 20) / level), -1, 1).astype(np.float32)
@@ -33,7 +33,6 @@ def line_noise(samples: np.ndarray, rate: int, snr_db: float, seed: int = 0) -> 
         samples: one channel, float in [-1, 1].
         rate: samples a second.
         snr_db: active speech level over noise level, in dB.
-        seed: seed of the noise.
     """
     samples = checked(samples)
     if rate <= 0:

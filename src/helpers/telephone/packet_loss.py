@@ -21,11 +21,9 @@ def lost_packets(count: int, rate: float, burst: float = 1.0, seed: int = 0) -> 
     allows a loss probability inside either state, here 0 and 1).
 
     Args:
-        count: number of packets.
         rate: share of packets lost in the long run, 0 to below 1.
         burst: mean length of a run of lost packets, 1 or more. With `burst = 1 / (1 - rate)`
             losses are independent.
-        seed: seed of the chain.
 
     Returns:
         bool array of shape (count,), True where a packet is lost.
@@ -60,9 +58,7 @@ def drop_packets(samples: np.ndarray, rate: int, loss: float, burst: float = 1.0
     Args:
         samples: one channel, shape (samples,).
         rate: samples a second.
-        loss: share of packets lost in the long run.
         burst: mean length of a run of lost packets.
-        seed: seed of the losses.
         concealment: "silence" plays nothing; "repeat" plays the last packet that arrived again,
             half as loud each time, as simple receivers do.
 

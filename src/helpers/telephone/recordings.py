@@ -13,6 +13,8 @@ import soundfile
 
 from helpers.errors import BookError
 
+TELEPHONE_RATE = 8_000
+
 
 def checked(samples: np.ndarray) -> np.ndarray:
     """One channel of finite samples as float32.

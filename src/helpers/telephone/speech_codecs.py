@@ -16,9 +16,7 @@ import soundfile
 
 from helpers.errors import BookError
 from helpers.telephone import g711
-from helpers.telephone.recordings import checked
-
-RATE = 8_000
+from helpers.telephone.recordings import TELEPHONE_RATE, checked
 
 _G711 = ("mu-law", "A-law")  # ITU-T G.711, 64 kbit/s: North America and Japan, elsewhere
 _LIBSNDFILE = {
@@ -34,12 +32,11 @@ CODECS: Mapping[str, str] = dict.fromkeys(_G711, "helpers.telephone.g711") | dic
 """Codec name to the library that does the work."""
 
 
-def transcode(samples: np.ndarray, codec: str, rate: int = RATE) -> np.ndarray:
+def transcode(samples: np.ndarray, codec: str, rate: int = TELEPHONE_RATE) -> np.ndarray:
     """Encode and decode, as a call does.
 
     Args:
         samples: one channel, float in [-1, 1], shape (samples,).
-        codec: one of CODECS.
         rate: samples a second; the codecs are defined for 8000.
 
     Returns:
@@ -51,7 +48,7 @@ def transcode(samples: np.ndarray, codec: str, rate: int = RATE) -> np.ndarray:
     """
     if codec not in CODECS:
         raise BookError(f"There is no codec {codec!r}: choose one of {', '.join(CODECS)}.")
-    if rate != RATE:
+    if rate != TELEPHONE_RATE:
         raise BookError(f"The telephone's codecs take 8000 Hz, not {rate}: resample first "
                         "(helpers.telephone.channel.to_8khz).")
     samples = checked(samples)
@@ -69,7 +66,8 @@ def available() -> list[str]:
 def _through_libsndfile(samples: np.ndarray, codec: str) -> np.ndarray:
     container, subtype = _LIBSNDFILE[codec]
     buffer = io.BytesIO()
-    soundfile.write(buffer, np.clip(samples, -1, 1), RATE, format=container, subtype=subtype)
+    soundfile.write(buffer, np.clip(samples, -1, 1), TELEPHONE_RATE, format=container,
+                    subtype=subtype)
     buffer.seek(0)
     decoded, _ = soundfile.read(buffer, dtype="float32")
     return decoded
@@ -83,8 +81,8 @@ def _through_ffmpeg(samples: np.ndarray, codec: str) -> np.ndarray:
     if not _ffmpeg_has(codec):
         raise BookError(f"This machine's ffmpeg was built without {encoder}, which {codec} needs: "
                         f"install a build that has it, or choose one of {', '.join(available())}.")
-    raw = ("-f", "f32le", "-ar", str(RATE), "-ac", "1")
-    encoded = _ffmpeg((*raw, "-i", "-", "-c:a", encoder, *options, "-ar", str(RATE), "-f",
+    raw = ("-f", "f32le", "-ar", str(TELEPHONE_RATE), "-ac", "1")
+    encoded = _ffmpeg((*raw, "-i", "-", "-c:a", encoder, *options, "-ar", str(TELEPHONE_RATE), "-f",
                        container, "-"), samples.astype("<f4").tobytes())
     decoded = _ffmpeg(("-f", container, "-i", "-", *raw, "-"), encoded)
     return np.frombuffer(decoded, dtype="<f4").copy()

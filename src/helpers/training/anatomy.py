@@ -89,9 +89,7 @@ def reached(built: Built, items: Sequence[dict], seed: int = 0) -> BackwardPass:
     The model keeps neither gradients nor mode.
 
     Args:
-        built: a model with weights or without.
         items: manifest lines, together one batch.
-        seed: seed of dither and dropout.
     """
     model, inputs = built.model, finetune.batch(built, items, seed)
     with _modes_given_back(model):
@@ -154,7 +152,6 @@ def checkpoint_size(model: torch.nn.Module, learning: Collection[str],
     Args:
         model: at any size, on any device, the meta device too.
         learning: names of the parameters that receive a gradient.
-        excludes: `train_conf.effective_save_name_excludes`.
     """
     named = [tensor for name, tensor in model.state_dict(keep_vars=True).items()
              if not left_out(name, excludes)]
@@ -197,16 +194,16 @@ def changed(before: dict[str, str], after: dict[str, str]) -> frozenset[str]:
 
 def modes(model: torch.nn.Module) -> list[Mode]:
     """Training mode and active dropout of each component that the model has."""
-    found = []
+    modes_of_parts = []
     for component in COMPONENTS:
         part = getattr(model, component, None)
         if part is None:
             continue
         modules = list(part.modules())
-        found.append(Mode(component, len(modules), sum(m.training for m in modules),
+        modes_of_parts.append(Mode(component, len(modules), sum(m.training for m in modules),
                           sum(m.training and m.p > 0 for m in modules
                               if isinstance(m, torch.nn.Dropout))))
-    return found
+    return modes_of_parts
 
 
 def change_between_passes(built: Built, items: Sequence[dict], component: str,
@@ -250,23 +247,28 @@ def parallel_steps(built: Built, items: Sequence[dict], steps: int = 3) -> tuple
         distributed.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=0,
                                        world_size=1)
         try:
-            return _steps_under_ddp(built, items, steps)
+            return steps_under_ddp(built, items, steps)
         finally:
             distributed.destroy_process_group()
             model.zero_grad(set_to_none=True)
 
 
-def _steps_under_ddp(built: Built, items: Sequence[dict], steps: int) -> tuple[int, str]:
+def steps_under_ddp(built: Built, items: Sequence[dict], steps: int,
+                    learning_rate: float | None = None) -> tuple[int, str]:
+    """As `parallel_steps`, in a process group that is there; with a rate, each step learns."""
     unused = built.kwargs.get("train_conf", {}).get("find_unused_parameters", False)
     parallel = torch.nn.parallel.DistributedDataParallel(built.model,
                                                          find_unused_parameters=unused).train()
+    optimizer = torch.optim.SGD(parallel.parameters(), lr=learning_rate or 0.0)
     for done in range(steps):
         try:
             loss, _, _ = parallel(**finetune.batch(built, items))
             loss.backward()
         except RuntimeError as error:
             return done, first_sentence(error)
-        parallel.zero_grad(set_to_none=True)
+        if learning_rate:
+            optimizer.step()
+        optimizer.zero_grad()
     return steps, ""
 
 

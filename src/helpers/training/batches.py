@@ -66,7 +66,6 @@ def loader(name: str, items: Sequence[dict], changes: Mapping[str, Any] | None =
     """FunASR's `DataloaderMapStyle` over these lines, as a config sets it up.
 
     Args:
-        name: a config.
         changes: keys of `dataset_conf` to replace; None takes a key away.
         over: the config it is laid over; None leaves the YAML alone.
         files: None gives one `.jsonl`; a number splits the lines over so many, named in a list.
@@ -127,24 +126,24 @@ def reach(name: str, items: Sequence[dict], changes: Mapping[str, Any] | None = 
     Args:
         collate: also run the dataset and the collator; without, only index and sampler.
     """
-    place = {item["key"]: number for number, item in enumerate(items)}
+    line_of = {item["key"]: number for number, item in enumerate(items)}
     kept = {stage: np.zeros(len(items), bool) for stage in STAGES}
     replaced = 0
     torch.manual_seed(0)
     with loader(name, items, changes, over) as made, _without_audio():
         train = made.build_iter()[0]
-        own = [place[entry["key"]] for entry in train.dataset.index_ds.contents]
+        own = [line_of[entry["key"]] for entry in train.dataset.index_ds.contents]
         kept["index"][own] = True
         sampled = [batch for batch in train.batch_sampler if batch]
         batches = [[own[index] for index in batch] for batch in sampled]
         kept["sampler"][[index for batch in batches for index in batch]] = True
         for indices, wanted in zip(sampled, batches, strict=True) if collate else ():
             samples = [train.dataset[index] for index in indices]
-            got = [place[sample["item"]["key"]] for sample in samples]
-            same = [one for one, other in zip(wanted, got, strict=True) if one == other]
+            got = [line_of[sample["item"]["key"]] for sample in samples]
+            same = [line for line, other in zip(wanted, got, strict=True) if line == other]
             replaced += len(wanted) - len(same)
             kept["dataset"][same] = True
-            left = [place[item["key"]] for item in train.dataset.collator(samples)["item"]]
+            left = [line_of[item["key"]] for item in train.dataset.collator(samples)["item"]]
             kept["collator"][[index for index in left if index in same]] = True
     lengths = np.array([item["speech_length"] for item in items])
     longest = np.array([lengths[batch].max() for batch in batches])
@@ -181,7 +180,7 @@ def splits(name: str, items: Sequence[dict], files: int | None = None) -> Splits
             if len(train.dataset):
                 filled += 1
                 orders.append([list(batch) for batch in train.batch_sampler])
-    return Splits(made.data_split_num, filled, lines, all(one == orders[0] for one in orders))
+    return Splits(made.data_split_num, filled, lines, all(order == orders[0] for order in orders))
 
 
 def fetch(name: str, items: Sequence[dict], changes: Mapping[str, Any], fails: Sequence[int] = (),

@@ -16,13 +16,13 @@ from pathlib import Path
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from funasr_preflight.laws.geometry import FEATURE_FRAMES_A_SECOND
 from funasr_preflight.laws.schedule import updates_of_a_run
 from helpers.config import configs
 from helpers.model import launch
 from helpers.model.mini import Built
 from helpers.session import funasr_silenced
 from helpers.speech import manifests
+from helpers.speech.turns import seconds_of
 from helpers.training import anatomy, finetune, schedules
 
 LINES = {
@@ -55,10 +55,8 @@ def as_written(config: DictConfig, stage: str, model_dir: Path) -> dict[str, boo
     """The seven lines read literally; None where the line gives no rule.
 
     Args:
-        config: the fine-tuning config.
         stage: the config whose values the document names, `config_8k_telephone` or
             `stage1_encoder_adapt`.
-        model_dir: where `model.pt` should be.
     """
     def value(key):
         return OmegaConf.select(config, key)
@@ -160,7 +158,7 @@ def steps_of_a_run(built: Built, items: Sequence[dict], hours: float) -> int:
     """
     from funasr.register import tables
 
-    own = sum(item["speech_length"] for item in items) / FEATURE_FRAMES_A_SECOND / 3600
+    own = seconds_of(items).sum() / 3600
     many = list(items) * max(1, round(hours / own))
     conf = built.kwargs["dataset_conf"] | {"num_workers": 0}
     with funasr_silenced(), tempfile.TemporaryDirectory() as folder:

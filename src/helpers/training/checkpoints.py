@@ -30,7 +30,6 @@ from helpers.model.mini import Built
 from helpers.session import funasr_silenced
 from helpers.training import anatomy, finetune
 
-GIGABYTE = 10**9
 CHANCE_OFF: dict[str, Any] = {
     "frontend_conf.dither": 0.0,
     "audio_encoder_conf.dropout_rate": 0.0,
@@ -206,9 +205,10 @@ def kept(folder: Path) -> tuple[str, ...]:
     return tuple(sorted(_times(folder)))
 
 
-def same_tensors(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+def same_tensors(first: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
     """Whether two state dicts are identical, to the last bit."""
-    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+    return first.keys() == other.keys() and all(torch.equal(first[name], other[name])
+                                                for name in first)
 
 
 def components(state: Collection[str]) -> dict[str, int]:
@@ -262,7 +262,6 @@ def toy_run(scores: Sequence[float], folder: Path, **conf: Any) -> Diary:
 
     Args:
         scores: the validation accuracy that each save is given.
-        conf: keys of `train_conf`.
     """
     from funasr.train_utils.trainer_ds import Trainer
 
@@ -317,13 +316,14 @@ def computing_dtypes(built: Built, items: Sequence[dict], trainer_dtype: torch.d
     """
     from funasr.train_utils import trainer_ds
 
-    found: dict[str, set[str]] = {part: set() for part in ("audio_encoder", "audio_adaptor", "llm")}
+    dtypes: dict[str, set[str]] = {
+        part: set() for part in ("audio_encoder", "audio_adaptor", "llm")}
     hooks = []
     for name, module in built.model.named_modules():
         part = anatomy.component_of(name)
-        if part in found and isinstance(module, torch.nn.Linear):
+        if part in dtypes and isinstance(module, torch.nn.Linear):
             hooks.append(module.register_forward_hook(
-                lambda *call, part=part: found[part].add(str(call[2].dtype))))
+                lambda *call, part=part: dtypes[part].add(str(call[2].dtype))))
 
     def on_cpu(enabled=True, dtype=None, cache_enabled=True):
         return torch.autocast("cpu", dtype=dtype, enabled=enabled, cache_enabled=cache_enabled)
@@ -337,7 +337,7 @@ def computing_dtypes(built: Built, items: Sequence[dict], trainer_dtype: torch.d
         for hook in hooks:
             hook.remove()
     return {part: " and ".join(sorted(kind.removeprefix("torch.") for kind in kinds))
-            for part, kinds in found.items()}
+            for part, kinds in dtypes.items()}
 
 
 def start_of_program(config: configs.ConfigLike) -> str:

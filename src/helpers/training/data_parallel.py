@@ -16,7 +16,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from helpers.errors import first_sentence
 from helpers.training import warm_processes
 
 WORLD_SIZE = 2
@@ -46,9 +45,6 @@ def run(cases: Mapping[str, Mapping[str, Any]], config: str, items: Sequence[dic
 
     Args:
         cases: label to overrides of the config; the key `config` names another config.
-        config: name of the config of the cases that name none.
-        items: manifest lines; each process takes every other one.
-        steps: training steps to try.
 
     Returns:
         Label to the outcomes of rank 0 and rank 1.
@@ -60,7 +56,7 @@ def run(cases: Mapping[str, Mapping[str, Any]], config: str, items: Sequence[dic
         told = _in_two(Path(folder), {
             "cases": [[label, dict(case)] for label, case in cases.items()], "config": config,
             "items": list(items), "steps": steps})
-    return {label: [Outcome(**one[label]) for one in told] for label in cases}
+    return {label: [Outcome(**outcomes[label]) for outcomes in told] for label in cases}
 
 
 def _in_two(folder: Path, task: dict[str, Any]) -> list[Any]:
@@ -110,10 +106,7 @@ def one_pass(config: str, items: Sequence[dict], overrides: Mapping[str, Any],
     over, which it does not do. And a joined batch's loss is the mean over its tokens.
 
     Args:
-        config: name of a config.
-        items: manifest lines.
         overrides: of the config; chance has to be off for two passes to be alike.
-        processes: 1 or 2.
         joined: with one process, put the two batches into one in place of accumulating.
 
     Raises:
@@ -132,7 +125,7 @@ def one_pass(config: str, items: Sequence[dict], overrides: Mapping[str, Any],
                               for key in ("losses", "tokens"))
         else:
             ranks = _in_two(Path(folder), task)
-            losses, tokens = ([list(step) for step in zip(*(one[key] for one in ranks),
+            losses, tokens = ([list(step) for step in zip(*(told[key] for told in ranks),
                                                           strict=True)]
                               for key in ("losses", "tokens"))
         started, weights = torch.load(Path(folder) / "weights.pt", weights_only=True)
@@ -221,6 +214,7 @@ def _work(folder: Path, rank: int) -> None:
 
     from helpers import session
     from helpers.model import mini
+    from helpers.training import anatomy
     from helpers.training.finetune import SHORT_RUN, freeze_listed, with_overrides
 
     session.setup()
@@ -234,30 +228,11 @@ def _work(folder: Path, rank: int) -> None:
         distributed.init_process_group(
             "gloo", init_method=f"file://{folder}/meeting{number}", rank=rank,
             world_size=WORLD_SIZE, timeout=datetime.timedelta(seconds=SECONDS_TO_WAIT / 2))
-        done, error = _train(built, task["items"][rank::WORLD_SIZE], task["steps"])
+        done, error = anatomy.steps_under_ddp(built, task["items"][rank::WORLD_SIZE],
+                                              task["steps"], learning_rate=1e-4)
         distributed.destroy_process_group()
         outcomes[label] = asdict(Outcome(rank, done, error, _digest(built.model)))
     (folder / f"rank{rank}.json").write_text(json.dumps(outcomes))
-
-
-def _train(built, items: Sequence[dict], steps: int) -> tuple[int, str]:
-    import torch
-
-    from helpers.training import finetune
-
-    unused = built.kwargs.get("train_conf", {}).get("find_unused_parameters", False)
-    parallel = torch.nn.parallel.DistributedDataParallel(built.model,
-                                                         find_unused_parameters=unused).train()
-    optimizer = torch.optim.SGD(parallel.parameters(), lr=1e-4)
-    for done in range(steps):
-        try:
-            loss, _, _ = parallel(**finetune.batch(built, items))
-            loss.backward()
-        except RuntimeError as error:
-            return done, first_sentence(error)
-        optimizer.step()
-        optimizer.zero_grad()
-    return steps, ""
 
 
 def _digest(model) -> str:

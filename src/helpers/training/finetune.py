@@ -107,12 +107,10 @@ def run(built: Built, train: Sequence[dict], valid: Sequence[dict], name: str, s
 
     Args:
         built: from `helpers.model.mini.build`; its `kwargs` are the config of this run.
-        train: manifest lines to train on.
         valid: manifest lines to validate on after each epoch.
         name: name of the run's folder in the cache; this process's earlier run of that name is
             removed.
         seed: seed of everything random, set as FunASR sets it before it builds the model.
-        progress: text of a progress bar; none is shown without it.
         keep_folder: leave what this process's earlier run of that name wrote, so that FunASR
             resumes it if `train_conf.resume` is true, as it is where a config does not set it. A
             run that was neither interrupted nor held must be the last one before.

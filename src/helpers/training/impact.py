@@ -39,10 +39,6 @@ class Impact:
 
 def impact(name: str, built: mini.Built, items: Sequence[dict]) -> Impact:
     """Look at one of the three configs, through the mini and FunASR's launcher.
-
-    Args:
-        built: the mini under that config.
-        items: manifest lines of one training batch.
     """
     merged = configs.resolve(configs.merge_over("pretrained", name))
     return Impact(

@@ -74,7 +74,7 @@ def built_effect(changes: Mapping[str, Any]) -> str:
     reshaped = [name for name in both if before[name].shape != after[name].shape]
     retyped = {(before[name].dtype, after[name].dtype) for name in both
                if before[name].dtype != after[name].dtype}
-    rates = sum(one != two for one, two in zip(_dropout(usual), _dropout(other), strict=False))
+    rates = sum(rate != two for rate, two in zip(_dropout(usual), _dropout(other), strict=False))
     millions = (sum(p.numel() for p in after.values())
                 - sum(p.numel() for p in before.values())) / 1e6
     words = [
@@ -83,11 +83,11 @@ def built_effect(changes: Mapping[str, Any]) -> str:
         (len(reshaped), "{} tensors have another shape and cannot be loaded"),
         (round(millions), "{:+} million parameters"),
         (rates if before.keys() == after.keys() else 0, "{} dropout layers change their rate")]
-    said = [form.format(number) for number, form in words if number]
-    said += [f"weights in {_plain(new)} instead of {_plain(old)}" for old, new in retyped]
+    effects = [form.format(number) for number, form in words if number]
+    effects += [f"weights in {_plain(new)} instead of {_plain(old)}" for old, new in retyped]
     if usual.llm_dtype != other.llm_dtype:
-        said.append(f"the LLM computes in {other.llm_dtype} instead of {usual.llm_dtype}")
-    return "; ".join(said) or "nothing that the model shows"
+        effects.append(f"the LLM computes in {other.llm_dtype} instead of {usual.llm_dtype}")
+    return "; ".join(effects) or "nothing that the model shows"
 
 
 def _launch_effect(key: str) -> str:

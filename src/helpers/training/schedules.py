@@ -108,7 +108,7 @@ def decay_is_rounded_away(config: configs.ConfigLike, updates: Sequence[int]) ->
     return np.float32(1 - decay * rates_at(config, updates)) == 1
 
 
-class _Lengths:
+class _LineLengths:
     """As much of a data set as a batch sampler asks for."""
 
     def __init__(self, lengths: np.ndarray):
@@ -124,10 +124,6 @@ class _Lengths:
 @lru_cache(maxsize=64)
 def batches_per_pass(name: str, hours: float, seed: int = 0) -> int:
     """Batches that FunASR's sampler makes of drawn telephone turns, once through the data.
-
-    Args:
-        name: a config, laid over the pretrained one.
-        hours: speech, in hours.
     """
     from funasr.datasets.audio_datasets import samplers  # noqa: F401  (registers the classes)
     from funasr.register import tables
@@ -136,7 +132,8 @@ def batches_per_pass(name: str, hours: float, seed: int = 0) -> int:
     seconds = turn_seconds(hours, seed)
     lengths = (seconds * (FEATURE_FRAMES_A_SECOND + TEXT_TOKENS_A_SECOND)).round().astype(int)
     with funasr_silenced():
-        made = tables.batch_sampler_classes.get(conf["batch_sampler"])(_Lengths(lengths), **conf)
+        sampler = tables.batch_sampler_classes.get(conf["batch_sampler"])
+        made = sampler(_LineLengths(lengths), **conf)
         return sum(1 for batch in made["batch_sampler"] if batch)
 
 
@@ -159,11 +156,6 @@ def run_updates(name: str, hours: float, passes_an_epoch: int | None = None) -> 
 
 def trainer_for(built: Built, folder: str | Path, keys: Mapping[str, Any] | None = None):
     """FunASR's trainer, optimizer and scheduler for a model, in this folder, before any step.
-
-    Args:
-        built: from `helpers.model.mini.build`.
-        folder: where checkpoints are looked for.
-        keys: whole top-level sections of the config to replace, such as `optim_conf`.
     """
     from funasr.train_utils.trainer_ds import Trainer
 
@@ -189,15 +181,15 @@ def optimizers_that_build(built: Built) -> dict[str, str]:
     """Name that `optim` may have to "builds", or to why it does not with this `optim_conf`."""
     from funasr.optimizers import optim_classes
 
-    found = {}
+    outcomes = {}
     for name in optim_classes:
         try:
             optimizer_for(built, optim=name)
         except (TypeError, ValueError, ImportError) as error:
-            found[name] = first_sentence(error).rpartition("__init__() ")[2]
+            outcomes[name] = first_sentence(error).rpartition("__init__() ")[2]
         else:
-            found[name] = "builds"
-    return found
+            outcomes[name] = "builds"
+    return outcomes
 
 
 def decay_alone(built: Built, **keys: Any) -> dict[str, torch.Tensor]:
@@ -223,11 +215,6 @@ def decay_alone(built: Built, **keys: Any) -> dict[str, torch.Tensor]:
 
 def settings_after_resume(built: Built, folder: Path, keys: Mapping[str, Any]) -> dict[str, Any]:
     """What a run would use that resumes from a folder with other values in its YAML.
-
-    Args:
-        built: a model like the one that was trained; its weights become the checkpoint's.
-        folder: folder of the earlier run, with its `model.pt`.
-        keys: `optim_conf` and `scheduler_conf` as the YAML now says.
 
     Returns:
         `before` and `after` FunASR's `resume_checkpoint`: peak and current rate, warm-up, decay,

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from funasr_preflight.laws.geometry import FEATURE_FRAMES_A_SECOND
 from helpers.errors import BookError
 from helpers.model.mini import Built
+from helpers.speech.turns import seconds_of
 from helpers.training import finetune
 
 
@@ -98,10 +98,6 @@ def loss_with_noise(built: Built, item: dict, first: int, last: int, seed: int =
 
 def lengths(built: Built, items: Sequence[dict]) -> list[Length]:
     """How long each utterance is for the encoder and for the LLM, from FunASR's own dataset."""
-    found = []
-    for item in items:
-        inputs = finetune.batch(built, [item])
-        found.append(Length(item["speech_length"] / FEATURE_FRAMES_A_SECOND,
-                            int(inputs["speech_lengths"].max()),
-                            int(inputs["fake_token_len"].max())))
-    return found
+    inputs = (finetune.batch(built, [item]) for item in items)
+    return [Length(seconds, int(each["speech_lengths"].max()), int(each["fake_token_len"].max()))
+            for seconds, each in zip(seconds_of(items).tolist(), inputs, strict=True)]

@@ -14,10 +14,6 @@ NO_SUCH_KEY = "no_such_key"
 def refusals(config: str, items: Sequence[dict]) -> dict[str, str]:
     """Add one invented key to each section in turn, build, and train for a step or two.
 
-    Args:
-        config: name of a config, merged over the pretrained one.
-        items: a few manifest lines, used for training and validation.
-
     Returns:
         Section (a `..._conf` name, or "top level") to what FunASR said when it refused the key;
         "" where the run went through.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 
+from funasr_preflight.laws.geometry import FEATURE_FRAMES_A_SECOND
 from helpers.versions import book
 from helpers.versions.probe import probe
 
@@ -37,7 +38,8 @@ def passes_of_one_jsonl() -> float:
 def longest_line_kept() -> int:
     book.needs_dataset()
     batches, turns = book.module("batches"), book.module("turns")
-    lines = [turns.line(f"line{frames}", frames / 100, 10) for frames in range(60, 110)]
+    lines = [turns.line(f"line{frames}", frames / FEATURE_FRAMES_A_SECOND, 10)
+             for frames in range(60, 110)]
     kept = batches.reach(book.MAIN, lines, {"max_token_length": 100}, collate=False)
     return max(line["speech_length"] + line["text_length"]
                for line, inside in zip(lines, kept.kept["sampler"], strict=True) if inside)

@@ -18,7 +18,7 @@ from helpers.versions.probe import NotThereError, probe
 FREEZE_WITH_BLANK = "audio_adaptor, audio_encoder"
 
 
-class _Reached(Exception):
+class _TrainerReached(Exception):
     """FunASR's program has come to the trainer."""
 
 
@@ -163,7 +163,7 @@ def _to_the_trainer(keys: Mapping[str, Any], processes: int = 1, thawed: bool = 
     handed = SimpleNamespace(model=built.model, kwargs={
         **built.kwargs, **kwargs, "model": built.model, "output_dir": folder,
         "tokenizer": built.tokenizer, "frontend": built.frontend})
-    trainer = mock.Mock(side_effect=_Reached)
+    trainer = mock.Mock(side_effect=_TrainerReached)
     world = {"WORLD_SIZE": str(processes), "RANK": "0", "LOCAL_RANK": "0"}
     with (book.module("session").funasr_silenced(), mock.patch.dict(os.environ, world),
           mock.patch.object(train_ds, "AutoModel", lambda **_: handed),
@@ -175,7 +175,7 @@ def _to_the_trainer(keys: Mapping[str, Any], processes: int = 1, thawed: bool = 
             stack.enter_context(mock.patch.object(train_ds, "deepspeed", mock.Mock()))
         try:
             train_ds.main_hydra.__wrapped__(OmegaConf.create(kwargs))
-        except _Reached:
+        except _TrainerReached:
             return built.model, trainer.call_args.kwargs
         except Exception as error:  # noqa: BLE001  what ends the program is the answer
             return book.described(error)

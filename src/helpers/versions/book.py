@@ -115,14 +115,14 @@ def permutes_features() -> bool:
 def described(error: BaseException) -> str:
     """Type, first clause without paths, file in FunASR; no line, which every release moves."""
     text = (str(error).strip().splitlines() or [""])[0].partition(": [")[0].rstrip(".")
-    text = re.sub(r"(/[\w.\-]+){2,}", lambda found: Path(found[0]).name, text)
-    place, at = "", error.__traceback__
+    text = re.sub(r"(/[\w.\-]+){2,}", lambda path: Path(path[0]).name, text)
+    where, at = "", error.__traceback__
     while at is not None:
         file = at.tb_frame.f_code.co_filename
         if "/funasr/" in file:
-            place = f" (funasr/{file.rpartition('/funasr/')[2]})"
+            where = f" (funasr/{file.rpartition('/funasr/')[2]})"
         at = at.tb_next
-    return f"{type(error).__name__}: {text}{place}"
+    return f"{type(error).__name__}: {text}{where}"
 
 
 def needs_class() -> None:

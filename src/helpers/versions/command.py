@@ -53,7 +53,8 @@ def ask(version: str, again: bool = False, quick: bool = False) -> dict[str, Any
     path.parent.mkdir(parents=True, exist_ok=True)
     if again:
         path.unlink(missing_ok=True)
-    wanted = {worker.HELPED, *(name for name, one in PROBES.items() if not (quick and one.slow))}
+    wanted = {worker.HELPED, *(name for name, probe in PROBES.items()
+                               if not (quick and probe.slow))}
     if not wanted <= {row["probe"] for row in worker.read(path)}:
         _released_names()
         _in_process(wheels.unpacked(version), version,
@@ -93,7 +94,7 @@ def _record(versions: list[str], again: bool, quick: bool) -> int:
     for version in versions:
         print(f"FunASR {version}", file=sys.stderr)
         content["versions"][version] = ask(version, again, quick)
-        content["questions"] = {name: one.question for name, one in PROBES.items()}
+        content["questions"] = {name: probe.question for name, probe in PROBES.items()}
         _write(content)
     return 0
 

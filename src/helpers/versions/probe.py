@@ -42,10 +42,10 @@ def probe(question: str, slow: bool = False) -> Callable[[Callable[[], Answer]],
     return register
 
 
-def answered(one: Probe, described: Callable[[BaseException], str]) -> dict[str, Any]:
+def answered(question: Probe, described: Callable[[BaseException], str]) -> dict[str, Any]:
     """A probe's row: `answer`, or `not_there` with the reason."""
     try:
-        return {"answer": one.ask()}
+        return {"answer": question.ask()}
     except NotThereError as reason:
         return {"not_there": str(reason)}
     except Exception as error:  # noqa: BLE001  a version that fails in a new way is a finding

@@ -90,9 +90,9 @@ class Record:
         """Runs of versions with one answer: the first version of each, and its finding."""
         runs: list[tuple[str, dict[str, Any]]] = []
         for version in self.versions:
-            found = self.finding(name, version)
-            if found is not NOT_ASKED and (not runs or runs[-1][1] != found):
-                runs.append((version, found))
+            finding = self.finding(name, version)
+            if finding is not NOT_ASKED and (not runs or runs[-1][1] != finding):
+                runs.append((version, finding))
         return runs
 
     def nearest(self, version: str) -> Nearest:
@@ -104,7 +104,7 @@ class Record:
         Raises:
             BookError: this is no version.
         """
-        older = [one for one in self.versions if parsed(one) <= parsed(version)]
+        older = [recorded for recorded in self.versions if parsed(recorded) <= parsed(version)]
         return Nearest(older[-1] if older else self.versions[0], version)
 
 
@@ -163,16 +163,16 @@ def since_rows(names: Iterable[str] | None = None,
     record = record or load()
     chosen = list(names) if names is not None else [
         name for name in record.questions if name not in LARGE]
-    return [[record.questions[name], "; ".join(f"{version}: {shown(found)}"
-                                               for version, found in record.since(name))]
+    return [[record.questions[name], "; ".join(f"{version}: {shown(finding)}"
+                                               for version, finding in record.since(name))]
             for name in chosen]
 
 
-def shown(found: Mapping[str, Any]) -> str:
+def shown(finding: Mapping[str, Any]) -> str:
     """A finding in a cell."""
-    if "not_there" in found:
-        return f"not there: {found['not_there']}"
-    answer = found["answer"]
+    if "not_there" in finding:
+        return f"not there: {finding['not_there']}"
+    answer = finding["answer"]
     if isinstance(answer, bool):
         return "yes" if answer else "no"
     if isinstance(answer, Mapping):
@@ -188,15 +188,15 @@ def differences(older: Mapping[str, Any], newer: Mapping[str, Any],
                 questions: Mapping[str, str]) -> list[str]:
     """What changed between two versions' findings, in one line each."""
     lines = []
-    for name, found in newer.items():
+    for name, finding in newer.items():
         before = older.get(name)
-        if before is None or before is NOT_ASKED or before == found:
+        if before is None or before is NOT_ASKED or before == finding:
             continue
-        if name in LARGE and "answer" in found and "answer" in before:
-            lines += _changed_entries(name, before["answer"], found["answer"])
+        if name in LARGE and "answer" in finding and "answer" in before:
+            lines += _changed_entries(name, before["answer"], finding["answer"])
         else:
             lines.append(f"{questions.get(name, name)}\n"
-                         f"  was: {shown(before)}\n  is:  {shown(found)}")
+                         f"  was: {shown(before)}\n  is:  {shown(finding)}")
     return lines
 
 

