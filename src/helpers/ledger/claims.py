@@ -27,9 +27,13 @@ from typing import Any
 import yaml
 
 from helpers.errors import BookError
-from helpers.ledger import chapters, published
+from helpers.ledger import chapters
 from helpers.ledger.parts import faults_of_caller
+from helpers.ledger.published import Values, judged, published
 from helpers.paths import ROOT
+
+__all__ = ["Claim", "Finding", "counts", "decided_by", "findings", "load", "published", "settle",
+           "settle_values", "tally", "tally_full_size", "untestable", "value_parts", "verdict_of"]
 
 FOLDER = ROOT / "book" / "claims"
 FINDINGS = "findings"
@@ -101,12 +105,12 @@ class Finding:
     Attributes:
         id: its name.
         text: the fact, one sentence.
-        page: the chapter, with an anchor, that shows it.
+        chapter: the notebook that shows it.
     """
 
     id: str
     text: str
-    page: str
+    chapter: str
 
 
 def load(folder: Path = FOLDER) -> dict[str, Claim]:
@@ -131,13 +135,13 @@ def findings(folder: Path = FOLDER) -> dict[str, Finding]:
     """Every finding by its name, in the order of the file.
 
     Raises:
-        BookError: an entry has other fields than id, text and page.
+        BookError: an entry has other fields than id, text and chapter.
     """
     path = folder / f"{FINDINGS}.yml"
     try:
         return {entry["id"]: Finding(**entry) for entry in _entries(path)}
     except (KeyError, TypeError):
-        raise BookError(f"{path.name}: each entry needs the fields id, text and page.") from None
+        raise BookError(f"{path.name}: each entry needs the fields id, text and chapter.") from None
 
 
 def decided_by(claims: Iterable[Claim]) -> dict[str, list[Claim]]:
@@ -173,13 +177,13 @@ def verdict_of(parts: Mapping[str, bool]) -> str:
     return "holds" if true == len(parts) else "partly" if true else "fails"
 
 
-def value_parts(claim: Claim, values: published.Values | None = None) -> dict[str, bool]:
+def value_parts(claim: Claim, values: Values | None = None) -> dict[str, bool]:
     """The parts of a claim about values, as the published files decide them.
 
     Args:
         values: other witnesses, such as a test has.
     """
-    return published.parts(claim.id, claim.keys, claim.section, values)
+    return judged(claim.id, claim.keys, claim.section, values)
 
 
 def settle_values(*claim_ids: str) -> None:

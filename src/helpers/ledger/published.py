@@ -42,8 +42,8 @@ def published(*keys: str) -> dict[str, dict[str, Any]]:
             for key in keys or {**released, **tuned}}
 
 
-def parts(claim_id: str, keys: tuple[str, ...], section: int | str,
-          values: Values | None = None) -> Parts:
+def judged(claim_id: str, keys: tuple[str, ...], section: int | str,
+           values: Values | None = None) -> Parts:
     """The parts of a claim about values, and whether the files hold each.
 
     Args:
@@ -104,9 +104,13 @@ def _as_pretrained(values: Values, keys: tuple[str, ...]) -> Parts:
         _value(values, key, STAGE1), _value(values, key, PRETRAINED)) for key in keys}
 
 
+def _number(values: Values, key: str, name: str) -> float:
+    value = _value(values, key, name)
+    return float(value) if isinstance(value, (int, float)) else math.nan
+
+
 def _ratio(values: Values, key: str, name: str) -> float:
-    over, under = (_value(values, key, one) for one in (name, PRETRAINED))
-    return math.nan if NOT_SET in (over, under) or not under else over / under
+    return _number(values, key, name) / (_number(values, key, PRETRAINED) or math.nan)
 
 
 def _times(factor: float, name: str) -> Rule:
@@ -129,7 +133,7 @@ def _epochs(values: Values, keys: tuple[str, ...]) -> Parts:
     low, high = document.contents()["summary_epochs"]
     return _says(values, keys[0], {PRETRAINED: 2}) | {
         f"{TITLES[name]}: {keys[0]} {low} to {high}":
-            low <= (_ratio(values, keys[0], name) * _value(values, keys[0], PRETRAINED)) <= high
+            low <= _number(values, keys[0], name) <= high
         for name in FINE_TUNING}
 
 
@@ -170,8 +174,9 @@ def _more_workers(values: Values, keys: tuple[str, ...]) -> Parts:
 
 def _five_times(values: Values, keys: tuple[str, ...]) -> Parts:
     main, stage1 = (_value(values, keys[0], name) for name in FINE_TUNING)
-    return {"the widest mask of published stage 1 is five times that of the published main config":
-            NOT_SET not in (main, stage1) and stage1[1] == 5 * main[1]}
+    both = isinstance(main, list) and isinstance(stage1, list)
+    return {f"{TITLES[STAGE1]}: {keys[0]} is five times as wide as in the {TITLES[MAIN]}":
+            both and stage1 == [main[0], 5 * main[1]]}
 
 
 RULES: dict[str, Rule] = {

@@ -30,7 +30,7 @@ _WORD = re.compile(r"\w[\w.'/%-]*")
 
 
 def words(text: str) -> list[str]:
-    """The words of a text, in lower case: letters, digits, and what stands inside a key or value."""
+    """The words of a text in lower case: letters, digits, and what keys and values hold."""
     return [word.rstrip(".").lower() for word in _WORD.findall(text)]
 
 
