@@ -15,6 +15,7 @@ from helpers.ledger import claims
 from helpers.paths import ROOT
 
 LEDGER = claims.load()
+ENTRY = ("- {{id: a, section: 1, keys: [], quote: c, claim: b, kind: {}, verdict: {}, why: c}}\n")
 ANCHOR = re.compile(r'id=\\?"claim-([\w-]+?)\\?"')
 
 
@@ -78,27 +79,57 @@ def test_an_unknown_claim_is_named() -> None:
         claims.settle("no-such", {"part": True})
 
 
-def test_stated_values_notice_a_wrong_file(monkeypatch) -> None:
-    right = claims.stated_values("optim_conf.lr")
-    assert list(right.values()) == [True, True]
-    monkeypatch.setattr(claims.configs, "values_set",
-                        lambda: {"optim_conf.lr": {"pretrained": 1.0}})
-    assert list(claims.stated_values("optim_conf.lr").values()) == [False, True]
+def test_an_effect_says_where_it_was_found() -> None:
+    """A verdict that depends on the model's size is given twice."""
+    effects = [claim for claim in LEDGER.values() if claim.kind == "effect"]
+    assert effects
+    for claim in effects:
+        words = claims.verdict_words(claim)
+        assert "on the mini; at full size: not tested" in words
+        assert words in claims.box(claim, {"part": True})
+    assert sum(claims.tally_full_size(LEDGER.values()).values()) == len(effects)
 
 
-def test_a_value_that_several_sections_state_is_judged_where_all_three_are_named() -> None:
-    """The sections about a stage name its two configs alone, and would pass a wrong pretrained."""
-    assert next(iter(claims.stated_values("optim_conf.lr"))).endswith(": 5e-6, 5e-5, 1e-4")
+def test_the_tally_counts_every_claim_once() -> None:
+    counted = claims.tally(LEDGER.values())
+    assert sum(sum(row.values()) for row in counted.values()) == len(LEDGER)
+    assert set(counted["untestable"]) == set(claims.VERDICTS)
+    assert sum(counted["untestable"].values()) == counted["untestable"]["untestable"] > 0
+    assert not any(row["untestable"] for kind, row in counted.items() if kind != "untestable")
 
 
-def test_stated_values_notice_that_the_repository_drifted() -> None:
-    assert list(claims.stated_values("frontend_conf.fs").values()) == [True, False]
+@pytest.mark.parametrize("name", claims.findings())
+def test_a_finding_stands_behind_more_than_one_verdict(name: str) -> None:
+    decided = claims.decided_by(LEDGER.values())[name]
+    assert len(decided) > 1
+    assert {claim.verdict for claim in decided} <= {"partly", "fails"}
+    assert (ROOT / "notebooks" / f"{claims.findings()[name].chapter}.md").exists()
+
+
+def test_every_finding_that_is_named_is_there() -> None:
+    named = {name for claim in LEDGER.values() for name in claim.findings}
+    assert named == set(claims.findings())
+
+
+def test_every_changed_verdict_is_in_the_changelog() -> None:
+    """The table there ends with the verdict of today."""
+    changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8").split("### The tally")[1]
+    rows = re.findall(r"^\| (`[^|]*) \| ([^|]*) \| ([^|]*) \|", changes, flags=re.MULTILINE)
+    assert rows
+    for names, before, now in rows:
+        for name in re.findall(r"`([\w-]+)`", names):
+            words = {"in part": "partly", "not testable": "untestable", "does not hold": "fails"}
+            assert words.get(now, now) == LEDGER[name].verdict != words.get(before, before), name
 
 
 @pytest.mark.parametrize(("entry", "sentence"), [
     ("- id: a\n  claim: b\n", "needs the fields"),
-    ("- {id: a, section: 1, keys: [], claim: b, verdict: maybe, why: c}\n", "'maybe'"),
-    ("- {id: a, section: 1, keys: [], claim: b, verdict: holds, why: c}\n" * 2, "used twice"),
+    (ENTRY.format("value", "maybe"), "'maybe'"),
+    (ENTRY.format("fact", "holds"), "'fact'"),
+    (ENTRY.format("value", "untestable"), "so in both"),
+    (ENTRY.format("untestable", "holds"), "so in both"),
+    (ENTRY.format("effect", "holds"), "full_size"),
+    (ENTRY.format("value", "holds") * 2, "used twice"),
     ("- [", "not valid YAML"),
 ])
 def test_a_broken_ledger_is_refused_in_one_sentence(tmp_path, entry: str, sentence: str) -> None:

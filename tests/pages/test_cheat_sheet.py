@@ -18,7 +18,7 @@ from helpers.config.values import shown
 from helpers.errors import BookError
 from helpers.gpu import launch_scripts
 from helpers.knobs import record
-from helpers.ledger import claims
+from helpers.ledger import claims, quotes
 from helpers.pages import cheat_sheet
 from helpers.pages.cheat_sheet_page import sheet
 from helpers.paths import CONFIGS
@@ -92,9 +92,15 @@ def test_reasons_from_the_ledger_are_about_the_key_that_they_explain() -> None:
 @pytest.mark.parametrize("claim", [claim for claim in claims.load().values()
                                    if claim.verdict == "fails"], ids=lambda claim: claim.id)
 def test_a_claim_that_does_not_hold_is_there_with_what_was_found(claim: claims.Claim) -> None:
-    assert claim.text.rstrip(".") in TEXT
+    assert claim.quote in TEXT
     assert claim.reason().replace("`", "") in TEXT
     assert SECOND.select_one(f'a[href="{claim.evidence}"]')
+
+
+def test_what_stands_in_quotation_marks_are_the_words_of_the_document() -> None:
+    quoted = [quote.text for quote in SECOND.find_all("q")]
+    assert quoted and [quote for quote in quoted if quotes.fault(quote)] == []
+    assert "\u201c" not in TEXT and "\u201d" not in TEXT
 
 
 def test_a_half_true_claim_that_changes_its_verdict_is_noticed(monkeypatch) -> None:

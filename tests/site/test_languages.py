@@ -10,7 +10,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from helpers.ledger import claims, translations
-from helpers.pages.claim_table import claim_table, count_table, section_order
+from helpers.pages.claim_table import claim_table, findings_table, tally_table
 from helpers.paths import ROOT
 from helpers.site import languages
 from helpers.site.commands import translate
@@ -39,13 +39,24 @@ def test_nothing_around_the_chinese_ledger_stays_english() -> None:
     assert [word for word in words if not CHINESE.search(word)] == []
 
 
-def test_the_table_of_verdicts_counts_every_claim() -> None:
-    table = BeautifulSoup(count_table(claims.load().values(), "x", "zh"), "html.parser")
-    rows = [[int(cell.text.replace("–", "0")) for cell in row.find_all("td")]
-            for row in table.select("tbody tr")]
-    assert len(rows) == len(section_order()) + 1
-    assert [sum(column) for column in zip(*rows[:-1], strict=True)] == rows[-1]
-    assert sum(rows[-1]) == len(claims.load())
+def test_the_tables_of_verdicts_and_findings_speak_chinese() -> None:
+    ledger = claims.load().values()
+    counted = BeautifulSoup(tally_table(ledger, "类别", "zh"), "html.parser")
+    found = BeautifulSoup(findings_table(ledger, "事实", "zh", translations.findings("zh")),
+                          "html.parser")
+    assert len(found.select("tbody tr")) == len(claims.findings())
+    for table in (counted, found):
+        firsts = [row.td.text for row in table.select("tbody tr")]
+        assert [text for text in [*firsts, *(head.text for head in table.find_all("th"))]
+                if not CHINESE.search(text)] == []
+
+
+def test_a_changed_finding_is_stale(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = claims.findings()
+    name = next(iter(known))
+    known[name] = replace(known[name], text="Another fact.")
+    monkeypatch.setattr(claims, "findings", lambda: known)
+    assert f"the finding {name} is stale" in translations.faults("zh")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

@@ -2,8 +2,9 @@
 
 A translation is an entry of `book/claims/LANGUAGE/CHAPTER.yml` with the claim's id, the two
 translated sentences, and a fingerprint of the English ones that it translates. When the English
-changes, the fingerprint does not fit any more and the entry is stale. The few words around the
-claims are in `book/LANGUAGE/words.yml`.
+changes, the fingerprint does not fit any more and the entry is stale. The findings
+are translated in `findings.yml` in the same way, quotes of the document not at all. The few words
+around the claims are in `book/LANGUAGE/words.yml`.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import yaml
 
 from helpers.errors import BookError
 from helpers.ledger import claims
-from helpers.ledger.claims import Claim
+from helpers.ledger.claims import FINDINGS, Claim, Finding
 from helpers.paths import ROOT
 
 FIELDS = {"id", "claim", "why", "english"}
@@ -57,6 +58,8 @@ def load(language: str) -> dict[str, Translation]:
     """
     entries: dict[str, Translation] = {}
     for path in sorted((claims.FOLDER / language).glob("*.yml")):
+        if path.stem == FINDINGS:
+            continue
         for entry in yaml.safe_load(path.read_text(encoding="utf-8")) or []:
             if not isinstance(entry, dict) or set(entry) != FIELDS:
                 raise BookError(f"{language}/{path.name}: the entry {entry} needs the fields "
@@ -86,7 +89,22 @@ def faults(language: str) -> list[str]:
         if fields(entry.why) != fields(original.why):
             complaints.append(f"{name} shows the values {fields(entry.why)}, the English "
                          f"{fields(original.why)}")
-    return complaints
+    done = {entry["id"]: entry["english"] for entry in _findings(language)}
+    return complaints + [
+        f"the finding {name} is {'stale' if name in done else 'not translated'}"
+        for name, found in claims.findings().items() if done.get(name) != fingerprint(found.text)]
+
+
+def findings(language: str) -> dict[str, Finding]:
+    """Every finding by its name, in a language."""
+    known = claims.findings()
+    return {entry["id"]: replace(known[entry["id"]], text=entry["text"])
+            for entry in _findings(language) if entry["id"] in known}
+
+
+def _findings(language: str) -> list[dict[str, str]]:
+    path = claims.FOLDER / language / f"{FINDINGS}.yml"
+    return yaml.safe_load(path.read_text(encoding="utf-8")) or []
 
 
 def fields(template: str) -> list[tuple[str, str]]:

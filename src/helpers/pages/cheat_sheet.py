@@ -24,7 +24,7 @@ FILLED = "\u2020"
 """Stands behind a value that the file leaves out and the pretrained config fills in."""
 
 REASONS = {
-    "audio_encoder_conf.freeze": "stage1-encoder-freeze-critical",
+    "audio_encoder_conf.freeze": "encoder-weights-updated",
     "llm_conf.freeze": "frozen-llm-zero",
     "audio_adaptor_conf.freeze": "frozen-adaptor-zero",
     "train_conf.accum_grad": "impact-gradient-accumulation",
@@ -34,11 +34,9 @@ REASONS = {
 """The claim that says why a key stays as it is, where the recommended file has no comment."""
 
 EXPENSIVE = {
-    "the pretrained weights": ("check-weights", "omitted-code-defaults", "omitted-encoder-by-code"),
-    "the run": ("ctc-main-trains-both", "epochs-main-ten-times", "check-learning-rate",
-                "lr-fine-tuning-needs-higher"),
-    "the data": ("impact-max-length", "impact-batch-size", "specaug-added"),
-    "what is saved": ("settings-adapted", "omitted-train-by-code"),
+    "the pretrained weights": ("omitted-code-defaults", "omitted-llm-pretrained"),
+    "the run": ("ctc-main-trains-both", "lr-encoder-only-may-be-higher", "keep-pretrained-all"),
+    "the data": ("impact-max-length", "max-length-memory", "impact-batch-size", "specaug-added"),
 }
 """What is lost by taking a claim that holds in part for the whole truth, and those claims."""
 

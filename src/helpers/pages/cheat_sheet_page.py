@@ -12,7 +12,7 @@ from html import escape
 from helpers.config import configs
 from helpers.config.values import SHORT_NAMES
 from helpers.knobs import record
-from helpers.ledger.claims import Claim
+from helpers.ledger.claims import Claim, quoted
 from helpers.pages import cheat_sheet
 from helpers.pages.cheat_sheet import FILLED, MAIN, LaunchStep, Setting
 from helpers.pages.claim_table import section_title
@@ -118,7 +118,7 @@ def _names(keys: Sequence[str]) -> str:
 
 def _claims(claims: Iterable[Claim]) -> str:
     items = "".join(
-        f"<li><i>{_quoted(claim.text)}</i> {_marked(claim.reason())} "
+        f"<li><i>{quoted(claim)}</i> {_marked(claim.reason())} "
         f"{_link(claim.chapter, f'claim-{claim.id}', _title(claim.chapter), claim.id)}</li>"
         for claim in claims)
     return f'<ul role="list">{items}</ul>'
@@ -158,10 +158,6 @@ def _link(page: str, anchor: str, text: str, about: str) -> str:
 
 def _title(chapter: str) -> str:
     return chapter.replace("_", " ")
-
-
-def _quoted(text: str) -> str:
-    return f"\u201c{_marked(text.rstrip('.'))}.\u201d"
 
 
 def _marked(text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
 from matplotlib import pyplot as plt
@@ -11,10 +11,21 @@ from matplotlib.figure import Figure
 
 from helpers.config import document
 from helpers.knobs.record import LIVE, NEVER_READ, NO_EFFECT, OTHERWISE, RAISES
-from helpers.ledger.claims import VERDICTS, Claim, counts
+from helpers.ledger.claims import (
+    KINDS,
+    UNTRIED,
+    VERDICTS,
+    Claim,
+    Finding,
+    decided_by,
+    findings,
+    quoted,
+    tally,
+    tally_full_size,
+)
 from helpers.ledger.translations import word
 from helpers.pages.filter_table import Choice, Column, Labels, Row, filter_table
-from helpers.pages.tables import breakable
+from helpers.pages.tables import breakable, plain_table
 
 READING_ORDER = ("fails", "partly", "holds", "untestable")
 """The verdicts as the table lists them: what changes a decision comes first."""
@@ -50,62 +61,88 @@ def claim_table(claims: Iterable[Claim], table_id: str = "claim-table", language
     order = section_order()
     rows = sorted(claims, key=lambda claim: (READING_ORDER.index(claim.verdict),
                                              order.index(claim.section)))
-    columns = (Column(say("Verdict"), "14%"), Column(say("What the document states"), "38%"),
+    columns = (Column(say("Verdict"), "14%"), Column(say("What the document states"), "40%"),
                Column(say("What the cells found"), label=say("Found")),
                Column(say("Evidence"), "14%", say("Evidence")))
     choices = (
         Choice("verdict", say("Verdict"), say("any"),
                {verdict: word("verdicts", VERDICTS[verdict], language)
                 for verdict in READING_ORDER}),
+        Choice("kind", say("Kind"), say("any"),
+               {kind: word("kinds", title, language) for kind, title in KINDS.items()}),
         Choice("section", say("Section"), say("all"),
                {str(section): section_title(section, language) for section in order}))
     labels = Labels(say("Filter the claims"), say("Words or a key"), say("Show all"),
                     say("{shown} of {all} claims shown"), say("{all} claims"))
-    return filter_table(table_id, say("Every statement of the source document, in our words."),
-                        columns, [_row(claim, language, chapters) for claim in rows], choices,
-                        "claims", labels)
+    caption = say("Every statement of the source document, in our words and its own.")
+    return filter_table(table_id, caption, columns,
+                        [_row(claim, language, chapters) for claim in rows], choices, "claims",
+                        labels)
 
 
-def count_table(claims: Iterable[Claim], caption: str, language: str = "en") -> str:
-    """HTML of the number of claims by section and verdict: what `verdict_bars` draws."""
-    claims, order = list(claims), section_order()
-    heads = [word("table", "Section", language),
-             *(word("verdicts", VERDICTS[verdict], language) for verdict in VERDICTS)]
-    lines = [(section_title(section, language), counts(c for c in claims if c.section == section))
-             for section in order]
-    lines.append((word("table", "All", language), counts(claims)))
-    head = "".join(f'<th scope="col">{escape(text)}</th>' for text in heads)
-    body = "".join(f'<tr><th scope="row">{escape(title)}</th>'
-                   + "".join(f"<td>{number or '–'}</td>" for number in numbers.values()) + "</tr>"
-                   for title, numbers in lines)
-    return (f'<div class="table-wrap"><table class="table plain-table claim-counts '
-            f'tex2jax_ignore"><caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead>'
-            f"<tbody>{body}</tbody></table></div>")
+def tally_table(claims: Iterable[Claim], caption: str, language: str = "en") -> str:
+    """HTML of the number of claims by kind and verdict; effects at full size are a row apart."""
+    claims = list(claims)
+    shown = [verdict for verdict in VERDICTS if verdict != "untestable"]
+    by_kind = tally(claims)
+    lines = {KINDS[kind]: by_kind.pop(kind) for kind in ("value", "mechanism", "effect")}
+    lines |= {"The same effects, at full size": tally_full_size(claims),
+              **{KINDS[kind]: numbers for kind, numbers in by_kind.items()}}
+    rows = [[word("kinds", title, language), *(numbers[verdict] or "–" for verdict in shown),
+             numbers["untestable"] + numbers.get(UNTRIED, 0) or "–", sum(numbers.values())]
+            for title, numbers in lines.items()]
+    heads = [*(VERDICTS[verdict] for verdict in shown), "not testable or not tested"]
+    return plain_table(
+        [word("table", "Kind of statement", language),
+         *(word("verdicts", head, language) for head in heads), word("table", "All", language)],
+        rows, caption)
+
+
+def findings_table(claims: Iterable[Claim], caption: str, language: str = "en",
+                   known: Mapping[str, Finding] | None = None) -> str:
+    """HTML of the facts behind many verdicts, with the number of claims that each decides.
+
+    Args:
+        known: the findings as they are to be shown, where not in English.
+    """
+    known = known or findings()
+    return plain_table(
+        [word("table", "Finding", language), word("table", "Claims", language),
+         word("table", "Evidence", language)],
+        [[known[name].text, len(decided),
+          word("chapters", known[name].chapter.replace("_", " "), language)]
+         for name, decided in decided_by(claims).items()], caption)
 
 
 def found_bars(claims: Iterable[Claim], knob_verdicts: Sequence[str]) -> Figure:
-    """What became of all claims and of all keys, as two bars with one meaning to a colour.
+    """What became of the claims of each kind and of all keys: bars with one meaning to a colour.
+
+    Claims that are not testable are in no bar.
 
     Args:
         knob_verdicts: the knob test's verdict on each key.
     """
-    claimed = counts(claims)
     turned = Counter(knob_verdicts)
-    parts = (("holds", "does what it says", turned[LIVE]),
-             ("partly", "does something else", turned[OTHERWISE]),
-             ("fails", "is connected to nothing", turned[NEVER_READ] + turned[NO_EFFECT]),
-             ("untestable", "raises on the values tried", turned[RAISES]))
-    rows = (f"{sum(claimed.values())} statements", f"{len(knob_verdicts)} keys")
-    figure, axes = plt.subplots(figsize=(7.2, 2.1), layout="constrained")
-    left = [0.0, 0.0]
-    for verdict, of_key, keys in parts:
-        numbers = (claimed[verdict], keys)
-        shares = [number / total for number, total in
-                  zip(numbers, (sum(claimed.values()), len(knob_verdicts)), strict=True)]
-        axes.barh(rows, shares, left=left, color=_COLOURS[verdict], edgecolor="white",
-                  label=f"{VERDICTS[verdict]} / {of_key}")
-        for row, (start, share, number) in enumerate(zip(left, shares, numbers, strict=True)):
-            axes.text(start + share / 2, row, str(number), ha="center", va="center", color="black")
+    meaning = {"holds": "does what it says", "partly": "does something else",
+               "fails": "is connected to nothing", "untestable": "raises on the values tried"}
+    by_kind = tally(claims)
+    rows = {f"{sum(by_kind[kind].values())} {title}": by_kind[kind] for kind, title in (
+        ("value", "values"), ("mechanism", "mechanisms"), ("effect", "effects, on the mini"))}
+    rows[f"{len(knob_verdicts)} keys"] = {
+        "holds": turned[LIVE], "partly": turned[OTHERWISE],
+        "fails": turned[NEVER_READ] + turned[NO_EFFECT], "untestable": turned[RAISES]}
+    figure, axes = plt.subplots(figsize=(7.2, 2.9), layout="constrained")
+    left = [0.0] * len(rows)
+    for verdict, of_key in meaning.items():
+        shares = [numbers[verdict] / sum(numbers.values()) for numbers in rows.values()]
+        label = of_key if verdict == "untestable" else f"{VERDICTS[verdict]} / {of_key}"
+        axes.barh([*rows], shares, left=left, color=_COLOURS[verdict], edgecolor="white",
+                  label=label)
+        for row, (start, share, numbers) in enumerate(zip(left, shares, rows.values(),
+                                                          strict=True)):
+            if numbers[verdict]:
+                axes.text(start + share / 2, row, str(numbers[verdict]), ha="center", va="center",
+                          color="black")
         left = [start + share for start, share in zip(left, shares, strict=True)]
     axes.invert_yaxis()
     axes.set(xlim=(0, 1), xticks=())
@@ -141,10 +178,17 @@ def verdict_bars(claims: Iterable[Claim]) -> Figure:
 
 
 def summary(claims: Iterable[Claim]) -> dict[str, int]:
-    """Numbers for the text: all claims, and those of each verdict."""
+    """Numbers for the text: all claims, those of each kind, those of each kind and verdict, and the
+    effects that nobody has tried at full size."""
     claims = list(claims)
-    return {"claims_all": len(claims),
-            **{f"claims_{verdict}": number for verdict, number in counts(claims).items()}}
+    numbers = {"claims_all": len(claims), "claims_findings": len(findings()),
+               "effect_untried": tally_full_size(claims)[UNTRIED]}
+    for kind, by_verdict in tally(claims).items():
+        numbers[f"{kind}_all"] = sum(by_verdict.values())
+        if kind != "untestable":
+            numbers |= {f"{kind}_{verdict}": by_verdict[verdict]
+                        for verdict in ("holds", "partly", "fails")}
+    return numbers
 
 
 def _row(claim: Claim, language: str, chapters: str) -> Row:
@@ -154,12 +198,20 @@ def _row(claim: Claim, language: str, chapters: str) -> Row:
         more = " " + word("table", "and {number} more", language).format(number=left)
     title = word("chapters", claim.chapter.replace("_", " "), language)
     section = section_title(claim.section, language)
+    verdict = word("verdicts", VERDICTS[claim.verdict], language)
+    if claim.full_size:
+        large = word("verdicts", VERDICTS.get(claim.full_size, claim.full_size), language)
+        verdict = word("table", "{verdict} on the mini; at full size: {large}", language).format(
+            verdict=verdict, large=large)
     cells = (
-        word("verdicts", VERDICTS[claim.verdict], language),
-        f"{escape(claim.text)}<small>{escape(section)} {keys}{more}</small>",
+        verdict,
+        f"{escape(claim.text)}<small>{quoted(claim)}</small>"
+        f"<small>{escape(section)} {keys}{more}</small>",
         escape(claim.reason()),
         f'<a href="{chapters}{claim.evidence}">{escape(title)}'
         f'<span class="visually-hidden">, {escape(claim.id)}</span></a>')
-    return Row(f"ledger-{claim.id}", cells, " ".join([claim.text, claim.reason(), *claim.keys]),
-               {"verdict": [claim.verdict], "section": [str(claim.section)]}, heading=1,
-               marked=f"claim-{claim.verdict}")
+    return Row(f"ledger-{claim.id}", cells,
+               " ".join([claim.text, claim.quote, claim.reason(), *claim.keys]),
+               {"verdict": [claim.verdict], "kind": [claim.kind], "section": [str(claim.section)]},
+               heading=1, marked=f"claim-{claim.verdict}")
+

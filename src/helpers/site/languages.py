@@ -5,8 +5,8 @@ A page `book/zh/NAME` is the Chinese of `notebooks/NAME`. Both get a switch at t
 
 `{stored} NOTEBOOK` shows the one stored output that has the text of `:has:`. A table can be given
 another caption, heads and words (`:caption:`, `:heads:` between bars, `:words:` as `old = new`
-between bars); text is shown as it is. `{claim-counts}` and `{claim-ledger}` show the ledger in the
-page's language.
+between bars); text is shown as it is. `{claim-counts}`, `{claim-findings}` and `{claim-ledger}`
+show the ledger in the page's language.
 """
 
 from __future__ import annotations
@@ -81,17 +81,33 @@ class Stored(SphinxDirective):
 
 
 class Counts(SphinxDirective):
-    """Number of claims by section and verdict."""
+    """Number of claims by kind and verdict."""
 
     option_spec = {"caption": directives.unchanged_required}
 
     def run(self) -> list[nodes.Node]:
         from helpers.ledger import claims
-        from helpers.pages.claim_table import count_table
+        from helpers.pages.claim_table import tally_table
 
         depend_on_the_ledger(self)
-        return [nodes.raw("", count_table(claims.load().values(), self.options["caption"],
+        return [nodes.raw("", tally_table(claims.load().values(), self.options["caption"],
                                           language_of(self.env.docname)), format="html")]
+
+
+class Findings(SphinxDirective):
+    """The facts behind many verdicts, in the page's language."""
+
+    option_spec = {"caption": directives.unchanged_required}
+
+    def run(self) -> list[nodes.Node]:
+        from helpers.ledger import claims
+        from helpers.ledger.translations import findings
+        from helpers.pages.claim_table import findings_table
+
+        depend_on_the_ledger(self)
+        language = language_of(self.env.docname)
+        return [nodes.raw("", findings_table(claims.load().values(), self.options["caption"],
+                                             language, findings(language)), format="html")]
 
 
 class Ledger(SphinxDirective):
@@ -205,6 +221,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.setup_extension("helpers.site.finished_pages")
     app.add_directive("stored", Stored)
     app.add_directive("claim-counts", Counts)
+    app.add_directive("claim-findings", Findings)
     app.add_directive("claim-ledger", Ledger)
     app.connect("doctree-read", join_lines)
     app.connect("html-page-context", add_switch)
