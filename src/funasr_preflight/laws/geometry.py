@@ -37,20 +37,6 @@ def speech_frames(samples: int, rate: int = FRONTEND_RATE) -> int:
     return max(0, 1 + (resampled - WINDOW_SAMPLES) // SHIFT_SAMPLES)
 
 
-def speech_frames(samples: int, rate: int = FRONTEND_RATE) -> int:
-    """Feature frames of audio, the unit of `speech_length`: 0 where it is shorter than a window.
-
-    The resampler makes one sample more where the lengths do not come out even
-    (`torchaudio.functional.resample`).
-
-    Args:
-        samples: of one channel, at `rate`.
-        rate: in Hz, of the file.
-    """
-    resampled = -(-samples * FRONTEND_RATE // rate)
-    return max(0, 1 + (resampled - WINDOW_SAMPLES) // SHIFT_SAMPLES)
-
-
 def encoder_frames(feature_frames):
     """Encoder frames of so many feature frames: an int, or an array of them."""
     return -(-feature_frames // LFR_STEP)
