@@ -12,7 +12,7 @@ RECOMMENDED = str(PATH)
 
 
 def departures() -> list[Advice]:
-    """The rows of the recommended config that a fine-tuning config, as a file or merged, has not."""
+    """The recommended config's rows that a fine-tuning config, as a file or merged, has not."""
     sources = [configs.flatten(source) for name in configs.FINE_TUNING
                for source in (name, configs.merge_over("pretrained", name))]
     return [row for row in TABLE if row.in_file and not row.when

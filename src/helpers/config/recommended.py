@@ -34,6 +34,7 @@ MASKING_CLASS = "your model class applies masks; FunASR's does not"
 CTC_CLASS = "your model class has a CTC loss; FunASR's does not"
 NO_TIMESTAMPS = "you need no timestamps"
 LLM_LEARNS = "the LLM learns"
+COUNTED = "batch_size is meant as a number of samples"
 ALONE = "the file is launched alone, not merged"
 
 
@@ -68,9 +69,9 @@ TABLE = (
     Advice("audio_adaptor_conf.freeze", True, MINI, "experiments",
            "the adaptor alone stays behind; the makers' guide frees it"),
     Advice("ctc_decoder_conf.freeze", True, CODE, "ctc_strategy",
-           "it never gets a gradient, and DDP ends at that"),
+           "no gradient reaches it, and DDP ends at that; Hugging Face's copy has none"),
     Advice("freeze_param", "ctc,audio_encoder.tp_encoders,audio_encoder.tp_norm", MINI,
-           "two_recipes", "DDP needs ctc here; of the rest the mini shows no effect"),
+           "two_recipes", "DDP needs ctc here, as above; of the rest the mini shows no effect"),
     Advice("frontend_conf.fs", 16000, MINI, "sample_rate",
            "8 kHz files are upsampled, and the encoder's mel bins stay in place"),
     Advice("train_conf.accum_grad", 1, UNTESTED, "gpu_box", "GPUs times this is the global batch"),
@@ -141,6 +142,10 @@ TABLE = (
            "freeze and freeze_lora do not hold LoRA back", in_file=False),
     Advice("llm_conf.llm_dtype", "bf16", CODE, "frozen_and_omitted", "as pretrained",
            in_file=False),
+    Advice("dataset_conf.batch_type", "token", CODE, "dataset", "batch_size then counts frames",
+           in_file=False),
+    Advice("debug", False, CODE, "which_knobs", "true stops the run in Python's debugger",
+           in_file=False),
     Advice("audio_encoder_conf.activation_checkpoint", False, CODE, "encoder_freezing",
            "PyTorch's checkpointing ends the run", in_file=False),
     Advice("llm_conf.activation_checkpoint", False, CODE, "gpu_box",
@@ -154,6 +159,8 @@ TABLE = (
            "for the same reason", KEEPS_ENCODER),
     Advice("audio_adaptor_conf.freeze", False, GUIDE, "encoder_freezing",
            "or free the LLM: something must be able to learn", KEEPS_ENCODER),
+    Advice("dataset_conf.batch_type", "example", CODE, "which_knobs",
+           "batch_size then counts samples, and has to be small", COUNTED),
     Advice("llm_conf.llm_dtype", "fp32", CODE, "training_settings",
            "16 bits round small steps away", LLM_LEARNS),
     Advice("train_conf.use_bf16", True, UNTESTED, "training_settings", "for speed", LLM_LEARNS),
@@ -184,8 +191,8 @@ TABLE = (
 
 TABLE += tuple(Advice(key, value, FULL, "frozen_and_omitted", "as pretrained", ALONE)
                for key, value in configs.flatten("pretrained").items()
-               if key.startswith(("audio_encoder_conf.", "audio_adaptor_conf.", "llm_conf.llm_dtype",
-                                  "ctc_decoder_conf.", "dataset_conf.ctc_tokenizer")))
+               if key.startswith(("audio_encoder_conf.", "audio_adaptor_conf.", "ctc_decoder_conf.",
+                                  "llm_conf.llm_dtype", "dataset_conf.ctc_tokenizer")))
 
 PATH = CONFIGS / "recommended_8k.yaml"
 WIDEST = 98

@@ -93,7 +93,7 @@ def found_bars(claims: Iterable[Claim], knob_verdicts: Sequence[str]) -> Figure:
     turned = Counter(knob_verdicts)
     parts = (("holds", "does what it says", turned[LIVE]),
              ("partly", "does something else", turned[OTHERWISE]),
-             ("fails", "is connected to nothing", turned[NEVER_READ] + turned[NO_EFFECT]),
+             ("fails", "changes nothing", turned[NEVER_READ] + turned[NO_EFFECT]),
              ("untestable", "raises on the values tried", turned[RAISES]))
     rows = (f"{sum(claimed.values())} statements", f"{len(knob_verdicts)} keys")
     figure, axes = plt.subplots(figsize=(7.2, 2.1), layout="constrained")

@@ -26,8 +26,8 @@ import soundfile
 import soxr
 
 from helpers.errors import BookError
+from helpers.evaluation.normalise import normalised
 from helpers.paths import CACHE
-from helpers.real_voices.normalise import normalised
 from helpers.speech import corpus
 from helpers.speech.manifests import audio_path, transcript
 
