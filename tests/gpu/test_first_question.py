@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from helpers.config import recommended
 from helpers.evaluation import decoding
 from helpers.evaluation.decoding import Hypothesis
 from helpers.gpu import first_question, workbench
@@ -49,9 +50,9 @@ def test_the_command_answers_with_either_copy(copy, tmp_path, capsys) -> None:
 def test_the_gpu_cells_run_with_either_copy(copy, capsys) -> None:
     """What they call, on a CPU: rows of CTC where there is a CTC, one sentence where not."""
     folder, with_ctc = copy
-    recipe = finetune.with_overrides("config_8k_telephone", finetune.SHORT_RUN,
+    recipe = finetune.with_overrides(recommended.PATH, finetune.SHORT_RUN,
                                      {"train_conf.max_epoch": 1})
-    found = workbench.short_runs(Workbench(str(folder), device="cpu"), {"main": recipe},
+    found = workbench.short_runs(Workbench(str(folder), device="cpu"), {"recommended": recipe},
                                  utterances=8, sentences=2)
     assert {row[1] for row in found} == ({"llm", "ctc"} if with_ctc else {"llm"})
     assert all(len(row) == len(workbench.RESULT_HEAD) for row in found)

@@ -2,8 +2,8 @@
 
 OpenAI's rules, as transformers keeps them: those for English, with numbers in figures, and the
 plain ones for other languages, which leave numbers as they are written. A prompt that says "press
-1" and a recogniser that writes "Press one." agree. Characters of Chinese and Japanese count as words, so
-that for those two languages the rate is one of characters.
+1" and a recogniser that writes "Press one." agree. Characters of Chinese and Japanese count as
+words, so that for those two languages the rate is one of characters.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from helpers.config import configs
 from helpers.errors import BookError, one_sentence
 from helpers.evaluation import decoding, normalise
 from helpers.evaluation.decoding import Hypothesis
@@ -69,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     calls = bench.calls()
     step = max(1, len(calls) // options.sentences)
     items = calls[::step][:options.sentences]
-    built = bench.build()
+    built = bench.build(configs.as_config({}))  # nothing but the model's own config
     heard = {branch: decoding.decode(built, items, branch, "decoding",
                                      longest_answer=LONGEST_ANSWER_TOKENS)
              for branch in decoding.branches_of(built)}

@@ -64,8 +64,13 @@ def load(path: Path = RECORD) -> list[Knob]:
     return list(map(from_row, json.loads(path.read_text(encoding="utf-8"))["knobs"]))
 
 
+def made_on(path: Path = RECORD) -> str:
+    """The day on which the keys were turned, as 2026-11-23."""
+    return json.loads(path.read_text(encoding="utf-8"))["provenance"]["date"]
+
+
 def idle() -> dict[str, list[str]]:
-    """The keys that changed nothing, by where they act after all: nowhere, with DeepSpeed, alone."""
+    """The keys that changed nothing, by where they do act: nowhere, with DeepSpeed, alone."""
     dead = [knob.key for knob in load() if knob.verdict in (NEVER_READ, NO_EFFECT)]
     elsewhere = {"with DeepSpeed": [key for key in dead if key in WITH_DEEPSPEED],
                  "launched alone": [key for key in dead if key in NEEDED_ALONE]}
