@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from helpers.config import configs, departures
+from helpers.config import configs, departures, recommended
 from helpers.config.departures import RECOMMENDED
 from helpers.errors import BookError
 from helpers.evaluation.decoding import BRANCHES
@@ -25,6 +25,7 @@ from helpers.training import anatomy, finetune
 
 pytestmark = pytest.mark.slow
 
+RECOMMENDED_TEXT = recommended.PATH.read_text(encoding="utf-8")
 BEST = ("recommended", RECIPES["recommended"].phases[-1].label)
 OTHERS = [(name, RECIPES[name].phases[-1].label) for name in ("stage1", "main", "stage1_then_main")]
 
@@ -80,7 +81,7 @@ def test_every_departure_names_its_chapter():
 
 
 def test_no_departure_is_claimed_that_is_none():
-    """A bracketed comment stands only where a source config, as a file or merged, differs."""
+    """Listed is only what a source config, as a file or merged, has otherwise."""
     flat = {name: configs.flatten(name) for name in configs.FINE_TUNING}
     merged = {name: configs.flatten(configs.merge_over("pretrained", name)) for name in flat}
     for departure in departures.departures():
@@ -90,11 +91,16 @@ def test_no_departure_is_claimed_that_is_none():
             assert not same, departure
 
 
-def test_a_departure_without_a_reason_is_found(tmp_path):
-    text = (ROOT / "configs" / "recommended_8k.yaml").read_text(encoding="utf-8")
-    path = tmp_path / "mute.yaml"
-    path.write_text(text.replace("max_epoch: 5  # [training_settings]", "max_epoch: 5  #"))
-    assert departures.unexplained(path) == ["train_conf.max_epoch"]
+def test_a_departure_without_a_reason_is_found():
+    rows = [row for row in recommended.TABLE if row.key != "train_conf.max_epoch"]
+    assert departures.unexplained(rows) == ["train_conf.max_epoch"]
+
+
+def test_the_factor_between_the_rates_is_told_where_the_rate_stands():
+    """The mini never saw the rate of the file."""
+    row, text = recommended.advice("optim_conf.lr"), RECOMMENDED_TEXT.replace("#", " ")
+    assert f"{recipes.RATE_FACTOR:.0f} times" in row.why and row.grade == recommended.MINI
+    assert "at ten times the rate of the file" in " ".join(text.split())
 
 
 def test_it_sets_no_key_that_changes_nothing():

@@ -101,9 +101,15 @@ def test_the_command_refuses_in_one_sentence(arguments, sentence, capsys, monkey
     assert sentence in said and said.count("\n") == 1
 
 
-def test_too_few_utterances_are_said_so(items) -> None:
-    with pytest.raises(BookError, match="make 1 batches, and 2 are to be timed"):
-        step_cost.measure(MAIN, items[:2], HERE)
+def test_few_utterances_are_listed_again_until_there_are_batches_enough(items) -> None:
+    """The default data makes 9 batches where 16 are timed, and fewer the larger they get."""
+    few = step_cost.measure(MAIN, items[:2], HERE)
+    assert few.error == "" and few.steps == HERE.steps and few.repeats > 1
+
+
+def test_data_that_the_limits_keep_out_is_said_so(items) -> None:
+    with pytest.raises(BookError, match="let no utterance pass"):
+        step_cost.measure(MAIN, items[:2], HERE, overrides={"dataset_conf.max_token_length": 1})
 
 
 def test_the_recording_is_absent_or_whole() -> None:

@@ -9,6 +9,7 @@ from helpers.config import configs, funasr_source
 from helpers.errors import BookError
 from helpers.knobs import bench, notes, record, turning, values
 from helpers.knobs.record import LIVE, NEVER_READ, NO_EFFECT, OTHERWISE, RAISES, Knob
+from helpers.model import launch
 from helpers.pages import knob_table
 
 pytestmark = pytest.mark.slow
@@ -38,6 +39,17 @@ def test_the_library_still_does_what_the_record_says(key):
 
 def test_the_sample_has_keys_of_every_result():
     assert {knob.verdict for knob in record.load() if knob.key in SAMPLE} == set(record.VERDICTS)
+
+
+def test_idle_keys_that_a_launch_alone_needs_are_told_apart():
+    """A reader who deletes them all has a file that does not build by itself."""
+    idle = record.idle()
+    dead = {key for keys in idle.values() for key in keys}
+    asked = {piece.lstrip("+").partition("=")[0] for _, piece in launch.MISSING_PIECES}
+    assert set(idle["launched alone"]) == asked & dead == set(record.NEEDED_ALONE)
+    assert idle["with DeepSpeed"] == list(record.WITH_DEEPSPEED)
+    assert all("use_deepspeed" in knob.note for knob in record.load()
+               if knob.key in record.WITH_DEEPSPEED)
 
 
 def test_the_record_holds_every_key_and_the_version_it_is_about():

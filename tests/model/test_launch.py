@@ -10,8 +10,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from omegaconf import OmegaConf
 
-from helpers.config import configs
+from helpers.config import configs, recommended
 from helpers.config.funasr_source import code_default
 from helpers.errors import BookError
 from helpers.model import arrivals, launch, mini
@@ -186,6 +187,31 @@ def test_the_boxs_command_followed_to_the_letter_loads_every_tensor(variant, tmp
     assert attempt.tensors.loaded == set(launch.pretrained_tensors().shapes)
     assert arrivals.main(look[2:]) == 0
     assert "arrive: 1,347 of 1,347" in capsys.readouterr().out
+
+
+ALONE = re.search(r":class: config-box\n.*?```bash\n(.*?)```",
+                  (ROOT / "notebooks" / "frozen_and_omitted.md").read_text(encoding="utf-8"),
+                  flags=re.DOTALL)[1]
+
+
+@pytest.mark.parametrize("name", [*configs.PUBLISHED, *configs.FINE_TUNING])
+def test_the_box_for_a_launch_alone_builds_and_loads_every_tensor(name, tmp_path):
+    """As printed for the published files; with the box's YAML put into those of the document."""
+    box = ALONE.replace("--config-name config_8k_telephone",
+                        f"--config-name {configs.path_of(name).stem}")
+    if name in configs.FINE_TUNING:
+        (text,) = recommended.chapter_fences("frozen_and_omitted")
+        OmegaConf.save(OmegaConf.merge(configs.load(name), OmegaConf.create(text)),
+                       tmp_path / f"{name}.yaml")
+        box = box.replace("$PWD/configs/published", str(tmp_path))
+        bare = launch.launch(name, commands_of_the_box(box, tmp_path)[0][6:])
+        assert not bare.built or bare.tensors.loaded != set(launch.pretrained_tensors().shapes)
+    look, train = commands_of_the_box(box, tmp_path)
+    (_, path, _, stem), overrides = train[4:8], train[8:]
+    assert look[2:] == train[4:] and stem == configs.path_of(name).stem
+    attempt = launch.launch(Path(path) / f"{stem}.yaml", overrides)
+    assert attempt.built and not attempt.merged, attempt.outcome
+    assert attempt.tensors.loaded == set(launch.pretrained_tensors().shapes)
 
 
 @pytest.mark.parametrize("name", configs.PUBLISHED)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
+import pytest
 from bs4 import BeautifulSoup
 
+from funasr_preflight import audit
 from funasr_preflight.checking import all_rules
 from helpers.config import configs
 from helpers.knobs import record
@@ -17,8 +21,22 @@ TABLE = BeautifulSoup(key_index.index_table(ENTRIES), "html.parser")
 
 def test_every_key_has_a_row_with_its_values():
     rows = {row["id"].removeprefix("index-"): row for row in TABLE.select("tbody tr")}
-    assert rows.keys() == {row.key for row in configs.compare()}
+    assert rows.keys() == {row.key for row in configs.compare()} | key_index.UNSET.keys()
     assert "16000" in rows["frontend_conf.fs"].text and "8000" in rows["frontend_conf.fs"].text
+
+
+@pytest.mark.parametrize("key", key_index.UNSET)
+def test_a_key_that_no_config_sets_is_there_with_what_it_does(key):
+    """FunASR reads it; a reader who meets it in a launch looks it up here."""
+    chapter, what = key_index.UNSET[key]
+    assert key not in {row.key for row in configs.compare()}
+    section, _, name = key.rpartition(".")
+    recorded = json.loads(audit.FILE.read_text(encoding="utf-8"))["sections"][section]
+    assert recorded[name]["place"].startswith("funasr/")
+    text = (ROOT / "notebooks" / f"{chapter}.md").read_text(encoding="utf-8")
+    assert name in text and len(what.split()) > 4
+    row = TABLE.find(id=f"index-{key}")
+    assert what in row.text and row.select_one(f"a[href='{chapter}.html']")
 
 
 def test_every_claim_about_keys_is_listed_with_them():

@@ -17,11 +17,11 @@ from transformers.audio_utils import mel_filter_bank
 
 from helpers.errors import BookError
 from helpers.evaluation import intervals
+from helpers.evaluation.normalise import counts, normalised
 from helpers.experiments.call_cost import STAGES
 from helpers.model import mel
 from helpers.real_voices import recognisers, run, speech
 from helpers.real_voices.frontends import displaced, whisper_bank, whisper_edges
-from helpers.real_voices.normalise import counts, normalised
 from helpers.real_voices.results import (
     DECIDING,
     RECORDS,

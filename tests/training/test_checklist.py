@@ -35,6 +35,21 @@ def test_the_stages_are_told_apart_as_written(tmp_path) -> None:
     assert swapped["ctc"] is False and swapped["lr"] is None
 
 
+def test_the_encoder_is_counted_without_what_freeze_param_holds_back(items) -> None:
+    """A reader of "108 of 108" would not know that the run trains fewer."""
+    changes = {"freeze_param": "audio_encoder.tp_encoders"}
+    built = mini.build(with_overrides(MAIN, changes))
+    names = [name for name, _ in built.model.named_parameters()
+             if name.startswith("audio_encoder.")]
+    held = [name for name in names if name.startswith("audio_encoder.tp_encoders.")]
+    check = checklist.encoder(built, items[:2])
+    assert check.passed and held
+    assert check.finding == (f"{len(names) - len(held)} of {len(names)} tensors get a gradient, "
+                             f"freeze_param holds {len(held)} back")
+    assert not checklist.encoder(mini.build(with_overrides(MAIN, {
+        "freeze_param": "audio_encoder", "audio_adaptor_conf.freeze": False})), items[:2]).passed
+
+
 def test_a_config_that_does_not_build_fails_with_the_reason() -> None:
     check = checklist.weights(launch.launch(MAIN))
     assert not check.passed and ":" in check.finding

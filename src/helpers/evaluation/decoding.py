@@ -16,6 +16,7 @@ import torch
 from tqdm import tqdm
 
 from helpers.errors import BookError
+from helpers.evaluation import normalise
 from helpers.evaluation.error_rates import error_counts, error_rate
 from helpers.evaluation.intervals import ErrorRate
 from helpers.model.funasr_private import decode_batch, decodes_batches
@@ -23,6 +24,10 @@ from helpers.model.mini import Built
 from helpers.speech import manifests
 
 BRANCHES = ("llm", "ctc")
+NO_CTC = ("CTC is left out: this copy of the weights holds no CTC tensors, as the one on Hugging "
+          "Face, and FunASR then removes the branch and gives no timestamps. The copy on "
+          "ModelScope has them.")
+"""What is said once where a model cannot be decoded with CTC."""
 BATCH = 24
 LONGEST_ANSWER_TOKENS = 96
 
@@ -88,8 +93,26 @@ def inference(built: Built, items: Sequence[dict], seed: int = 0, **arguments) -
     return results
 
 
-def score(hypotheses: Sequence[Hypothesis], branch: str = "llm", unit: str = "word") -> ErrorRate:
-    """`error_rate` of one branch of `decode`'s result."""
+def branches_of(built: Built) -> tuple[str, ...]:
+    """The branches that a model can be decoded with; where CTC is none, a printed sentence."""
+    if built.model.ctc_decoder is not None:
+        return BRANCHES
+    print(NO_CTC)
+    return BRANCHES[:1]
+
+
+def score(hypotheses: Sequence[Hypothesis], branch: str = "llm", unit: str = "word",
+          language: str | None = None) -> ErrorRate:
+    """`error_rate` of one branch of `decode`'s result.
+
+    Args:
+        language: compare normalised texts in this language (`helpers.evaluation.normalise`), as the
+            style of a real recogniser demands; None compares them as they are.
+    """
+    if language is not None:
+        return normalise.error_rate(
+            [one.reference for one in hypotheses], _texts(hypotheses, branch),
+            [one.voice for one in hypotheses], language)
     return error_rate([one.reference for one in hypotheses], _texts(hypotheses, branch), unit,
                       [one.voice for one in hypotheses])
 

@@ -94,6 +94,7 @@ class Cost:
         config, change: what was measured; `overrides` are the change's keys.
         device, size: where, and which model.
         error: class and first sentence of what ended it, or "".
+        repeats: how often each line of the data was listed, to make enough batches.
         weights, gradients, optimizer: of the tensors themselves, after the last step.
         kept: component to what its forward pass keeps for the backward pass, in the largest batch.
         peaks: phase (forward, backward, update) to the highest allocation, in the largest batch.
@@ -116,6 +117,7 @@ class Cost:
     weights: int | None = None
     gradients: int | None = None
     optimizer: int | None = None
+    repeats: int = 1
     kept: dict[str, int] = field(default_factory=dict)
     peaks: dict[str, int] = field(default_factory=dict)
     steps: int = 0
@@ -160,7 +162,7 @@ def measure(config: str, items: Sequence[dict], place: Place, change: str = AS_I
     """Measure a config with some keys changed. Whatever ends the steps becomes the row's error.
 
     Raises:
-        BookError: no such config, no GPU, or too few utterances for the steps asked for.
+        BookError: no such config, no GPU, or no utterance that the config's limits let pass.
     """
     overrides = dict(CHANGES.get(change, {}) if overrides is None else overrides)
     about = {"config": configs.path_of(config).stem, "change": change, "overrides": overrides,
@@ -233,26 +235,38 @@ def _measured(config: str, items: Sequence[dict], place: Place,
     torch.backends.cudnn.deterministic = built.kwargs.get("cudnn_deterministic", True)
     with tempfile.TemporaryDirectory() as folder, funasr_silenced():
         set_all_random_seed(0)
-        manifest = str(manifests.write_manifest(items, Path(folder) / "items.jsonl"))
-        kwargs = built.kwargs | {"train_data_set_list": manifest, "valid_data_set_list": manifest,
-                                 "device": place.device}
+        manifest = Path(folder) / "items.jsonl"
+        kwargs = built.kwargs | {"train_data_set_list": str(manifest), "device": place.device,
+                                 "valid_data_set_list": str(manifest)}
         kwargs.pop("model", None)
         finetune.freeze_listed(built.model, kwargs.get("freeze_param"))
         trainer = Trainer(output_dir=folder, device=place.device, **conf)
         model = trainer.warp_model(built.model, **kwargs).train()
         model, optimizer, scheduler = trainer.warp_optim_scheduler(model, **kwargs)
-        loader, _ = tables.dataloader_classes.get("DataloaderMapStyle")(**kwargs).build_iter()
-        steps = _Steps(place, trainer, model, optimizer, scheduler, _spread(loader, place))
-        return steps.all(built)
+        repeats, batches = _batches(tables.dataloader_classes.get("DataloaderMapStyle"), kwargs,
+                                    items, manifest, place.steps)
+        steps = _Steps(place, trainer, model, optimizer, scheduler, batches)
+        return steps.all(built) | {"repeats": repeats}
 
 
-def _spread(loader, place: Place) -> list[dict]:
+def _batches(loader_class, kwargs: Mapping[str, Any], items: Sequence[dict], manifest: Path,
+             steps: int) -> tuple[int, list[dict]]:
+    """As many batches as are to be timed, and how often each line had to be listed for them."""
+    repeats = 1
+    while True:
+        manifests.write_manifest(list(items) * repeats, manifest)
+        loader, _ = loader_class(**kwargs).build_iter()
+        indices = [batch for batch in loader.batch_sampler if batch]
+        if not indices:
+            raise BookError("The config's limits on length let no utterance pass: give others.")
+        if len(indices) >= steps:
+            return repeats, _spread(loader, indices, steps)
+        repeats = max(repeats + 1, -(-repeats * steps // len(indices)))
+
+
+def _spread(loader, indices: Sequence[Sequence[int]], steps: int) -> list[dict]:
     """Evenly spaced batches of an epoch: FunASR's sampler serves short utterances first."""
-    indices = [batch for batch in loader.batch_sampler if batch]
-    if len(indices) < place.steps:
-        raise BookError(f"The data make {len(indices)} batches, and {place.steps} are to be timed: "
-                        "give more utterances, or fewer --steps.")
-    chosen = [indices[number * len(indices) // place.steps] for number in range(place.steps)]
+    chosen = [indices[number * len(indices) // steps] for number in range(steps)]
     dataset = loader.dataset
     return [dataset.collator([dataset[index] for index in batch]) for batch in chosen]
 

@@ -2,6 +2,7 @@
 
     BOOK_MODEL   mini (the default), full, a Fun-ASR-Nano folder, or its name on a hub
     BOOK_DATA    corpus (the default), FILE.jsonl, or minds14:LANGUAGE
+    BOOK_DEVICE  cuda (the default), or cpu, where a large model is slow
 
 `full` has the released architecture and random weights: it shows what a run costs, not what it
 learns. A hub name is `FunAudioLLM/Fun-ASR-Nano-2512` (ModelScope), or the same after `hf:`.
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 import os
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,14 +21,16 @@ import torch
 
 from helpers.config import configs
 from helpers.errors import BookError
-from helpers.evaluation import decoding
+from helpers.evaluation import decoding, normalise
+from helpers.evaluation.error_rates import error_rate
+from helpers.evaluation.intervals import ErrorRate
 from helpers.model import mini
 from helpers.model.mini import Built
 from helpers.speech import corpus, manifests, minds14
 from helpers.telephone.channel import telephone_set
 from helpers.training import finetune
 
-MODEL_SETTING, DATA_SETTING = "BOOK_MODEL", "BOOK_DATA"
+MODEL_SETTING, DATA_SETTING, DEVICE_SETTING = "BOOK_MODEL", "BOOK_DATA", "BOOK_DEVICE"
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,12 @@ class Workbench:
 
     model: str = "mini"
     data: str = "corpus"
+    device: str = "cuda"
+
+    @property
+    def language(self) -> str:
+        """The language by whose rules transcripts are normalised: MInDS-14's, or English."""
+        return self.data.partition(":")[2] or "en"
 
     @property
     def is_mini(self) -> bool:
@@ -52,7 +61,7 @@ class Workbench:
         return self.model == "mini"
 
     def build(self, config: configs.ConfigLike = "pretrained", **options: Any) -> Built:
-        """Build the model that a config describes: the mini on the CPU, anything else on the GPU.
+        """Build the model that a config describes: the mini on the CPU, any other on the device.
 
         Raises:
             BookError: no GPU, no such folder, or a hub that does not answer.
@@ -60,8 +69,9 @@ class Workbench:
         if self.is_mini:
             return mini.build(config, **options)
         if self.model == "full":
-            return mini.build(config, size="full", device="cuda", load_weights=False, **options)
-        return mini.build(config, device="cuda", model_dir=model_folder(self.model), **options)
+            return mini.build(config, size="full", device=self.device, load_weights=False,
+                              **options)
+        return mini.build(config, device=self.device, model_dir=model_folder(self.model), **options)
 
     def sets(self, tokenizer: Any = None) -> Sets:
         """The data that the setting names, ready for `finetune.run` and `evaluate.decode`.
@@ -78,9 +88,19 @@ class Workbench:
             return Sets(splits["train"], splits["valid"], {"telephone": splits["test"]})
         return _split_manifest(Path(self.data))
 
+    def calls(self) -> list[dict]:
+        """Lines to listen to without training: all of a manifest, else the test set's calls.
+
+        Raises:
+            BookError: as `sets`.
+        """
+        if self.data.endswith(".jsonl"):
+            return manifests.read_manifest(Path(self.data))
+        return self.sets().tests["telephone"]
+
 
 def from_environment(environment: Mapping[str, str] = os.environ) -> Workbench:
-    """The workbench that BOOK_MODEL and BOOK_DATA ask for.
+    """The workbench that BOOK_MODEL, BOOK_DATA and BOOK_DEVICE ask for.
 
     Raises:
         BookError: a setting that names nothing.
@@ -90,12 +110,12 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Workbench:
     if not (data == "corpus" or data.partition(":")[0] == "minds14" or data.endswith(".jsonl")):
         raise BookError(f"{DATA_SETTING}={data} names no data: set it to corpus, to a .jsonl "
                         "manifest, or to minds14:LANGUAGE.")
-    return Workbench(model, data)
+    return Workbench(model, data, environment.get(DEVICE_SETTING) or "cuda")
 
 
 GPU_PACE: dict[str, Any] = {"scheduler_conf.warmup_steps": 20, "train_conf.max_epoch": 3}
 """What a short run of a large model changes beside `finetune.SHORT_RUN`: warm-up and length."""
-RESULT_HEAD = ("Config", "Branch", "Set", "Before, %", "After, %")
+RESULT_HEAD = ("Config", "Branch", "Set", "Before, %", "After, %", "Format alone, %")
 
 
 def on_gpu(bench: Workbench) -> bool:
@@ -114,7 +134,9 @@ def short_runs(bench: Workbench, recipes: Mapping[str, configs.ConfigLike],
         recipes: label to config; what a single process needs has to be in it (SHORT_RUN).
 
     Returns:
-        Rows under RESULT_HEAD: word error rates with intervals before and after, by branch and set.
+        Rows under RESULT_HEAD: error rates of normalised texts with intervals before and after, by
+        branch and set, and what a right transcript in the released style would score without
+        normalising. A copy of the weights without CTC tensors gives rows of the LLM branch only.
 
     Raises:
         BookError: no GPU, or a model or data that cannot be had.
@@ -124,20 +146,30 @@ def short_runs(bench: Workbench, recipes: Mapping[str, configs.ConfigLike],
     rows = []
     for label, recipe in recipes.items():
         built = bench.build(recipe)
-        before = _heard(built, sets, sentences, seed)
+        branches = decoding.branches_of(built)
+        before = _heard(built, branches, sets, sentences, bench.language, seed)
         finetune.run(built, train, valid, "your_gpu", seed, checkpoints=False)
-        after = _heard(built, sets, sentences, seed)
+        after = _heard(built, branches, sets, sentences, bench.language, seed)
         del built
-        rows += [[label, *of, str(before[of]), str(after[of])] for of in before]
+        floors = {kind: str(format_alone(items[:sentences])) for kind, items in sets.tests.items()}
+        rows += [[label, *of, str(before[of]), str(after[of]), floors[of[1]]] for of in before]
     return rows
 
 
-def _heard(built: Built, sets: Sets, sentences: int, seed: int) -> dict[tuple[str, str], Any]:
-    """Word error rate of each branch on each test set."""
+def format_alone(items: Sequence[dict]) -> ErrorRate:
+    """What a right transcript in the released style scores where nothing is normalised."""
+    texts = [manifests.transcript(item) for item in items]
+    return error_rate(texts, [normalise.in_released_style(text) for text in texts],
+                      voices=[item.get("voice", item["key"]) for item in items])
+
+
+def _heard(built: Built, branches: Sequence[str], sets: Sets, sentences: int, language: str,
+           seed: int) -> dict[tuple[str, str], ErrorRate]:
+    """Error rate of each branch on each test set, normalised."""
     torch.manual_seed(seed)  # the frontend's dither is random
     decoded = {(branch, kind): decoding.decode(built, items[:sentences], branch)
-               for branch in ("llm", "ctc") for kind, items in sets.tests.items()}
-    return {of: decoding.score(texts, of[0]) for of, texts in decoded.items()}
+               for branch in branches for kind, items in sets.tests.items()}
+    return {of: decoding.score(texts, of[0], language=language) for of, texts in decoded.items()}
 
 
 def model_folder(name: str) -> Path:

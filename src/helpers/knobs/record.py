@@ -18,6 +18,12 @@ NEVER_READ = "never read"
 RAISES = "raises"
 VERDICTS = (LIVE, OTHERWISE, NO_EFFECT, NEVER_READ, RAISES)
 RECORD = RESULTS / "knobs.json"
+WITH_DEEPSPEED = ("train_conf.deepspeed_config",)
+"""Keys that changed nothing here and are read where DeepSpeed is on."""
+NEEDED_ALONE = ("audio_adaptor_conf.llm_dim", "audio_adaptor_conf.encoder_dim",
+                "ctc_decoder_conf.encoder_dim")
+"""Keys whose value changes nothing, and without which a file that is launched alone does not build.
+"""
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,20 @@ def load(path: Path = RECORD) -> list[Knob]:
     if not path.is_file():
         raise BookError(f"There is no {path.name}: run `python -m helpers.knobs`.")
     return list(map(from_row, json.loads(path.read_text(encoding="utf-8"))["knobs"]))
+
+
+def made_on(path: Path = RECORD) -> str:
+    """The day on which the keys were turned, as 2026-11-23."""
+    return json.loads(path.read_text(encoding="utf-8"))["provenance"]["date"]
+
+
+def idle() -> dict[str, list[str]]:
+    """The keys that changed nothing, by where they do act: nowhere, with DeepSpeed, alone."""
+    dead = [knob.key for knob in load() if knob.verdict in (NEVER_READ, NO_EFFECT)]
+    elsewhere = {"with DeepSpeed": [key for key in dead if key in WITH_DEEPSPEED],
+                 "launched alone": [key for key in dead if key in NEEDED_ALONE]}
+    kept = {key for keys in elsewhere.values() for key in keys}
+    return {"nowhere": [key for key in dead if key not in kept], **elsewhere}
 
 
 def from_row(row: dict[str, Any]) -> Knob:

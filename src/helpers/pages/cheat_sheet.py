@@ -1,7 +1,7 @@
 """What the cheat sheet says: values to set, what does not hold, what is connected to nothing.
 
-Nothing is stated here. Values come from the configs, reasons from the comments of the recommended
-one, from the claim ledger and from the knob test; commands come from the chapters that run them.
+Nothing is stated here. Values, grades and reasons come from the table of what is recommended, the
+rest from the configs, the claim ledger and the knob test; commands from the chapters that run them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from helpers.config import configs, departures
+from helpers.config import configs, departures, recommended
 from helpers.config.values import shown
 from helpers.errors import BookError
 from helpers.knobs import record
@@ -22,16 +22,6 @@ MAIN = "config_8k_telephone"
 LEFT_OUT = "left out"
 FILLED = "\u2020"
 """Stands behind a value that the file leaves out and the pretrained config fills in."""
-
-REASONS = {
-    "audio_encoder_conf.freeze": "encoder-weights-updated",
-    "llm_conf.freeze": "frozen-llm-zero",
-    "audio_adaptor_conf.freeze": "frozen-adaptor-zero",
-    "train_conf.accum_grad": "impact-gradient-accumulation",
-    "train_conf.log_interval": "log-more-frequent",
-    "train_conf.use_deepspeed": "check-deepspeed",
-}
-"""The claim that says why a key stays as it is, where the recommended file has no comment."""
 
 EXPENSIVE = {
     "the pretrained weights": ("omitted-code-defaults", "omitted-llm-pretrained"),
@@ -52,7 +42,8 @@ class Setting:
         main: the same for the main config.
         differs: whether the two, merged over the pretrained config, train with other values.
         why: a few words.
-        chapter: the chapter with the evidence, with an anchor where one exists.
+        grade: what stands behind the value.
+        chapter: the chapter with the evidence.
     """
 
     keys: tuple[str, ...]
@@ -61,6 +52,7 @@ class Setting:
     main: str
     differs: bool
     why: str
+    grade: str
     chapter: str
 
 
@@ -152,32 +144,17 @@ def command(chapter: str, start: str, option: str) -> str:
 
 
 def _settings() -> Iterator[Setting]:
-    told, main = departures.departures(), _values(MAIN)
-    reasons = {departure.key: (departure.why, departure.chapter) for departure in told}
-    for key, value in _values(departures.RECOMMENDED).items():
-        why, chapter = reasons.get(key) or _reason(key)
-        yield Setting((key,), configs.section_of(key), shown(value), _value(MAIN, key),
-                      _differs(key), why, chapter)
-    for departure in told:
-        if departure.value is configs.NOT_SET:
-            keys = tuple(key for key in main for name in departure.key.split(", ")
+    main = _values(MAIN)
+    for row in recommended.TABLE:
+        if row.when or not row.in_file:
+            continue
+        keys = (row.key,)
+        if row.value is configs.NOT_SET:
+            keys = tuple(key for key in main for name in row.key.split(", ")
                          if key == name or key.startswith(f"{name}."))
-            yield Setting(keys, configs.section_of(keys[0]),
-                          _together(departures.RECOMMENDED, keys),
-                          _together(MAIN, keys), any(map(_differs, keys)), departure.why,
-                          departure.chapter)
-
-
-def _reason(key: str) -> tuple[str, str]:
-    """Why a key stays as it is, and where that was found."""
-    remark = departures.remarks().get(key)
-    knob = next(knob for knob in record.load() if knob.key == key)
-    if remark:
-        return remark, f"which_knobs#knob-{key}"
-    if key in REASONS:
-        claim = claims.load()[REASONS[key]]
-        return claim.reason(), f"{claim.chapter}#claim-{claim.id}"
-    return knob.note or f"turning it moves {', '.join(knob.moved)}", f"which_knobs#knob-{key}"
+        yield Setting(keys, configs.section_of(keys[0]), _together(departures.RECOMMENDED, keys),
+                      _together(MAIN, keys), any(map(_differs, keys)), row.why, row.grade,
+                      row.chapter)
 
 
 def _differs(key: str) -> bool:

@@ -54,7 +54,8 @@ def _settings_sheet() -> str:
         "Values of <code>recommended_8k.yaml</code> beside those of the main config, "
         f"<code>{MAIN}.yaml</code>, both merged over the pretrained one. "
         f"<b>Bold</b>: the two differ. {FILLED}: the file leaves it out, the pretrained config "
-        "sets it."), tables)
+        "sets it. In brackets, what stands behind the value; mini: this book's small model, on "
+        "synthetic speech."), tables)
 
 
 def _surprises_sheet() -> str:
@@ -93,7 +94,6 @@ def _section(number: int, settings: Sequence[Setting], rest: Sequence[str]) -> s
 
 def _row(setting: Setting) -> str:
     """A setting as two rows: key and values; the reason, and values too long for a column."""
-    page, _, anchor = setting.chapter.partition("#")
     values = {"Set": setting.ours, SHORT_NAMES[MAIN].capitalize(): setting.main}
     cells = "".join(f"<td>{BELOW if len(value) > LONG else _code(value)}</td>"
                     for value in values.values())
@@ -102,8 +102,10 @@ def _row(setting: Setting) -> str:
     differs = " cheat-differs" if setting.differs else ""
     return (f'<tbody class="cheat-setting{differs}"><tr>'
             f'<th scope="row">{_names(setting.keys)}</th>{cells}</tr><tr>'
-            f'<td colspan="{1 + len(values)}">{_marked(setting.why.rstrip("."))}.{more} '
-            f"{_link(page, anchor, _title(page), setting.keys[0])}</td></tr></tbody>\n")
+            f'<td colspan="{1 + len(values)}">[{escape(setting.grade)}] '
+            f'{_marked(setting.why.rstrip("."))}.{more} '
+            f"{_link(setting.chapter, '', _title(setting.chapter), setting.keys[0])}"
+            "</td></tr></tbody>\n")
 
 
 def _names(keys: Sequence[str]) -> str:

@@ -124,7 +124,7 @@ def found_bars(claims: Iterable[Claim], knob_verdicts: Sequence[str]) -> Figure:
     """
     turned = Counter(knob_verdicts)
     meaning = {"holds": "does what it says", "partly": "does something else",
-               "fails": "is connected to nothing", "untestable": "raises on the values tried"}
+               "fails": "changes nothing", "untestable": "raises on the values tried"}
     by_kind = tally(claims)
     rows = {f"{sum(by_kind[kind].values())} {title}": by_kind[kind] for kind, title in (
         ("value", "values"), ("mechanism", "mechanisms"), ("effect", "effects, on the mini"))}

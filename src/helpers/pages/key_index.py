@@ -19,16 +19,29 @@ from helpers.pages.tables import breakable
 
 COMPARISON, KNOBS, LEDGER = "configs_side_by_side", "which_knobs", "claim_ledger"
 PREFLIGHT = "preflight"
+NOT_SET_ANYWHERE = "in none of the three"
+UNSET = {
+    "freeze_param": ("encoder_freezing", "parameters by name, with commas and no blanks, that do "
+                     "not learn; applied after the freeze keys"),
+    "init_param": ("configs_side_by_side", "the checkpoint that a run starts from; null takes away "
+                   "the one of the model directory"),
+    "hub": ("configs_side_by_side", "where a model's name is looked up: ms or hf"),
+    "train_conf.find_unused_parameters": ("ctc_strategy", "true lets DDP look for parameters "
+                                          "without a gradient in every step"),
+    "train_conf.early_stopping_patience": ("training_settings", "epochs without a lower validation "
+                                           "loss after which the run ends; 0 means never"),
+}
+"""Keys that FunASR reads and none of the three configs sets: the chapter, and what they do."""
 
 
 @dataclass(frozen=True)
 class KeyEntry:
-    """A key of the three configs.
+    """A key of the three configs, or of UNSET.
 
     Attributes:
         key: dotted.
-        values: config to what it sets, in YAML notation.
-        verdict: the knob test's.
+        values: config to what it sets, in YAML notation; none for UNSET.
+        verdict: the knob test's, or NOT_SET_ANYWHERE.
         chapters: notebooks that take the key up, the one with its rows of the knob test first.
         claims: what the document states about it.
         rules: of pre-flight that are about it.
@@ -43,7 +56,7 @@ class KeyEntry:
 
 
 def entries() -> list[KeyEntry]:
-    """Every key of the three configs, by name."""
+    """Every key of the three configs and those of UNSET, by name."""
     verdicts = {knob.key: knob.verdict for knob in record.load()}
     ledger = load().values()
     index = []
@@ -53,7 +66,10 @@ def entries() -> list[KeyEntry]:
         index.append(KeyEntry(row.key, {name: shown(value) for name, value in row.values.items()},
                            verdicts[row.key], tuple(chapters) or (KNOBS,), about,
                            rule_index.rules_about(row.key)))
-    return index
+    for key, (chapter, _) in UNSET.items():
+        pages = tuple(dict.fromkeys([chapter, *_chapters_with(key)]))
+        index.append(KeyEntry(key, {}, NOT_SET_ANYWHERE, pages, (), ()))
+    return sorted(index, key=attrgetter("key"))
 
 
 def index_table(index: Sequence[KeyEntry], table_id: str = "key-index") -> str:
@@ -62,11 +78,13 @@ def index_table(index: Sequence[KeyEntry], table_id: str = "key-index") -> str:
                Column("Chapters", "18%", "Chapters"), Column("Claims", label="Claims"),
                Column("Pre-flight", "17%", "Pre-flight"))
     choices = (
-        Choice("verdict", "Turning it", "any", {verdict: verdict for verdict in record.VERDICTS}),
+        Choice("verdict", "Turning it", "any", {
+            verdict: verdict for verdict in (*record.VERDICTS, NOT_SET_ANYWHERE)}),
         Choice("section", "Section", "all",
                {name: name for name in dict.fromkeys(map(_section, index))}))
-    return filter_table(table_id, "Every key of the three configs, with links.", columns,
-                        [_row(entry) for entry in index], choices, "keys")
+    caption = "Every key of the three configs, and some more, with links."
+    rows = [_row(entry) for entry in index]
+    return filter_table(table_id, caption, columns, rows, choices, "keys")
 
 
 def _section(entry: KeyEntry) -> str:
@@ -75,15 +93,18 @@ def _section(entry: KeyEntry) -> str:
 
 
 def _row(entry: KeyEntry) -> Row:
-    values = "; ".join(f"{SHORT_NAMES.get(name, name)} {value}"
-                       for name, value in entry.values.items())
+    unset = entry.key in UNSET
+    values = UNSET[entry.key][1] if unset else "; ".join(
+        f"{SHORT_NAMES.get(name, name)} {value}" for name, value in entry.values.items())
+    code, verdict = f"<code>{breakable(entry.key)}</code>", escape(entry.verdict)
+    if not unset:
+        code = f'<a href="{COMPARISON}.html#key-{escape(entry.key)}">{code}</a>'
+        verdict = f'<a href="{KNOBS}.html#knob-{escape(entry.key)}">{verdict}</a>'
     about = "".join(
         f'<small><a href="{LEDGER}.html#ledger-{claim.id}">{escape(claim.id)}</a>: '
         f"{escape(VERDICTS[claim.verdict])}</small>" for claim in entry.claims)
     cells = (
-        f'<a href="{COMPARISON}.html#key-{escape(entry.key)}"><code>{breakable(entry.key)}</code>'
-        f"</a><small>{escape(values)}</small>",
-        f'<a href="{KNOBS}.html#knob-{escape(entry.key)}">{escape(entry.verdict)}</a>',
+        f"{code}<small>{escape(values)}</small>", verdict,
         links([f'<a href="{name}.html">{escape(name.replace("_", " "))}</a>'
                for name in entry.chapters]),
         about or "none",

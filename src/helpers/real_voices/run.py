@@ -18,10 +18,10 @@ import numpy as np
 import soundfile
 import soxr
 
+from helpers.evaluation.normalise import counts
 from helpers.experiments.call_cost import STAGES
 from helpers.experiments.records import Key, Recording, Row
 from helpers.real_voices import recognisers, speech
-from helpers.real_voices.normalise import counts
 from helpers.real_voices.results import DECIDING, RECORDS, REFERENCE, RecordedVoices, packed
 from helpers.telephone.channel import TELEPHONE_RATE, call
 

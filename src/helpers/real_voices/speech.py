@@ -27,8 +27,8 @@ import soxr
 
 from funasr_preflight.laws.geometry import FRONTEND_RATE
 from helpers.errors import BookError
+from helpers.evaluation.normalise import normalised
 from helpers.paths import CACHE
-from helpers.real_voices.normalise import normalised
 from helpers.speech import corpus
 from helpers.speech.manifests import audio_path, transcript
 

@@ -80,8 +80,19 @@ def weights(attempt: launch.Attempt) -> Check:
 
 
 def encoder(built: Built, items: Sequence[dict]) -> Check:
-    """Does the whole encoder get a gradient?"""
-    return _learns(built, items, "audio_encoder")
+    """Does the encoder get a gradient, all of it that the top-level `freeze_param` does not name?
+
+    FunASR freezes what that key names after it has built the model, and so does this.
+    """
+    wanted = {name for name, _ in built.model.named_parameters()
+              if anatomy.component_of(name) == "audio_encoder"}
+    before = wanted & anatomy.flagged(built.model)
+    finetune.freeze_listed(built.model, built.kwargs.get("freeze_param"))
+    may = wanted & anatomy.flagged(built.model)
+    learns = wanted & anatomy.reached(built, items).names
+    named = f", freeze_param holds {len(before - may)} back" if before - may else ""
+    return Check(bool(learns) and learns == may,
+                 f"{len(learns)} of {len(wanted)} tensors get a gradient{named}")
 
 
 def rate(config: DictConfig) -> Check:
@@ -170,10 +181,3 @@ def steps_of_a_run(built: Built, items: Sequence[dict], hours: float) -> int:
     train = built.kwargs["train_conf"]
     return updates_of_a_run(batches, loader.data_split_num, train["max_epoch"],
                             train.get("accum_grad", 1))
-
-
-def _learns(built: Built, items: Sequence[dict], component: str) -> Check:
-    wanted = {name for name, _ in built.model.named_parameters()
-              if anatomy.component_of(name) == component}
-    learns = wanted & anatomy.reached(built, items).names
-    return Check(learns == wanted, f"{len(learns)} of {len(wanted)} tensors get a gradient")

@@ -1,0 +1,88 @@
+"""Scoring what a real recogniser writes as words, whatever its case, punctuation and numbers.
+
+OpenAI's rules, as transformers keeps them: those for English, with numbers in figures, and the
+plain ones for other languages, which leave numbers as they are written. A prompt that says "press
+1" and a recogniser that writes "Press one." agree. Characters of Chinese and Japanese count as
+words, so that for those two languages the rate is one of characters.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+
+from helpers.errors import BookError
+from helpers.evaluation import intervals
+from helpers.evaluation.error_rates import error_counts
+from helpers.evaluation.intervals import ErrorRate
+
+_CHARACTER = re.compile(r"([\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff])")
+"""Kana and Han characters, which are written without blanks between words."""
+
+
+def normalised(text: str, language: str = "en") -> str:
+    """Lower case, no punctuation and fillers, numbers in figures; "" where no word is left.
+
+    Args:
+        language: its code, such as "en" or "zh-CN". A text with Chinese or Japanese characters is
+            never read as English.
+    """
+    english = language.lower().startswith("en") and not _CHARACTER.search(text)
+    plain = _normaliser(english)(text.replace("...", " "))
+    return " ".join(_CHARACTER.sub(r" \1 ", plain).split())
+
+
+def counts(references: Sequence[str], hypotheses: Sequence[str], normalise: bool = True,
+           language: str = "en") -> tuple[np.ndarray, np.ndarray]:
+    """Word errors and reference words of each text, two integer arrays of shape (texts,).
+
+    Args:
+        normalise: without it, the texts are compared as they are written.
+        language: as for `normalised`.
+    """
+    if normalise:
+        references, hypotheses = ([normalised(text, language) for text in texts]
+                                  for texts in (references, hypotheses))
+    return error_counts(references, hypotheses)
+
+
+def error_rate(references: Sequence[str], hypotheses: Sequence[str], voices: Sequence[str],
+               language: str = "en") -> ErrorRate:
+    """Error rate of normalised words, or characters, with its 95 % interval.
+
+    A text of which nothing is left, such as one of punctuation alone, is not counted.
+
+    Raises:
+        BookError: no text is left.
+    """
+    kept = [number for number, text in enumerate(references) if normalised(text, language)]
+    if not kept:
+        raise BookError("No reference holds a word: give transcripts of what was said.")
+    errors, words = counts([references[n] for n in kept], [hypotheses[n] for n in kept],
+                           language=language)
+    return intervals.error_rate(errors, words, [voices[n] for n in kept])
+
+
+def in_released_style(text: str) -> str:
+    """A right transcript as Fun-ASR-Nano writes it: a capital, figures for numbers, a full stop."""
+    if _CHARACTER.search(text):
+        return text.rstrip("。.") + "。"
+    written = _numbers()(text).strip().rstrip(".")
+    return f"{written[:1].upper()}{written[1:]}."
+
+
+@lru_cache(maxsize=2)
+def _normaliser(english: bool):
+    from transformers.models.whisper import english_normalizer as rules
+
+    return rules.EnglishTextNormalizer({}) if english else rules.BasicTextNormalizer()
+
+
+@lru_cache(maxsize=1)
+def _numbers():
+    from transformers.models.whisper.english_normalizer import EnglishNumberNormalizer
+
+    return EnglishNumberNormalizer()

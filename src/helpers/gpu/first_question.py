@@ -1,0 +1,86 @@
+"""Before any fine-tuning: does the released model already hear your calls?
+
+    python -m helpers.gpu.first_question --model FunAudioLLM/Fun-ASR-Nano-2512 --data calls.jsonl
+
+decodes lines of the manifest with the weights as they are. It prints the error rate of normalised
+texts with its interval, the rate as written, what a right transcript in the released style would
+score by its format alone, and the calls that were heard worst. Without options, BOOK_MODEL,
+BOOK_DATA and BOOK_DEVICE choose.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from helpers.config import configs
+from helpers.errors import BookError, one_sentence
+from helpers.evaluation import decoding, normalise
+from helpers.evaluation.decoding import Hypothesis
+from helpers.gpu import workbench
+
+HEAD = ("Branch", "Utterances", "Error rate, %", "As written, %", "Format alone, %")
+LONGEST_ANSWER_TOKENS = 512
+WORST = 3
+
+
+def rows(heard: dict[str, list[Hypothesis]], items: Sequence[dict],
+         language: str) -> list[list[str]]:
+    """Cells under HEAD, a row for each branch: rates with 95 % intervals."""
+    floor = str(workbench.format_alone(items))
+    return [[branch.upper(), str(len(found)),
+             str(decoding.score(found, branch, language=language)),
+             str(decoding.score(found, branch)), floor] for branch, found in heard.items()]
+
+
+def worst(heard: Sequence[Hypothesis], branch: str, language: str) -> list[Hypothesis]:
+    """The utterances with the most errors for each word of their transcript."""
+    errors, words = normalise.counts([one.reference for one in heard],
+                                     [getattr(one, branch) for one in heard], language=language)
+    order = sorted(range(len(heard)), key=lambda n: -errors[n] / max(1, words[n]))
+    return [heard[n] for n in order[:WORST] if errors[n]]
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    made = argparse.ArgumentParser(prog="python -m helpers.gpu.first_question",
+                                   description=__doc__.partition("\n")[0])
+    made.add_argument("--model", help="folder or hub name of the model (BOOK_MODEL)")
+    made.add_argument("--data", help="a .jsonl manifest, or minds14:LANGUAGE (BOOK_DATA)")
+    made.add_argument("--device", help="cuda or cpu (BOOK_DEVICE)")
+    made.add_argument("--sentences", type=int, default=200, help="so many lines (default: 200)")
+    return made
+
+
+@one_sentence
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Answer the question and return 0; 2, and one sentence, where it cannot be asked."""
+    options = parser().parse_args(arguments)
+    if options.sentences < 1:
+        raise BookError("--sentences has to be at least 1.")
+    given = {workbench.MODEL_SETTING: options.model, workbench.DATA_SETTING: options.data,
+             workbench.DEVICE_SETTING: options.device}
+    bench = workbench.from_environment(
+        {**os.environ, **{name: value for name, value in given.items() if value}})
+    from helpers.session import setup
+
+    setup()
+    calls = bench.calls()
+    step = max(1, len(calls) // options.sentences)
+    items = calls[::step][:options.sentences]
+    built = bench.build(configs.as_config({}))  # nothing but the model's own config
+    heard = {branch: decoding.decode(built, items, branch, "decoding",
+                                     longest_answer=LONGEST_ANSWER_TOKENS)
+             for branch in decoding.branches_of(built)}
+    print(*HEAD, sep=" | ")
+    for row in rows(heard, items, bench.language):
+        print(*row, sep=" | ")
+    for one in worst(heard["llm"], "llm", bench.language):
+        print(f"{one.key}\n  said:  {one.reference}\n  heard: {one.llm}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
