@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from funasr_preflight import page_rules
 from funasr_preflight.findings import Report, Severity
 from funasr_preflight.report import escaped, html_finding, summary
 
@@ -17,6 +18,16 @@ PAGE_STYLE = """
 .preflight .findings .pf-warning { border-color: var(--orange-line, #e69f00); }
 .preflight .pf-error strong { color: var(--vermillion-ink, #8a3a00); }
 .preflight .pf-warning strong { color: var(--orange-ink, #6b4700); }
+.preflight-page label { display: block; font-weight: 600; margin: .6rem 0 .2rem; }
+.preflight-page textarea { background: var(--pst-color-background, #fff); box-sizing: border-box;
+  border: 1px solid var(--pst-color-border, #767676); color: inherit; font-family: monospace;
+  min-height: 12rem; padding: .5rem; width: 100%; }
+.preflight-page input, .preflight-page select { background: var(--pst-color-background, #fff);
+  border: 1px solid var(--pst-color-border, #767676); color: inherit; max-width: 100%;
+  min-height: 1.8rem; }
+.preflight-page .pf-row { display: flex; flex-wrap: wrap; gap: 0 1.5rem; }
+.preflight-page.pf-over textarea { outline: 3px solid var(--pst-color-primary, #0072b2); }
+.preflight-page output { display: block; }
 """
 
 
@@ -28,3 +39,24 @@ def for_page(report: Report, least: Severity = Severity.WARNING, folded: bool = 
     inside = (f"<details><summary>{head}</summary>{body}</details>" if folded
               else f"<p>{head}</p>{body}")
     return f'<style>{PAGE_STYLE}</style><div class="preflight tex2jax_ignore">{inside}</div>'
+
+
+def page_checker() -> str:
+    """The field that a reader pastes a YAML into; `preflight_page.js` brings it to life."""
+    said = {name: f'data-say="{escaped(text)}">{escaped(text)}'
+            for name, text in page_rules.LABELS.items()}
+    return f"""<style>{PAGE_STYLE}</style>
+<div class="preflight preflight-page tex2jax_ignore" lang="en" hidden>
+<label for="pf-yaml" {said["paste"]}</label>
+<textarea id="pf-yaml" spellcheck="false" autocomplete="off" autocapitalize="off"
+ aria-describedby="pf-about"></textarea>
+<div class="pf-row"><div><label for="pf-file" {said["file"]}</label>
+<input id="pf-file" type="file" accept=".yaml,.yml"></div>
+<div><label for="pf-lang" {said["language"]}</label>
+<select id="pf-lang"><option value="en" lang="en">English</option>
+<option value="zh" lang="zh-CN">中文</option></select></div></div>
+<p id="pf-about"><small {said["about"]}</small></p>
+<output for="pf-yaml pf-file" aria-live="polite"></output>
+</div>
+<noscript><p>The field for a YAML needs JavaScript; the command <code>preflight</code> does not.</p>
+</noscript>"""
