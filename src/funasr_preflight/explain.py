@@ -43,7 +43,7 @@ def explained(name: str, width: int | None = None, colour: bool = False) -> str:
         for rule in rules.values():
             console.print(Line(f"{rule.id:28}", "bold"), Line(str(rule.title)), sep="",
                           soft_wrap=True)
-        return lines.getvalue()
+        return lines.getvalue().rstrip("\n")
     rule = found(name, rules)
     console.print(Line(rule.id, "bold"), Line(f": {rule.title}"), sep="")
     about = EXPLANATIONS.get(rule.id)
@@ -60,7 +60,7 @@ def explained(name: str, width: int | None = None, colour: bool = False) -> str:
         console.print(Line(f"{head}:", "bold"))
         for text in texts:  # not wrapped: addresses and examples are for copying
             console.print(Line(f"    {text}"), soft_wrap=True)
-    return lines.getvalue()
+    return lines.getvalue().rstrip("\n")
 
 
 def found(name: str, rules: dict[str, Rule]) -> Rule:

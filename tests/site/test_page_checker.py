@@ -1,4 +1,4 @@
-"""Does the field on the page say of a YAML what the command says? Else a reader is told two things."""
+"""Does the field on the page say of a YAML what the command says? Else they contradict."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from funasr_preflight.explanations import EXPLANATIONS
 from funasr_preflight.texts import speak
 from helpers.errors import BookError
 from helpers.paths import ROOT
-from helpers.site.commands import assets, page_rules as command
+from helpers.site.commands import assets
+from helpers.site.commands import page_rules as command
 
 CASES = sorted([*(ROOT / "configs").rglob("*.yaml"),
                 *(ROOT / "tests" / "preflight" / "cases").rglob("*.yaml")])
@@ -111,3 +112,87 @@ def test_the_field_weighs_little():
 
     own = sum(len(gzip.compress(path.read_bytes())) for path in (command.FILE, command.CODE))
     assert own < 30_000
+
+
+# In a browser
+
+
+@pytest.fixture
+def alone(tmp_path, browser):
+    """The field on a page of its own, read from disk with the network cut."""
+    from helpers.pages import preflight_report
+    from helpers.site import page_checker
+
+    package = next(one for one in assets.PACKAGES if one.spec.startswith("js-yaml"))
+    if not assets.present(package):
+        assets.fetch(package)
+    scripts = "".join(f'<script defer src="{(command.ASSETS / name).as_uri()}"></script>'
+                      for name in page_checker.SCRIPTS)
+    file = tmp_path / "page.html"
+    file.write_text(f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>x</title>'
+                    f"{scripts}</head><body><main>{preflight_report.page_checker()}</main></body>",
+                    encoding="utf-8")
+    context = browser.new_context(offline=True)
+    page = context.new_page()
+    faults: list[str] = []
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.goto(file.as_uri())
+    yield page
+    context.close()
+    assert faults == []
+
+
+def test_a_pasted_yaml_is_checked_from_disk_without_a_network(alone):
+    alone.get_by_label("Paste a YAML").fill("train_conf:\n  max_epochs: 3\n  use_bf16: [\n")
+    alone.get_by_role("alert").filter(has_text="line").wait_for()
+    alone.get_by_label("Paste a YAML").fill("# mine\ntrain_conf:\n  max_epochs: 3\n")
+    item = alone.locator("li.pf-warning")
+    item.wait_for()
+    assert "train_conf.max_epochs" in item.inner_text() and "line 3" in item.inner_text()
+    assert "train_conf.max_epoch`" not in item.inner_text()  # code is marked, not in backticks
+    assert item.locator("code").count() >= 2
+
+
+def test_by_keyboard_alone_and_in_chinese(alone):
+    alone.keyboard.press("Tab")
+    alone.keyboard.type("debug: true")
+    alone.locator("li.pf-error").wait_for()
+    for _ in range(2):
+        alone.keyboard.press("Tab")
+    assert alone.evaluate("document.activeElement.tagName") == "SELECT"
+    alone.keyboard.press("ArrowDown")
+    alone.locator("li.pf-error", has_text="调试器").wait_for()
+    assert alone.locator(".preflight-page").get_attribute("lang") == "zh-CN"
+    assert alone.get_by_label("粘贴 YAML").count() == 1
+
+
+def test_a_file_is_read_chosen_or_dropped(alone, tmp_path):
+    file = tmp_path / "mine.yaml"
+    file.write_text("ctc_weight: 0.5\n", encoding="utf-8")
+    alone.get_by_label("or choose a file").set_input_files(file)
+    alone.locator("li", has_text="ctc_weight").first.wait_for()
+    alone.evaluate("""() => {
+        const data = new DataTransfer();
+        data.items.add(new File(["debug: true"], "other.yaml"));
+        document.querySelector(".preflight-page").dispatchEvent(
+            new DragEvent("drop", {dataTransfer: data, bubbles: true, cancelable: true}));
+    }""")
+    alone.locator("li.pf-error", has_text="debug").wait_for()
+    assert "debug: true" in alone.get_by_label("Paste a YAML").input_value()
+
+
+def test_what_is_pasted_is_shown_as_text(alone):
+    alone.get_by_label("Paste a YAML").fill('"<img src=x onerror=alert(1)>": 1\n')
+    alone.locator("li.pf-warning").wait_for()
+    assert alone.locator("output img").count() == 0
+
+
+def test_the_page_of_the_book_has_the_field_and_no_other_page_its_scripts(site):
+    from helpers.site import page_checker
+
+    for path in site.rglob("*.html"):
+        text = path.read_text(encoding="utf-8")
+        loads = [name for name in page_checker.SCRIPTS if f"_static/{name}" in text]
+        expected = list(page_checker.SCRIPTS) if page_checker.FIELD in text else []
+        assert loads == expected, path.name
+    assert page_checker.FIELD in (site / "notebooks" / "preflight.html").read_text("utf-8")

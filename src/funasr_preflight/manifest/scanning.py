@@ -22,7 +22,7 @@ from funasr_preflight.manifest.audio_probe import ALL, AudioReport, Probe
 from funasr_preflight.manifest.batch_plan import Plan, plan
 from funasr_preflight.manifest.settings import FilterConf
 from funasr_preflight.manifest.transcripts import suspicious
-from funasr_preflight.texts import Text, say
+from funasr_preflight.texts import Text, quoted, say
 
 __all__ = ["ALL", "FilterConf", "ManifestReport", "Overlap", "overlap", "passes_per_epoch", "scan",
            "steps_per_epoch"]
@@ -418,7 +418,7 @@ def _usable(piece: bytes, number: int, tally: _Tally) -> _Line | None:
         except (ValueError, RecursionError) as error:
             said = error.msg if isinstance(error, json.JSONDecodeError) else type(error).__name__
             reason = (say("the line is empty") if not text.strip() else
-                      say("it is not JSON ({error})", error=said))
+                      say("it is not JSON ({error})", error=quoted(said)))
             fatal = False
     if reason is not None:
         tally.skipped.append(number)
