@@ -26,7 +26,7 @@ DEPTHS = (1, 3)
 PRECISIONS = {"fp32": ("fp32", False), "amp": ("fp32", True), "bf16": ("bf16", False)}
 """Name to `llm_conf.llm_dtype` and `train_conf.use_bf16`."""
 LLM_MODES = ("frozen", "lora", "full")
-FITTED = ((5,), (200,), (450,), (575,))
+FITTED = ((5,), (300,), (575,))
 UNSEEN = ((60,), (350,), (598,), (100, 101))
 """Places in the corpus's telephone turns, by length: what a law is fitted to, and judged by."""
 PARTS = ("audio_encoder", "audio_adaptor", "llm")
@@ -50,8 +50,9 @@ def at_full_size() -> dict[str, Any]:
         built = built_for(mode)
         found = laws_of(built, mode, fitted)
         errors += [error_of(built, items, mode, "fp32", found) for items in unseen]
-        errors += [error_of(built, unseen[0], mode, precision, found)
-                   for precision in PRECISIONS if precision != "fp32"]  # slow on a CPU
+        if mode == LLM_MODES[0]:  # 16 bits are slow on a CPU
+            errors += [error_of(built, unseen[0], mode, precision, found)
+                       for precision in PRECISIONS if precision != "fp32"]
         laws |= found if mode == LLM_MODES[0] else {name: law for name, law in found.items()
                                                     if name.startswith("llm")}
     return {"laws": laws, "largest_error": round(max(map(abs, errors)), 3),
