@@ -96,8 +96,10 @@ def test_its_error_and_where_it_comes_from_stand_in_the_output(train):
     assert "missed what was counted by at most" in said and "nothing of it was measured" in said
 
 
-def test_deepspeed_divides_what_is_told_here_so_nothing_is_told():
-    assert fits("4", None, "train_conf.use_deepspeed=true") is None
+def test_deepspeed_divides_what_is_told_here_so_it_is_said_that_nothing_is_told():
+    found = fits("4", None, "train_conf.use_deepspeed=true")
+    assert found.severity == Severity.NOTE and "not computed" in str(found.message)
+    assert fits(None, None, "train_conf.use_deepspeed=true") is None
 
 
 # What is counted
@@ -147,6 +149,27 @@ def test_a_ctc_branch_that_funasr_drops_takes_no_memory():
                     if part.name in estimates.CTC and part.flagged]
     kept = checking.context_of(OURS, overrides=["++hub=hf"], funasr="1.3.2")
     assert estimates.training_memory(kept).weights == estimates.training_memory(with_ctc).weights
+
+
+@pytest.mark.parametrize("with_ctc", [True, False])
+def test_the_weights_of_the_directory_decide_what_is_counted(with_ctc, tmp_path):
+    """`--over DIR` with a `model.pt` of the released names and shapes, of which only the index is
+    read."""
+    import torch
+
+    from funasr_preflight import audit
+    from funasr_preflight.laws.names import COMPONENTS
+    from funasr_preflight.launch.directory import PRETRAINED
+
+    names = [name for part in COMPONENTS if with_ctc or part not in estimates.CTC
+             for name in audit.load().parameters(part)]
+    torch.save({name: torch.empty(1, device="meta") for name in names}, tmp_path / "model.pt")
+    (tmp_path / "config.yaml").write_bytes(PRETRAINED.read_bytes())
+    report = check(OURS, over=tmp_path, gpus=2, overrides=["ctc_decoder_conf.freeze=false",
+                                                           "~freeze_param"])
+    assert bool(report.of("trains-without-gradient")) == with_ctc
+    rows = {row[0]: row for row in report.tables[0].rows}
+    assert (rows["ctc_decoder"][1] == "0.0 M") == (not with_ctc)
 
 
 def test_precision_and_what_learns_change_what_is_kept():

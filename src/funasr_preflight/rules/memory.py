@@ -22,9 +22,13 @@ KEY = "dataset_conf.batch_size"
 @rule("cost-gpu-memory", say("The run against the memory of one GPU"), "gpu_box")
 def fits(context: Context) -> Iterator[Finding]:
     need = gpu_memory.need(context)
-    if context.get("train_conf.use_deepspeed") is True:
-        return  # DeepSpeed divides gradients and moments among the processes, as its JSON says
     named = context.gpu_bytes is not None
+    if context.get("train_conf.use_deepspeed") is True:
+        if named:
+            yield problem(Severity.NOTE,
+                          say("With DeepSpeed its JSON decides how much of the memory each GPU "
+                              "takes: that is not computed here."), key=KEY)
+        return
     card = context.gpu_bytes or COMMON_CARD
     parts = say("weights, gradients and moments {model:.1f} GiB, {buckets}activations {kept:.1f} "
                 "GiB, {overhead:.0f} GiB for CUDA", model=need.model.total / GIBIBYTE,

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from funasr_preflight import page_rules
+from pathlib import Path
+
+from funasr_preflight import checking, page_rules
 from funasr_preflight.findings import Report, Severity
+from funasr_preflight.laws.memory import GIBIBYTE
 from funasr_preflight.report import escaped, html_finding, summary
+from funasr_preflight.rules.memory import TIGHT
+from funasr_preflight.run import cards, gpu_memory
 
 PAGE_STYLE = """
 .preflight { color: var(--pst-color-text-base, #222); font-size: .9rem; margin: 1rem 0; }
@@ -39,6 +44,33 @@ def for_page(report: Report, least: Severity = Severity.WARNING, folded: bool = 
     inside = (f"<details><summary>{head}</summary>{body}</details>" if folded
               else f"<p>{head}</p>{body}")
     return f'<style>{PAGE_STYLE}</style><div class="preflight tex2jax_ignore">{inside}</div>'
+
+
+LEARNS = {
+    "encoder, float32": ("train_conf.use_bf16=false",),
+    "encoder, bf16 autocast": ("train_conf.use_bf16=true",),
+    "LoRA alone": ("++audio_encoder_conf.freeze=true", "++audio_adaptor_conf.freeze=true",
+                   "++llm_conf.use_lora=true", "~freeze_param"),
+    "encoder, adaptor and LLM": ("++llm_conf.freeze=false", "++audio_adaptor_conf.freeze=false",
+                                 "~freeze_param")}
+SHOWN_CARDS = ("T4", "4090", "A100-80")
+
+
+def memory_rows(config: Path, train: Path) -> tuple[list[str], list[list[str]]]:
+    """Head and rows of a table: memory by what learns, and the `batch_size` that fits some cards."""
+    rows = []
+    for what, overrides in LEARNS.items():
+        context = checking.context_of(config, train, overrides=overrides, probe=None)
+        need = gpu_memory.need(context)
+        sizes = []
+        for card in SHOWN_CARDS:
+            room = int(TIGHT * cards.gpu_bytes(card)) - need.fixed
+            size = gpu_memory.fitting_batch_size(context, room) if room > need.scratch else None
+            sizes.append(f"{size:,}" if size else "none")
+        rows.append([what, *(f"{part / GIBIBYTE:.1f}" for part in
+                             (need.model.total, need.activations, need.total)), *sizes])
+    return (["What learns", "Weights, gradients, moments", "Activations", "In all",
+             *(f"batch_size on {card}" for card in SHOWN_CARDS)], rows)
 
 
 def page_checker() -> str:
