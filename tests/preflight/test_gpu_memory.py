@@ -158,8 +158,8 @@ def test_the_weights_of_the_directory_decide_what_is_counted(with_ctc, tmp_path)
     import torch
 
     from funasr_preflight import audit
-    from funasr_preflight.laws.names import COMPONENTS
     from funasr_preflight.launch.directory import PRETRAINED
+    from funasr_preflight.laws.names import COMPONENTS
 
     names = [name for part in COMPONENTS if with_ctc or part not in estimates.CTC
              for name in audit.load().parameters(part)]

@@ -57,7 +57,7 @@ SHOWN_CARDS = ("T4", "4090", "A100-80")
 
 
 def memory_rows(config: Path, train: Path) -> tuple[list[str], list[list[str]]]:
-    """Head and rows of a table: memory by what learns, and the `batch_size` that fits some cards."""
+    """Head and rows of a table: memory by what learns, and the `batch_size` that fits a card."""
     rows = []
     for what, overrides in LEARNS.items():
         context = checking.context_of(config, train, overrides=overrides, probe=None)
