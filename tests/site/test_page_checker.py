@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -162,6 +163,8 @@ def test_by_keyboard_alone_and_in_chinese(alone):
     assert alone.evaluate("document.activeElement.tagName") == "SELECT"
     alone.keyboard.press("ArrowDown")
     alone.locator("li.pf-error", has_text="调试器").wait_for()
+    told = re.sub(r"keys-debug|FunASR", "", alone.locator("output").inner_text())
+    assert not re.search(r"[A-Za-z]{3,} [A-Za-z]{3,}", told) and "第 1 行" in told
     assert alone.locator(".preflight-page").get_attribute("lang") == "zh-CN"
     assert alone.get_by_label("粘贴 YAML").count() == 1
 

@@ -30,8 +30,8 @@ def templates() -> list[str]:
     said = {one.replace('\\"', '"') for one in re.findall(r'say\("((?:[^"\\]|\\.)*)"', code)}
     if strange := said - known:
         sys.exit(f"{CODE.name} says what the checker does not: {min(strange)!r}.")
-    literals = {one.replace('\\"', '"') for one in re.findall(r'"((?:[^"\\]|\\.)*)"', code)}
-    return sorted({*(literals & known), *WORDS, *(str(one) for one in page_rules.LABELS.values())})
+    used = {one for one in known if '"' + one.replace('"', '\\"') + '"' in code}
+    return sorted({*used, *WORDS, *(str(one) for one in page_rules.LABELS.values())})
 
 
 def content() -> str:
