@@ -295,6 +295,17 @@ EXPLANATIONS: dict[str, Explanation] = {
     "data-batches-repeat": Explanation(
         (BOTH, "--gpus"), (Place(_SAMPLERS, 297, "Sampler"),),
         Example(train=lines(1), settings={"gpus": 2})),
+    "data-unequal-processes": Explanation(
+        ("dataset_conf.sort_size", "dataset_conf.batch_type", TRAIN, "--gpus"),
+        (Place(_SAMPLERS, 297, "Sampler"),),
+        Example("dataset_conf:\n  batch_type: token\n  batch_size: 1500\n  sort_size: -1\n",
+                train=tuple(line(f"{number}.wav", 1.0 + number * number % 11, f"number {number}")
+                            for number in range(97)), settings={"gpus": 4})),
+    "data-uneven": Explanation(
+        ("dataset_conf.drop_last", "dataset_conf.batch_type", BOTH, "--gpus"),
+        (Place(_SAMPLERS, 90, "total_size"),),
+        Example("dataset_conf:\n  batch_type: example\n  batch_size: 4\n  drop_last: true\n",
+                train=lines(9))),
     "data-suspicious": Explanation((BOTH,), (_MARK,), Example(train=(line(mark=""),))),
     "data-duplicates": Explanation((BOTH,), (_OPENS,), Example(train=(line(), line()))),
     "data-overlap": Explanation((BOTH,), (), Example(train=lines(2), valid=lines(2))),
