@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import importlib.metadata
 import json
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -17,12 +18,34 @@ from pathlib import Path
 from typing import Any
 
 from funasr_preflight.errors import BookError
-from funasr_preflight.texts import Text, recorded
+from funasr_preflight.texts import Text, quoted, recorded, say
 
 FILE = Path(__file__).with_name("audit.json")
 COMMAND = "python -m helpers.audit.making"
 """What makes it, in the book's repository."""
 ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj")
+
+
+_RAISED = re.compile(r"(?P<before>.*?)\s*(?P<change>\S+ -> \S+) raises (?P<error>\w+: .+?)"
+                     r"(?: \((?P<file>funasr/[^()]+), line (?P<line>\d+)\))?\.")
+
+
+def _split(note: str) -> tuple[str, re.Match | None]:
+    """The sentences of a note, and what the library raised, if that is in it."""
+    raised = _RAISED.fullmatch(note)
+    return (raised["before"], raised) if raised else (note, None)
+
+
+def _note(note: str) -> Text:
+    before, raised = _split(note)
+    if raised is None:
+        return recorded(note)
+    place = f"{raised['file']}:{raised['line']}" if raised["file"] else ""
+    said = (say("{change} ends in {error} ({place}).", change=raised["change"],
+                error=quoted(raised["error"]), place=place) if place else
+            say("{change} ends in {error}.", change=raised["change"],
+                error=quoted(raised["error"])))
+    return say("{what} {why}", what=recorded(before), why=said) if before else said
 
 
 @dataclass(frozen=True)
@@ -52,13 +75,13 @@ class Audit:
         return self.content["keys"].get(key, {}).get("verdict", "")
 
     def note(self, key: str) -> Text:
-        """What the knob test adds."""
-        return recorded(self.content["keys"].get(key, {}).get("note", ""))
+        """What the knob test adds; the library's own words are marked as such."""
+        return _note(self.content["keys"].get(key, {}).get("note", ""))
 
     def notes(self) -> list[str]:
         """Every sentence of its own that the knob test adds; errors of the library are none."""
-        notes_of_keys = (entry.get("note", "") for entry in self.content["keys"].values())
-        return sorted({note for note in notes_of_keys if note and " raises " not in note})
+        found = (_split(entry.get("note", ""))[0] for entry in self.content["keys"].values())
+        return sorted({note for note in found if note})
 
     def reader(self, key: str) -> dict[str, Any] | None:
         """Where the library reads a key and its default: `kind`, `values`, `place`; or None."""
@@ -81,15 +104,14 @@ class Audit:
     def suggest(self, key: str) -> str:
         """The known key that an unknown one is most like: same section first; "" if none is."""
         parent, _, name = key.rpartition(".")
-        same = [known.rpartition(".")[2] for known in self._names()
-                if known.rpartition(".")[0] == parent]
+        same = [one.rpartition(".")[2] for one in self.names() if one.rpartition(".")[0] == parent]
         close = difflib.get_close_matches(name, same, 1, 0.75)
         if close:
             return f"{parent}.{close[0]}".lstrip(".")
-        elsewhere = [known for known in self._names() if known.rpartition(".")[2] == name]
+        elsewhere = [one for one in self.names() if one.rpartition(".")[2] == name]
         return elsewhere[0] if elsewhere else ""
 
-    def _names(self) -> list[str]:
+    def names(self) -> list[str]:
         """Keys of the audited configs, then other keys that are read with a default."""
         read = [f"{section}.{name}".lstrip(".")
                 for section, names in self.content["sections"].items()
@@ -168,5 +190,6 @@ def load(path: Path = FILE) -> Audit:
     try:
         return Audit(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, json.JSONDecodeError):
-        raise BookError(f"{path.name} is missing or broken: install the checker again, or make "
-                        f"it with `{COMMAND}` where the book is.") from None
+        raise BookError(say("{file} is missing or broken: install the checker again, or make it "
+                            "with `{command}` where the book is.", file=path.name,
+                            command=COMMAND)) from None

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from funasr_preflight import audit, fix
+from funasr_preflight import audit, brief, fix, versions
 from funasr_preflight.context import Context
 from funasr_preflight.findings import Finding, Report, Series, Table, sorted_findings
 from funasr_preflight.launch import reading
@@ -15,7 +15,7 @@ from funasr_preflight.laws.memory import GIBIBYTE
 from funasr_preflight.manifest import scanning
 from funasr_preflight.manifest.settings import FilterConf
 from funasr_preflight.rules.registry import RULES, Rule, findings_of
-from funasr_preflight.run import estimates
+from funasr_preflight.run import estimates, gpu_memory
 from funasr_preflight.texts import Text, say
 
 CORRECTIONS = 4
@@ -29,7 +29,8 @@ def check(config: str | Path | None, train: str | Path | None = None,
           over: str | Path | None = None, gpus: int = 1, steps: int | None = None,
           seconds_per_step: float | None = None, probe: int | None = PROBED_CLIPS,
           progress: bool = False, assumed: Sequence[Text] = (),
-          given: reading.Given = reading.YAML_ALONE) -> Report:
+          given: reading.Given = reading.YAML_ALONE, gpu_bytes: int | None = None,
+          funasr: str | None = None) -> Report:
     """Say what a fine-tuning run will do.
 
     Args:
@@ -47,12 +48,14 @@ def check(config: str | Path | None, train: str | Path | None = None,
         progress: show progress bars.
         assumed: what the caller took for granted, for the report.
         given: the command that all this was read from.
+        gpu_bytes: memory of one GPU, in bytes.
+        funasr: the version that will run; without it the one installed here, or the audited.
 
     Raises:
         BookError: a file that cannot be read, or is not what it should be.
     """
     context = context_of(config, train, valid, overrides, over, gpus, steps, seconds_per_step,
-                         probe, progress, given)
+                         probe, progress, given, gpu_bytes, funasr)
     return report_of(context, assumed)
 
 
@@ -89,7 +92,8 @@ def context_of(config: str | Path | None, train: str | Path | None = None,
                valid: str | Path | None = None, overrides: Sequence[str] = (),
                over: str | Path | None = None, gpus: int = 1, steps: int | None = None,
                seconds_per_step: float | None = None, probe: int | None = PROBED_CLIPS,
-               progress: bool = False, given: reading.Given = reading.YAML_ALONE) -> Context:
+               progress: bool = False, given: reading.Given = reading.YAML_ALONE,
+               gpu_bytes: int | None = None, funasr: str | None = None) -> Context:
     """Everything that the rules look at; as `check`."""
     read = reading.read(config, overrides, over, given)
     conf, assumed = FilterConf.of(read.merged), list(read.assumed)
@@ -98,7 +102,10 @@ def context_of(config: str | Path | None, train: str | Path | None = None,
     reports = [scanning.scan(path, conf, sample_audio=probe, progress=progress,
                              training=which == "train") if path else None
                for which, path in named.items()]
-    return Context(read.source, read.merged, read.mode, audit.load(), *reports, gpus=gpus,
+    audited = audit.load()
+    runs = funasr or audited.installed_version() or audited.version
+    return Context(read.source, read.merged, read.mode, audited, *reports, gpus=gpus,
+                   gpu_bytes=gpu_bytes, column=versions.load().column(runs),
                    steps=steps, seconds_per_step=seconds_per_step, base=read.base,
                    launch=read.launch,
                    notes={"not_in_config": read.not_in_config, "removed": read.removed,
@@ -129,23 +136,25 @@ def report_of(context: Context, assumed: Sequence[Text] = ()) -> Report:
                             for one in findings_of(rule, context)]
     return Report(context.own.name, sorted_findings(found), tuple(_tables(context)),
                   tuple(_series(context)), (*assumed, *context.notes.get("assumed", ()),
-                                            *_version(context)))
+                                            *_version(context)), brief.lines(context))
 
 
 def all_rules() -> dict[str, Rule]:
     """Every rule by id, in the order of a report: importing their modules fills the register."""
     from funasr_preflight.rules import launch, keys, run  # noqa: F401  isort: skip
+    from funasr_preflight.rules import rates, memory, version  # noqa: F401  isort: skip
     from funasr_preflight.rules import data  # noqa: F401  isort: skip
 
     return RULES
 
 
 def _version(context: Context) -> list[Text]:
-    audited, installed = context.audit.version, context.audit.installed_version()
-    if installed in (None, audited):
+    """Which version the report is about, and what is not known of it."""
+    audited, nearest = context.audit.version, context.column.nearest
+    if nearest.asked == audited:
         return [say("FunASR {audited}, which was audited", audited=audited)]
-    return [say("FunASR {installed} is installed and {audited} was audited: keys may act "
-                "otherwise", installed=installed, audited=audited)]
+    return [say("FunASR {asked} will run and {audited} was audited: keys may act otherwise",
+                asked=nearest.asked, audited=audited), nearest.sentence]
 
 
 def _tables(context: Context) -> list[Table]:
@@ -179,13 +188,15 @@ def _training_table(context: Context) -> Table:
 
 
 def _cost_table(context: Context) -> Table:
-    memory, disk = estimates.training_memory(context), estimates.disk(context)
-    activations = estimates.activation_bytes(context)
-    rows = [(say("weights"), _gib(memory.weights)), (say("gradients"), _gib(memory.gradients)),
-            (say("AdamW's moments"), _gib(memory.optimizer))]
-    if activations is not None:
-        rows.append((say("activations of the largest batch, an estimate"),
-                     _gib(activations)))
+    need, disk = gpu_memory.need(context), estimates.disk(context)
+    rows = [(say("weights"), _gib(need.model.weights)),
+            (say("gradients"), _gib(need.model.gradients)),
+            (say("AdamW's moments"), _gib(need.model.optimizer))]
+    if need.buckets:
+        rows.append((say("DDP's buckets, a copy of every gradient"), _gib(need.buckets)))
+    if need.batch.known:
+        rows.append((say("activations of the largest batch, an estimate (at most {error:.0%} off)",
+                         error=gpu_memory.error_share(context)), _gib(need.activations)))
     chosen = context.get("train_conf.avg_keep_nbest_models_type", "acc")
     rows += [(say("one checkpoint"), _gib(disk.checkpoint.total)),
              (say("checkpoints with a score, of which model.pt.best has the best validation "

@@ -1,4 +1,4 @@
-"""`preflight`: check a fine-tuning config before it burns GPU hours.
+"""Check a fine-tuning config before it burns GPU hours.
 
     preflight CONFIG.yaml [key=value ...] --train train.jsonl [--valid val.jsonl]
     preflight ONE.yaml OTHER.yaml ...     several configs, one report each
@@ -7,6 +7,7 @@
     preflight --command 'torchrun ...'    a whole training command
     preflight manifest --help             before the run: make the .jsonl from what you have
     preflight checkpoint --help           after the run: which file, and how to decode it
+    preflight --explain RULE              what a rule looks at, and an example that breaks it
 
 Exit codes: 0 nothing as bad as --fail-on, 1 findings at or above it, 2 could not run.
 """
@@ -14,61 +15,130 @@ Exit codes: 0 nothing as bad as --fail-on, 1 findings at or above it, 2 could no
 from __future__ import annotations
 
 import argparse
-import math
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from urllib.parse import quote
+from typing import Any, NoReturn
 
 from funasr_preflight import commands
-from funasr_preflight.errors import BookError, one_sentence
-from funasr_preflight.findings import Report, Severity
-from funasr_preflight.report import FORMATS, rendered, worst
-from funasr_preflight.texts import Text, say, speak
+from funasr_preflight.errors import BookError, one_sentence, reason_of
+from funasr_preflight.texts import Text, quoted, say, speak
 
-LANGUAGES = ("en", "zh_CN")
+LANGUAGES = commands.LANGUAGES
 SCRIPTS = (".sh", ".bash", ".bat", ".cmd", ".ps1")
+FORMATS = ("text", "json", "sarif", "html")
+SEVERITIES = ("note", "warning", "error")
+PIPE_COLUMNS = 80
+_ABOUT = say("""Check a fine-tuning config of Fun-ASR-Nano before it burns GPU hours.
+
+    preflight CONFIG.yaml [key=value ...] --train train.jsonl [--valid val.jsonl]
+    preflight ONE.yaml OTHER.yaml ...     several configs, one report each
+    preflight run.sh                      a script with a training command (.bat, .ps1 too)
+    preflight ++model=NAME ++key=value    a launch without a YAML
+    preflight --command 'torchrun ...'    a whole training command
+    preflight manifest --help             before the run: make the .jsonl from what you have
+    preflight checkpoint --help           after the run: which file, and how to decode it
+    preflight --explain RULE              what a rule looks at, and an example that breaks it
+
+Exit codes: 0 nothing as bad as --fail-on, 1 findings at or above it, 2 could not run.""")
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose own words are in the report's language."""
+
+    def error(self, message: str) -> NoReturn:
+        said = say("The command line is not understood: {said}. `preflight --help` lists what "
+                   "there is.", said=quoted(message))
+        self.exit(2, f"{said}\n")
+
+
+class _Usage(argparse.RawDescriptionHelpFormatter):
+    def add_usage(self, usage, actions, groups, prefix=None) -> None:
+        super().add_usage(usage, actions, groups, str(say("usage: ")))
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
-    made = argparse.ArgumentParser(prog="preflight", description=__doc__,
-                                   formatter_class=argparse.RawDescriptionHelpFormatter)
-    made.add_argument("config", nargs="?",
-                      help="the YAML, or a script (.sh, .bat, .ps1) that trains with one or none")
-    made.add_argument("overrides", nargs="*", metavar="key=value",
-                      help="as on FunASR's command line")
-    made.add_argument("--command", help="a whole training command, or a script")
-    made.add_argument("--over", metavar="DIR_OR_YAML", help="the model directory, or its config")
-    made.add_argument("--train", metavar="JSONL", help="the training manifest")
-    made.add_argument("--valid", metavar="JSONL", help="the validation manifest")
-    made.add_argument("--gpus", type=_positive, help="processes of the run")
-    made.add_argument("--steps", type=_positive, help="optimizer steps of the run")
-    made.add_argument("--seconds-per-step", type=_rate, help="a measured rate, for the time")
-    made.add_argument("--probe", default="200", metavar="N|all|none",
-                      help="audio files of each manifest to look at (200)")
-    made.add_argument("--format", choices=FORMATS, default="text")
-    made.add_argument("--fail-on", choices=[one.name.lower() for one in Severity],
-                      default="error")
-    made.add_argument("--fix", metavar="OUT.yaml", help="write a corrected copy of the config")
-    made.add_argument("--fix-unsafe", metavar="OUT.yaml",
-                      help="the same with the decisions that --fix leaves to you")
-    made.add_argument("--lang", choices=LANGUAGES, default="en")
+    """The command line, in the language that is spoken."""
+    made = _Parser(prog="preflight", description=str(_ABOUT), formatter_class=_Usage,
+                   add_help=False)
+    what, data, shown, asked = (made.add_argument_group(str(title)) for title in (
+        say("what is checked"), say("the run"), say("what is shown"), say("and what else")))
+
+    def option(group, *names: str, about: Text, **settings: Any) -> None:
+        group.add_argument(*names, help=str(about), **settings)
+
+    option(what, "config", nargs="?",
+           about=say("the YAML, or a script (.sh, .bat, .ps1) that trains with one or none"))
+    option(what, "overrides", nargs="*", metavar="key=value",
+           about=say("as on FunASR's command line"))
+    option(what, "--command", about=say("a whole training command, or a script"))
+    option(what, "--over", metavar="DIR|YAML", about=say("the model directory, or its config"))
+    option(data, "--train", metavar="JSONL", about=say("the training manifest"))
+    option(data, "--valid", metavar="JSONL", about=say("the validation manifest"))
+    option(data, "--gpus", metavar="N", about=say("processes of the run"))
+    option(data, "--gpu-memory", metavar="GIB|CARD",
+           about=say("memory of one GPU: GiB, or a card such as 4090, A100-80, H100, V100-32"))
+    option(data, "--steps", metavar="N", about=say("optimizer steps of the run"))
+    option(data, "--seconds-per-step", metavar="SECONDS",
+           about=say("a measured rate, for the time"))
+    option(data, "--funasr", metavar="VERSION",
+           about=say("the version that will run, where it is not the one installed here"))
+    option(data, "--probe", default="200", metavar="N|all|none",
+           about=say("audio files of each manifest to look at (200)"))
+    option(shown, "--show", choices=SEVERITIES,
+           about=say("findings of this severity and worse; text shows warnings and errors"))
+    option(shown, "--notes", action="store_true", about=say("show the notes too"))
+    option(shown, "--facts", action="store_true",
+           about=say("show the tables that the findings rest on"))
+    option(shown, "--format", choices=FORMATS, default="text", about=say("form of the report"))
+    option(shown, "--lang", choices=LANGUAGES, default="en", about=say("language of the report"))
+    option(asked, "--fail-on", choices=SEVERITIES, default="error",
+           about=say("the exit code is 1 from this severity on"))
+    option(asked, "--fix", metavar="OUT.yaml", about=say("write a corrected copy of the config"))
+    option(asked, "--fix-unsafe", metavar="OUT.yaml",
+           about=say("the same with the decisions that --fix leaves to you"))
+    option(asked, "--explain", metavar="RULE", about=say("explain a rule; `all` lists them"))
+    option(asked, "-h", "--help", action="help", about=say("show this"))
     return made
 
 
 @one_sentence
 def main(arguments: Sequence[str] | None = None) -> int:
     """Check, print, and say by the exit code how bad it is."""
-    done = commands.run(sys.argv[1:] if arguments is None else arguments)
-    if done is not None:
-        return done
-    options = parser().parse_intermixed_args(arguments)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    with speak(_language(given)):
+        try:
+            done = commands.run(given)
+            return _run(given) if done is None else done
+        except BookError as error:
+            raise BookError(str(error)) from None  # in the language that is spoken here
+        except KeyboardInterrupt:
+            _show(str(say("Stopped.")), sys.stderr)
+            return 130
+
+
+def _language(given: Sequence[str]) -> str:
+    """The language, before anything can be said in it; a wrong one is the parser's business."""
+    only = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    only.add_argument("--lang", nargs="?", default="en")
+    return LANGUAGES.get(only.parse_known_args(given)[0].lang, "en")
+
+
+def _run(given: Sequence[str]) -> int:
+    options = parser().parse_intermixed_args(given)
+    if options.explain:
+        from funasr_preflight.explain import explained
+
+        _show(explained(options.explain, width=_width(), colour=_colour()))
+        return 0
+    options.gpus = _number("--gpus", options.gpus, int)
+    options.steps = _number("--steps", options.steps, int)
+    options.seconds_per_step = _number("--seconds-per-step", options.seconds_per_step, float)
     others = [one for one in options.overrides if one.endswith((".yaml", ".yml"))
               and "=" not in one]
     if others and (options.fix or options.fix_unsafe or options.format != "text"):
-        raise BookError("--fix and --format are for one config: give one at a time.")
+        raise BookError(say("--fix and --format are for one config: give one at a time."))
     options.overrides = [one for one in options.overrides if one not in others]
     return max(_checked(options, config) for config in [options.config, *others])
 
@@ -76,26 +146,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _checked(options: argparse.Namespace, name: str | None) -> int:
     """Check one config and print its report: the exit code."""
     from funasr_preflight.checking import check
+    from funasr_preflight.findings import Severity
+    from funasr_preflight.report import rendered, worst
 
     config, settings = _settings(options, name)
-    with speak(options.lang):
-        report = check(config, **settings, progress=sys.stderr.isatty())
-        _show(rendered(report, options.format, colour=sys.stdout.isatty(),
-                       addresses=_addresses([config or name, settings["train"],
-                                             settings["valid"]])))
-        if options.fix or options.fix_unsafe:
-            _mended(config, options, report, settings)
+    report = check(config, **settings, progress=sys.stderr.isatty())
+    chosen = "note" if options.notes else options.show or (
+        "warning" if options.format == "text" else "note")
+    _show(rendered(report, options.format, width=_width(), colour=_colour(),
+                   least=Severity[chosen.upper()], facts=options.facts,
+                   addresses=_addresses([config or name, settings["train"],
+                                         settings["valid"]])))
+    if options.fix or options.fix_unsafe:
+        _mended(config, options, report, settings)
     bad = worst(report.findings)
     return int(bad is not None and bad >= Severity[options.fail_on.upper()])
 
 
-def _mended(config: Path | None, options: argparse.Namespace, report: Report, settings: dict
+def _mended(config: Path | None, options: argparse.Namespace, report: Any, settings: dict
             ) -> None:
     """Write the corrected copy, and say on the other channel what was changed and what was not."""
     from funasr_preflight.checking import mend
 
     if config is None:
-        raise BookError("--fix is for a YAML, and this launch has none: change the overrides.")
+        raise BookError(say("--fix is for a YAML, and this launch has none: change the "
+                            "overrides."))
     mended = mend(config, options.fix_unsafe or options.fix, report,
                   decide=bool(options.fix_unsafe), **settings)
     print(mended.diff, end="", file=sys.stderr)
@@ -114,6 +189,7 @@ def _settings(options: argparse.Namespace, name: str | None) -> tuple[Path | Non
         BookError: no config, or a manifest, a number or an override that is none.
     """
     from funasr_preflight.launch.reading import Given
+    from funasr_preflight.run.cards import gpu_bytes
 
     overrides: list[str] = list(options.overrides)
     command = options.command
@@ -134,38 +210,60 @@ def _settings(options: argparse.Namespace, name: str | None) -> tuple[Path | Non
         gpus, assumed = gpus or parsed.gpus, parsed.assumed
         given = Given(parsed.name, parsed.lines, parsed.folders, True)
     if config is None and not command and not overrides:
-        raise BookError("Name a YAML config, a script, or a --command: `preflight CONFIG.yaml`.")
+        raise BookError(say("Name a YAML config, a script, or a --command: `preflight "
+                            "CONFIG.yaml`."))
     return config, {
         "train": options.train, "valid": options.valid, "overrides": overrides,
         "over": options.over, "gpus": gpus or 1, "steps": options.steps,
         "seconds_per_step": options.seconds_per_step, "probe": _probe(options.probe),
-        "assumed": assumed, "given": given}
+        "gpu_bytes": gpu_bytes(options.gpu_memory) if options.gpu_memory else None,
+        "funasr": options.funasr, "assumed": assumed, "given": given}
 
 
 def _addresses(names: Sequence[str | Path | None]) -> dict[str, str]:
     """Name of each file to its address in a repository that is checked out here."""
+    from urllib.parse import quote
+
     here = Path.cwd()
     paths = [Path(one) for one in names if one]
     return {path.name: quote((path.resolve().relative_to(here) if path.resolve().is_relative_to(
         here) else path).as_posix()) for path in paths}
 
 
-def _show(text: str) -> None:
+def _colour() -> bool:
+    """Whether a terminal is there that shows colours and nobody minds them (no-color.org)."""
+    return (sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+            and os.environ.get("TERM") != "dumb")
+
+
+def _width() -> int:
+    """Columns: of the terminal, or what `COLUMNS` says; a pipe has none of its own."""
+    wanted = os.environ.get("COLUMNS", "")
+    if wanted.isascii() and wanted.isdigit() and int(wanted) > 0:
+        return int(wanted)
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).columns or PIPE_COLUMNS
+    except (OSError, ValueError):
+        return PIPE_COLUMNS
+
+
+def _show(text: str, stream: Any = None) -> None:
     """Print, whatever the terminal's encoding, and into a pipe that closes early.
 
     Raises:
         BookError: the report cannot be written.
     """
-    if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(errors="replace")
+    stream = stream or sys.stdout
+    if hasattr(stream, "reconfigure"):
+        stream.reconfigure(errors="replace")
     try:
-        print(text, flush=True)
+        print(text, flush=True, file=stream)
     except BrokenPipeError:  # the reader has seen enough; keep Python from saying so at its end
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
     except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise BookError(f"The report cannot be written ({error.strerror}): give it another place."
-                        ) from None
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        raise BookError(say("The report cannot be written ({reason}): give it another place.",
+                            reason=reason_of(error))) from None
 
 
 def _probe(text: str) -> int | None:
@@ -174,28 +272,28 @@ def _probe(text: str) -> int | None:
     if text in ("all", "none"):
         return ALL if text == "all" else None
     if not text.isascii() or not text.isdigit():
-        raise BookError(f"--probe {text[:20]}: give a number of files, all or none.")
+        raise BookError(say("--probe {given}: give a number of files, all or none.",
+                            given=text[:20]))
     return int(text)
 
 
-def _positive(text: str) -> int:
+def _number(option: str, text: str | None, kind: Callable[[str], float]) -> Any:
+    """A positive number of the command line.
+
+    Raises:
+        BookError: it is none, or none that can be meant.
+    """
+    if text is None:
+        return None
     try:
-        value = int(text)
+        value = kind(text)
     except ValueError:
         value = 0
-    if not 1 <= value < 10**12:
-        raise argparse.ArgumentTypeError(f"{text[:20]!r} is no positive whole number that can be "
-                                         "meant")
-    return value
-
-
-def _rate(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"{text[:20]!r} is no positive number")
+    if not 0 < value < 10**12:
+        raise BookError(say("{option} {given}: give a positive number that can be meant.",
+                            option=option, given=text[:20]) if kind is float else
+                        say("{option} {given}: give a positive whole number that can be meant.",
+                            option=option, given=text[:20]))
     return value
 
 

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from funasr_preflight import versions
+from funasr_preflight.findings import COMMAND_LINE
+
 if TYPE_CHECKING:
     from funasr_preflight.audit import Audit
     from funasr_preflight.manifest.scanning import ManifestReport
@@ -78,6 +81,8 @@ class Context:
         gpus: processes of the run.
         steps: optimizer steps of the run, where the user gave them.
         seconds_per_step: a measured rate, where the user gave one.
+        gpu_bytes: memory of one GPU, where the user named it.
+        column: what is recorded for the version of FunASR that will run; else for the audited.
         base: dotted keys and values of the model directory's own config.
         launch: what is known of the launch.
     """
@@ -93,8 +98,14 @@ class Context:
     seconds_per_step: float | None = None
     base: Mapping[str, Any] = field(default_factory=dict)
     launch: Launch = field(default_factory=Launch)
+    gpu_bytes: int | None = None
+    column: versions.Column = field(default=None)  # type: ignore[assignment]
     notes: dict[str, Any] = field(default_factory=dict)
     """Facts that one rule computed and another needs, by name."""
+
+    def __post_init__(self) -> None:
+        if self.column is None:
+            self.column = versions.load().column(self.audit.version)
 
     def get(self, key: str, default: Any = None) -> Any:
         """The value of a dotted key in the config that FunASR sees."""
@@ -109,7 +120,7 @@ class Context:
         """File and line that set a key: its own line, its section's, or the command line."""
         for one in reversed(self.own.overrides):
             if one == key or key.startswith(f"{one}."):
-                return self.own.places.get(one, ("command line", None))
+                return self.own.places.get(one, (COMMAND_LINE, None))
         parts = key.split(".")
         for end in range(len(parts), 0, -1):
             line = self.own.lines.get(".".join(parts[:end]))

@@ -2,14 +2,36 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import sys
 from collections.abc import Callable
 from typing import Any
 
+from funasr_preflight.texts import Text, quoted, say
+
+_REASONS = {
+    errno.ENOENT: say("there is no such file or folder"), errno.EACCES: say("access is denied"),
+    errno.EPERM: say("access is denied"), errno.EISDIR: say("it is a folder"),
+    errno.ENOTDIR: say("a part of the path is no folder"), errno.ENOSPC: say("the disk is full"),
+    errno.ENAMETOOLONG: say("the name is too long"), errno.EROFS: say("the disk is read-only"),
+    errno.ELOOP: say("its links go round in circles")}
+"""What a system says of a file, in the report's language."""
+
 
 class BookError(ValueError):
-    """Bad input, said in one sentence that names the place and the fix."""
+    """Bad input, said in one sentence that names the place and the fix.
+
+    The sentence is a string, or a `Text`, which comes out in the language that is spoken.
+    """
+
+
+def reason_of(error: BaseException) -> Text:
+    """Why a file cannot be read or written; a system's words that have no translation, quoted."""
+    if not isinstance(error, OSError):
+        return say("this is no file name")
+    known = _REASONS.get(error.errno or 0)
+    return known or quoted(error.strerror or type(error).__name__)
 
 
 def one_sentence(command: Callable[..., int]) -> Callable[..., int]:

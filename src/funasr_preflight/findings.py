@@ -13,6 +13,10 @@ REMOVE = object()
 """The value of an edit that takes a key out of the YAML."""
 
 
+COMMAND_LINE = "command line"
+"""Stands for the file where a finding is about what was typed."""
+
+
 class Severity(IntEnum):
     """How bad it is. `ERROR`: the run stops, trains nothing or gives nothing that can be used.
     `WARNING`: it does something else than the config says. `NOTE`: good to know."""
@@ -81,6 +85,8 @@ class Report:
         findings: the worst first, then in the order of the rules.
         tables, series: the facts.
         assumed: what was taken for granted, such as the launch mode; one sentence each.
+        brief: what the run is, in four lines.
+        counted: notes, warnings and errors, where `findings` are not all of them.
     """
 
     config: str
@@ -88,6 +94,13 @@ class Report:
     tables: tuple[Table, ...] = ()
     series: tuple[Series, ...] = ()
     assumed: tuple[Text, ...] = field(default=())
+    brief: tuple[Text, ...] = ()
+    counted: tuple[int, ...] | None = None
+
+    def counts(self) -> tuple[int, ...]:
+        """How many notes, warnings and errors were found, shown or not."""
+        return self.counted or tuple(sum(one.severity == severity for one in self.findings)
+                                     for severity in Severity)
 
     def at_least(self, severity: Severity) -> list[Finding]:
         """Findings of this severity or worse."""

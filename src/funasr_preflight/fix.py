@@ -19,9 +19,16 @@ from typing import Any
 
 import yaml
 
-from funasr_preflight.errors import BookError
+from funasr_preflight.errors import BookError, reason_of
 from funasr_preflight.findings import REMOVE, Finding
-from funasr_preflight.launch.yaml_file import composed, flatten, load_yaml, read_text
+from funasr_preflight.launch.yaml_file import (
+    YAML_CONFIG,
+    composed,
+    flatten,
+    load_yaml,
+    read_text,
+)
+from funasr_preflight.texts import say
 
 _LINE = re.compile(r"[^\r\n\x85\u2028\u2029]*(?:\r\n|[\r\n\x85\u2028\u2029])"
                    r"|[^\r\n\x85\u2028\u2029]+")
@@ -72,7 +79,7 @@ def write(path: str | Path, findings: Iterable[Finding], out: str | Path, decide
     """
     path, out, findings = Path(path), Path(out), list(findings)
     _check_place(path, out)
-    before, old = dict(flatten(load_yaml(path))), read_text(path, "a YAML config")
+    before, old = dict(flatten(load_yaml(path))), read_text(path, YAML_CONFIG)
     wanted = edits_of(findings, decide)
     text, done = corrected(old, wanted, path.name)
     kept = {key: value for key, value in before.items()
@@ -82,8 +89,8 @@ def write(path: str | Path, findings: Iterable[Finding], out: str | Path, decide
             file.write(text)
         after = dict(flatten(load_yaml(partial))) if kept or text.strip() else {}
         if any(repr(after.get(key, REMOVE)) != repr(value) for key, value in kept.items()):
-            raise BookError(f"{path.name} cannot be edited without changing other keys: make the "
-                            "changes by hand.")
+            raise BookError(say("{file} cannot be edited without changing other keys: make the "
+                                "changes by hand.", file=path.name))
     lines = difflib.unified_diff(_LINE.findall(old), _LINE.findall(text), path.name, out.name)
     left = tuple((key, "-" if value is REMOVE else _rendered(value))
                  for key, value in edits_of(findings).items() if key not in wanted)
@@ -132,8 +139,11 @@ class _Sheet:
 
     def drop(self, first: int, last: int) -> None:
         """Take lines out, both ends included, but for those that are nothing but a comment."""
-        self.lines[first:last + 1] = [line for line in self.lines[first:last + 1]
-                                      if line.lstrip().startswith("#")]
+        kept = [line for line in self.lines[first:last + 1] if line.lstrip().startswith("#")]
+        self.lines[first:last + 1] = kept
+        around = self.lines[max(0, first - 1):first + 1]
+        if not kept and around and not "".join(around).strip() and (len(around) == 2 or not first):
+            del self.lines[first if first < len(self.lines) else first - 1]  # one blank is enough
 
     def insert(self, below: int, line: str) -> None:
         if below >= 0 and not self.lines[below].endswith(("\n", "\r")):
@@ -273,9 +283,10 @@ def _check_place(path: Path, out: Path) -> None:
     except (OSError, ValueError):
         return  # the writing says what is wrong with the name
     if same:
-        raise BookError(f"{out.name} is the config itself: name another file for --fix.")
+        raise BookError(say("{file} is the config itself: name another file for --fix.",
+                            file=out.name))
     if there and not regular:
-        raise BookError(f"{out.name} is no regular file: name another for --fix.")
+        raise BookError(say("{file} is no regular file: name another for --fix.", file=out.name))
 
 
 @contextmanager
@@ -288,9 +299,8 @@ def _replacing(out: Path) -> Iterator[Path]:
     except BookError:
         raise
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "not a file name"
-        raise BookError(f"{out.name} cannot be written ({reason}): name a file in a folder that "
-                        "is there.") from None
+        raise BookError(say("{file} cannot be written ({reason}): name a file in a folder that "
+                            "is there.", file=out.name, reason=reason_of(error))) from None
     finally:
         with suppress(OSError, ValueError):
             partial.unlink(missing_ok=True)

@@ -6,17 +6,25 @@ import html
 import json
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
 import numpy as np
 
-from funasr_preflight.findings import REMOVE, Finding, Report, Series, Severity, Table
+from funasr_preflight.findings import (
+    COMMAND_LINE,
+    REMOVE,
+    Finding,
+    Report,
+    Series,
+    Severity,
+    Table,
+)
 from funasr_preflight.rules.registry import RULES
 from funasr_preflight.texts import Text, say
 
-FORMATS = ("text", "json", "sarif", "html")
 WORDS = {Severity.ERROR: say("error"), Severity.WARNING: say("warning"), Severity.NOTE: say("note")}
 _STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "bold yellow", Severity.NOTE: "dim"}
 _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "note"}
@@ -25,30 +33,33 @@ BLOCKS = " ▁▂▃▄▅▆▇█"
 
 
 def rendered(report: Report, style: str, width: int | None = None, colour: bool = False,
-             addresses: Mapping[str, str] = MappingProxyType({})) -> str:
-    """The report in one of FORMATS.
+             addresses: Mapping[str, str] = MappingProxyType({}),
+             least: Severity = Severity.NOTE, facts: bool = True) -> str:
+    """The report as "text", "json", "sarif" or "html".
 
     Args:
         width: columns of the terminal, for text; the terminal's own without it.
         colour: whether text carries a terminal's colours.
         addresses: as `as_sarif` takes them.
+        least: findings of this severity and worse; the counts are of all.
+        facts: whether text has the tables and curves; the other forms always do.
     """
-    return {"text": lambda: as_text(report, width, colour), "json": lambda: as_json(report),
-            "sarif": lambda: as_sarif(report, addresses), "html": lambda: as_html(report)}[style]()
+    seen = replace(report, findings=tuple(report.at_least(least)), counted=report.counts())
+    return {"text": lambda: as_text(seen, width, colour, facts), "json": lambda: as_json(seen),
+            "sarif": lambda: as_sarif(seen, addresses), "html": lambda: as_html(seen)}[style]()
 
 
 def summary(report: Report) -> Text:
-    """How many findings there are of each kind."""
-    counts = {severity: sum(one.severity == severity for one in report.findings)
-              for severity in Severity}
-    return say("{errors} errors, {warnings} warnings, {notes} notes",
-               errors=counts[Severity.ERROR], warnings=counts[Severity.WARNING],
-               notes=counts[Severity.NOTE])
+    """How many findings there are of each kind, shown or not."""
+    notes, warnings, errors = report.counts()
+    return say("{errors} errors, {warnings} warnings, {notes} notes", errors=errors,
+               warnings=warnings, notes=notes)
 
 
 def place_of(finding: Finding) -> str:
-    """File and line, or the file."""
-    return f"{finding.file}:{finding.line}" if finding.line else finding.file
+    """File and line, or the file, or the command line."""
+    file = str(say("command line")) if finding.file == COMMAND_LINE else finding.file
+    return f"{file}:{finding.line}" if finding.line else file
 
 
 def page_of(finding: Finding) -> str:
@@ -57,8 +68,9 @@ def page_of(finding: Finding) -> str:
     return f"notebooks/{name}.html{'#' + anchor if anchor else ''}"
 
 
-def as_text(report: Report, width: int | None = None, colour: bool = False) -> str:
-    """For a terminal: findings, then the facts, then a small plot of the learning rate."""
+def as_text(report: Report, width: int | None = None, colour: bool = False,
+            facts: bool = True) -> str:
+    """For a terminal: five lines of summary, findings, then the facts and a small plot."""
     from rich.console import Console
     from rich.padding import Padding
     from rich.table import Table as Grid
@@ -66,8 +78,8 @@ def as_text(report: Report, width: int | None = None, colour: bool = False) -> s
     console = Console(width=width, force_terminal=colour, no_color=not colour, highlight=False,
                       record=True, file=_Nowhere())
     console.print(f"[bold]{_plain(report.config)}[/bold]: {summary(report)}")
-    for text in report.assumed:
-        console.print(f"[dim]{_plain(say('assumed'))}: {_plain(text)}[/dim]")
+    for text in report.brief:
+        console.print(Padding(_plain(text), (0, 0, 0, 2)))
     for one in report.findings:
         console.print()
         console.print(f"[{_STYLES[one.severity]}]{WORDS[one.severity]}[/] "
@@ -77,17 +89,34 @@ def as_text(report: Report, width: int | None = None, colour: bool = False) -> s
         if one.fix:
             console.print(Padding(f"→ {_plain(one.fix)}  [dim]({page_of(one)})[/dim]",
                                   (0, 0, 0, 4)))
-    for table in report.tables:
+    console.print()
+    for text in report.assumed:
+        console.print(f"[dim]{_plain(say('assumed'))}: {_plain(text)}[/dim]")
+    for text in _more(report, facts):
+        console.print(f"[dim]{_plain(text)}[/dim]")
+    for table in report.tables if facts else ():
         grid = Grid(*map(str, table.heads), title=str(table.caption), title_justify="left")
         for row in table.rows:
             grid.add_row(*(_plain(_cell(value)) for value in row))
         console.print()
         console.print(grid)
-    for series in report.series:
+    for series in report.series if facts else ():
         console.print()
         console.print(_plain(series.caption))
         console.print(_plain(plot(series)))
-    return console.export_text(styles=colour)
+    return "\n".join(line.rstrip() for line in
+                     console.export_text(styles=colour).splitlines()) + "\n"
+
+
+def _more(report: Report, facts: bool) -> list[Text]:
+    """What was not shown, and how to see it."""
+    hidden = sum(report.counts()) - len(report.findings)
+    found = [say("{count} more findings are not shown: --notes shows all.", count=hidden)
+             ] if hidden else []
+    if not facts and report.tables:
+        found.append(say("--facts shows the tables behind this, --explain RULE what a rule looks "
+                         "at."))
+    return found
 
 
 class _Nowhere:
@@ -135,6 +164,7 @@ def as_json(report: Report) -> str:
     return json.dumps({
         "config": report.config,
         "summary": str(summary(report)),
+        "brief": [str(one) for one in report.brief],
         "assumed": [str(one) for one in report.assumed],
         "findings": [_finding(one) for one in report.findings],
         "tables": [_table(one) for one in report.tables],
@@ -170,7 +200,8 @@ def as_sarif(report: Report, addresses: Mapping[str, str] = MappingProxyType({})
     config = addresses.get(report.config, quote(report.config))
     used = list(dict.fromkeys(one.rule for one in report.findings))
     rules = [{"id": name, "shortDescription": {"text": str(RULES[name].title)},
-              "help": {"text": f"See the page {RULES[name].chapter} of the book."}}
+              "help": {"text": str(say("See the page {page} of the book.",
+                                        page=RULES[name].chapter))}}
              for name in used]
     results = [{
         "ruleId": one.rule, "ruleIndex": used.index(one.rule), "level": _LEVELS[one.severity],
@@ -186,12 +217,14 @@ def as_sarif(report: Report, addresses: Mapping[str, str] = MappingProxyType({})
 def as_html(report: Report) -> str:
     """One page that needs nothing else, readable in light and dark."""
     title = html.escape(f"{report.config}: {summary(report)}")
-    assumed = "".join(f"<li>{escaped(one)}</li>" for one in report.assumed)
+    brief, assumed = ("".join(f"<li>{escaped(one)}</li>" for one in each)
+                      for each in (report.brief, report.assumed))
     return f"""<!doctype html>
 <html lang="{escaped(say("en"))}"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title><style>{STYLE}</style></head><body><main>
 <h1>{title}</h1>
+<ul class="brief">{brief}</ul>
 <ul class="assumed" aria-label="{escaped(say("assumed"))}">{assumed}</ul>
 {fragment(report)}</main></body></html>
 """

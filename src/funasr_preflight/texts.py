@@ -50,6 +50,11 @@ def say(template: str, **values: Any) -> Text:
     return Text(template, values)
 
 
+def quoted(text: str) -> Text:
+    """Words of a library or of the system, which stay as they are and are marked as theirs."""
+    return Text("“{text}”", {"text": text})
+
+
 def recorded(sentence: str) -> Text:
     """A sentence of `audit.json`, which the catalogue has as it has those of `say`."""
     return Text(sentence.replace("{", "{{").replace("}", "}}"))

@@ -9,7 +9,7 @@ from torch.nn import Linear
 
 from funasr_preflight import audit
 from funasr_preflight.laws.names import COMPONENTS
-from helpers.audit import making
+from helpers.audit import activations, making
 from helpers.errors import BookError
 from helpers.knobs import record
 from helpers.model import mini
@@ -41,9 +41,13 @@ def test_the_file_is_what_the_installed_funasr_gives(notebook_setup, loaded):
     assert {*made, "activations", "provenance"} == set(stored)
 
 
-def test_the_stored_law_of_activations_fits_what_was_counted(loaded):
-    assert loaded.content["activations"]["largest_error"] < 0.05
-    assert all(size > 0 for size in loaded.content["activations"]["bytes"])
+def test_the_stored_laws_of_activations_fit_what_was_counted(loaded):
+    stored = loaded.content["activations"]
+    assert stored["largest_error"] < 0.05 and stored["judged_on"] >= 12
+    names = {activations.name_of(part, mode, precision) for part in activations.PARTS
+             for mode in activations.LLM_MODES for precision in activations.PRECISIONS}
+    assert set(stored["laws"]) == names
+    assert all(linear > 0 and square >= 0 for linear, square in stored["laws"].values())
 
 
 def test_reading_it_imports_neither_torch_nor_funasr():

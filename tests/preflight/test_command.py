@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import tomllib
 import yaml
 from bs4 import BeautifulSoup
 
@@ -71,9 +75,12 @@ def test_what_cannot_be_checked_gets_one_sentence(arguments, capsys):
 
 
 def test_wrong_numbers_are_refused_by_the_command_line(capsys):
+    assert run(OURS, "--gpus", "none") == 2
+    assert "positive whole number" in capsys.readouterr().err
     with pytest.raises(SystemExit) as ended:
-        run(OURS, "--gpus", "none")
-    assert ended.value.code == 2 and "no positive whole number" in capsys.readouterr().err
+        run(OURS, "--no-such-option")
+    said = capsys.readouterr().err
+    assert ended.value.code == 2 and len(said.strip().splitlines()) == 1 and "--help" in said
 
 
 # What it prints
@@ -136,6 +143,89 @@ def test_text_names_key_place_and_fix_and_draws_the_learning_rate(found):
     assert "█" in text and "5.0e-05" in text and "\x1b" not in text
 
 
+# What it shows first
+
+
+def shown(capsys, *arguments) -> str:
+    run(*arguments)
+    return capsys.readouterr().out
+
+
+def test_five_lines_say_what_there_is_before_any_finding(train, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+    text = shown(capsys, MAIN, "--train", train, "--probe", "none", "--gpus", "2")
+    head, _, rest = text.partition("\n\n")
+    assert len(head.splitlines()) == 5 and "3 errors" in head
+    assert all(word in head for word in ("learns:", "data:", "run:", "cost:"))
+    assert rest.startswith("error ")
+
+
+def test_notes_come_on_request_and_the_worst_comes_first(capsys):
+    def severities(*options) -> list[str]:
+        told = json.loads(shown(capsys, MAIN, "--format", "json", *options))
+        return [one["severity"] for one in told["findings"]]
+
+    def seen(*options) -> str:
+        return shown(capsys, MAIN, *options)
+
+    everything = severities()
+    order = ["error", "warning", "note"]
+    assert set(everything) == set(order) and everything == sorted(everything, key=order.index)
+    assert severities("--show", "error") == ["error"] * everything.count("error")
+    assert "\nnote " not in seen() and "\nnote " in seen("--notes")
+    assert f"{everything.count('note')} more findings" in seen()
+    assert "more findings" not in seen("--notes")
+    assert "\nwarning " not in seen("--show", "error")
+
+
+def test_what_is_hidden_still_counts(capsys):
+    assert run(OURS, "--steps", "50000", "--fail-on", "note") == 1
+    assert "0 errors, 0 warnings" in capsys.readouterr().out
+
+
+def test_the_tables_come_on_request(capsys):
+    assert "What trains" not in shown(capsys, OURS) and "What trains" in shown(
+        capsys, OURS, "--facts")
+
+
+@pytest.mark.parametrize(("environment", "coloured"), [
+    ({}, True), ({"NO_COLOR": "1"}, False), ({"NO_COLOR": ""}, True), ({"TERM": "dumb"}, False)])
+def test_colours_are_for_terminals_that_want_them(environment, coloured):
+    """A real terminal, of 60 columns."""
+    import pty
+    import termios
+
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (40, 60))
+    clean = {name: value for name, value in os.environ.items()
+             if name not in ("NO_COLOR", "COLUMNS")}
+    with subprocess.Popen([sys.executable, "-m", "funasr_preflight", str(MAIN)], stdout=theirs,
+                          stderr=subprocess.DEVNULL,
+                          env={**clean, "TERM": "xterm", **environment}) as process:
+        os.close(theirs)
+        said = b""
+        while True:
+            try:
+                piece = os.read(ours, 65536)
+            except OSError:
+                break
+            if not piece:
+                break
+            said += piece
+        process.wait()
+    os.close(ours)
+    plain = re.sub(r"\x1b\[[\d;]*m", "", said.decode())
+    assert (b"\x1b[" in said) == coloured
+    assert 40 < max(map(len, plain.replace("\r", "").splitlines())) <= 60
+
+
+def test_a_pipe_gets_plain_text():
+    done = subprocess.run([sys.executable, "-m", "funasr_preflight", str(MAIN)],
+                          capture_output=True, text=True, check=False)
+    assert "\x1b" not in done.stdout and "error model_conf" in done.stdout
+    assert not [line for line in done.stdout.splitlines() if line != line.rstrip()]
+
+
 def test_a_name_that_a_terminal_would_obey_is_shown_as_text(tmp_path):
     config = tmp_path / "odd.yaml"
     config.write_text('"train_conf":\n  "[red]\\e[31mevil": 1\n')
@@ -183,10 +273,14 @@ def test_the_hook_and_the_action_name_the_command():
     assert example["repos"][0]["hooks"][0]["id"] == hook["id"]
 
 
-def test_the_command_is_installed_under_its_name():
-    from importlib.metadata import entry_points
+def test_the_command_is_installed_under_its_name(monkeypatch, capsys):
+    """By way of a module so small that no key can stop its import with a traceback."""
+    from funasr_preflight import __main__ as start
 
-    assert entry_points(group="console_scripts")["preflight"].load() is main
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["scripts"]["preflight"] == f"{start.__name__}:main"
+    monkeypatch.setattr(sys, "argv", ["preflight", str(OURS)])
+    assert start.main() == 0 and OURS.name in capsys.readouterr().out
 
 
 # What nobody means
@@ -220,9 +314,9 @@ def test_values_that_nobody_means_end_in_a_report_or_one_sentence(overrides, tra
 @pytest.mark.parametrize("arguments", [("--seconds-per-step", "nan"), ("--seconds-per-step", "-5"),
                                        ("--steps", HUGE), ("--gpus", "0")])
 def test_numbers_of_the_command_line_have_bounds(arguments, capsys):
-    with pytest.raises(SystemExit) as ended:
-        run(OURS, *arguments)
-    assert ended.value.code == 2 and "is no positive" in capsys.readouterr().err
+    assert run(OURS, *arguments) == 2
+    said = capsys.readouterr().err
+    assert "give a positive" in said and len(said.strip().splitlines()) == 1
 
 
 @pytest.mark.slow
@@ -240,6 +334,25 @@ def test_a_key_that_stops_it_gets_no_traceback(monkeypatch, capsys):
 
     monkeypatch.setattr("funasr_preflight.checking.check", stopped)
     assert run(OURS) == 130 and capsys.readouterr().err == "Stopped.\n"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("module", ["funasr_preflight.command", "numpy.linalg",
+                                    "funasr_preflight.report",
+                                    "funasr_preflight.manifest.scanning"])
+def test_control_c_in_a_real_process_gets_no_traceback(module, train):
+    """Wherever it is: the signal comes when this module has just been imported."""
+    with subprocess.Popen(
+            [sys.executable, "-X", "importtime", "-m", "funasr_preflight", str(OURS), "--train",
+             str(train), "--probe", "all"], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL,
+            text=True) as process:
+        said = []
+        for line in process.stderr:
+            said.append(line)
+            if line.rpartition("|")[2].strip() == module:
+                process.send_signal(signal.SIGINT)
+    assert any(module in line for line in said) and process.returncode == 130
+    assert "Traceback" not in "".join(said)
 
 
 def test_the_diff_and_what_is_left_are_told(tmp_path, capsys):

@@ -272,3 +272,11 @@ def test_only_regular_files_are_read_and_replaced(tmp_path):
         with pytest.raises(BookError, match="no regular file"):
             checking.mend(CASES / "sound.yaml", out)
     assert not (tmp_path / "pipe.yaml").is_file()
+
+
+@pytest.mark.parametrize(("text", "mended"), [
+    ("a: 1\n\nspecaug: X\n\nb: 2\n", "a: 1\n\nb: 2\n"), ("specaug: X\n\nb: 2\n", "b: 2\n"),
+    ("a: 1\n\nspecaug: X\n", "a: 1\n\n"), ("a: 1\n\n# why\nspecaug: X\n\nb: 2\n",
+                                           "a: 1\n\n# why\n\nb: 2\n")])
+def test_a_key_that_goes_leaves_no_hole(text, mended):
+    assert fix.corrected(text, {"specaug": REMOVE}, "a.yaml")[0] == mended

@@ -136,6 +136,15 @@ def test_chinese_and_a_corrected_copy_work_there_too(home, work):
     done = run(work, home / "preflight", "main.yaml", "--lang", "zh_CN", "--fix", "mended.yaml",
                code=1)
     assert "错误" in done.stdout and (work / "mended.yaml").is_file()
+    done = run(work, home / "preflight", "--explain", "launch-weights", "--lang", "zh")
+    assert "auto_model.py:663" in done.stdout
+
+
+def test_versions_and_cards_are_known_there_too(home, work):
+    done = run(work, home / "preflight", "configs/my_config.yaml", "--funasr", "1.3.1",
+               "--gpu-memory", "4090", "--format", "json", code=1)
+    rules = {one["rule"] for one in json.loads(done.stdout)["findings"]}
+    assert {"version-cannot-train", "cost-gpu-memory"} <= rules
 
 
 def test_the_other_commands_start_there_and_name_what_they_miss(home, work):
@@ -164,6 +173,43 @@ def test_the_hook_runs_as_pre_commit_runs_it(home, work, source):
     run(work, home / hook["entry"], *wanted["args"], file)
     shutil.copy(CONFIGS / "config_8k_telephone.yaml", work / "configs" / "worse.yaml")
     run(work, home / hook["entry"], *wanted["args"], file, "configs/worse.yaml", code=1)
+
+
+@pytest.fixture(scope="module")
+def pre_commit(tmp_path_factory) -> Path:
+    """The program of pre-commit, from the package registry."""
+    folder = tmp_path_factory.mktemp("pre-commit")
+    venv.create(folder, symlinks=True, with_pip=True)
+    done = subprocess.run([folder / "bin" / "pip", "install", "-q", "pre-commit>=4,<5"],
+                          capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"pre-commit cannot be installed here: {done.stderr.strip()[-200:]}")
+    return folder / "bin" / "pre-commit"
+
+
+def test_pre_commit_itself_runs_the_hook(pre_commit, source, tmp_path):
+    """A commit is let through or refused, with an environment that pre-commit makes itself."""
+    repository = tmp_path / "mine"
+    (repository / "configs").mkdir(parents=True)
+    shutil.copy(OURS, repository / "configs" / "good.yaml")
+    (repository / "notes.yaml").write_text("optim_conf: {lr: 2}\n")  # outside of configs/
+    commit = run(source, "git", "rev-parse", "HEAD").stdout.strip()
+    wanted = (SNIPPETS / "pre-commit-config.yaml").read_text(encoding="utf-8")
+    wanted = re.sub(r"https://github\.com/YOUR/[\w-]+", str(source), wanted)
+    (repository / ".pre-commit-config.yaml").write_text(
+        wanted.replace("rev: main", f"rev: {commit}"), encoding="utf-8")
+    own = {"PRE_COMMIT_HOME": str(tmp_path / "home"), "HOME": str(tmp_path)}
+    for command in (["git", "init", "-q"], ["git", "add", "."], [pre_commit, "install"],
+                    [pre_commit, "run", "--all-files"]):
+        run(repository, *command, **own)
+    author = ["git", "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-m", "x"]
+    told = run(repository, *author, **own)
+    assert "Passed" in told.stdout + told.stderr
+    shutil.copy(CONFIGS / "config_8k_telephone.yaml", repository / "configs" / "worse.yaml")
+    run(repository, "git", "add", ".", **own)
+    told = run(repository, *author, code=1, **own)
+    assert "worse.yaml: 3 errors" in told.stdout + told.stderr
+    assert "good.yaml: 0 errors" not in told.stdout + told.stderr  # it did not change
 
 
 def test_the_action_runs(home, work, source):

@@ -16,11 +16,11 @@ import numpy as np
 import pytest
 import torch
 
-from funasr_preflight import audit, checking
+from funasr_preflight import checking
 from funasr_preflight.laws import geometry, memory, names, schedule
 from funasr_preflight.manifest.scanning import FilterConf, scan
 from funasr_preflight.rules import run as run_rules
-from funasr_preflight.run import estimates
+from funasr_preflight.run import estimates, gpu_memory
 from helpers.audit import activations
 from helpers.config import configs
 from helpers.gpu import launch_scripts
@@ -305,18 +305,15 @@ def test_adamw_holds_what_the_memory_table_says(built, calls):
 
 
 def test_activations_at_full_size_are_what_pytorch_keeps(full, calls):
-    """The estimate that decides whether a batch fits: the audit's fit, on a batch not fitted."""
+    """The estimate that decides whether a batch fits: the audit's laws, on a batch not fitted."""
     model = full.model.to_empty(device="cpu")  # bytes do not depend on values
+    model.train()
     batch = finetune.batch(full, calls[20:22])
-    kept = activations.saved_bytes(model, batch)
-    each = audit.load().content["activations"]["bytes"]
-    samples, frames = batch["speech"].shape[:2]
-    assert memory.activation_bytes(samples, frames, batch["input_ids"].shape[1], each) == (
-        pytest.approx(kept, rel=0.05))
+    kept = sum(activations.kept_at(model, batch, "fp32").values())
     longest = max(item["speech_length"] for item in calls[20:22])
-    context = checking.context_of(OURS)
-    context.train = SimpleNamespace(batches=1, longest_batch=(samples, longest))
-    assert estimates.activation_bytes(context) == pytest.approx(kept, rel=0.15)
+    context = checking.context_of(OURS, overrides=["++llm_conf.llm_dtype=fp32"])
+    told = gpu_memory.activation_bytes(context, len(batch["speech"]), longest)
+    assert told == pytest.approx(kept, rel=0.15)
 
 
 # Frames and tokens

@@ -211,22 +211,6 @@ def test_weights_gradients_and_moments_are_those_of_the_built_model():
     assert (told.gradients, told.optimizer) == (exact.gradients, exact.optimizer)
 
 
-def test_the_estimate_of_activations_fits_what_was_counted():
-    """On the mini, whose batches can be counted here: fitted on some, asked about others."""
-    from helpers.audit import activations
-    from helpers.model import mini
-    from helpers.telephone.channel import telephone_set
-    from helpers.training import finetune
-
-    built = mini.build(finetune.with_overrides(configs.FINE_TUNING[0], finetune.SHORT_RUN))
-    pool = sorted(telephone_set("adapt", 60), key=lambda item: item["speech_length"])
-    fitted = activations.fit(built, [[pool[place]] for place in (3, 20, 40, 58)] + [pool[10:12]])
-    assert fitted["largest_error"] < 0.1
-    batch = finetune.batch(built, pool[30:34])
-    told = np.array(activations.terms(batch)) @ np.array(fitted["bytes"])
-    assert told == pytest.approx(activations.saved_bytes(built.model, batch), rel=0.15)
-
-
 def test_masked_speech_is_what_funasrs_class_masks():
     conf = configs.resolve("stage1_encoder_adapt")["specaug_conf"]
     module = spec_augment.augmenter(conf)

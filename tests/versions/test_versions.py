@@ -109,8 +109,8 @@ def test_a_change_of_the_loss_would_be_seen(probes):
 def test_an_unknown_version_gets_the_nearest_and_says_so(asked, used):
     found = record.nearest(asked)
     assert found.version == used and found.exact == (asked == used)
-    assert used in found.sentence and asked in found.sentence
-    assert ("not recorded" in found.sentence) != found.exact
+    assert used in str(found.sentence) and asked in str(found.sentence)
+    assert ("not recorded" in str(found.sentence)) != found.exact
 
 
 @pytest.mark.parametrize("text", ["", "latest", "v"])

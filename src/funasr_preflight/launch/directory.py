@@ -12,6 +12,7 @@ from typing import Any
 from funasr_preflight.errors import BookError
 from funasr_preflight.launch.weights import Shapes, shapes
 from funasr_preflight.launch.yaml_file import Document, local, read_text, read_yaml
+from funasr_preflight.texts import Text, say
 
 PRETRAINED = Path(__file__).parents[1] / "base" / "pretrained.yaml"
 MODEL_DIR = "MODEL_DIR"
@@ -25,11 +26,11 @@ RELEASED = {"init_param": "model.pt", "config": "config.yaml",
 """`file_path_metas` of the released directory."""
 HUGGING_FACE = ("hf", "huggingface")
 OWN_CLASS = "FunASRNano"
-_OWN_NAME = re.compile(r"fun-?asr-?(?:mlt-?)?nano", re.IGNORECASE)
-_OTHERS = re.compile(r"sense-?voice|paraformer|whisper|llm-?asr|qwen|glm-?asr|uni-?asr|conformer|"
+OWN_NAME = re.compile(r"fun-?asr-?(?:mlt-?)?nano", re.IGNORECASE)
+OTHERS = re.compile(r"sense-?voice|paraformer|whisper|llm-?asr|qwen|glm-?asr|uni-?asr|conformer|"
                      r"fsmn|vad|punc|emotion2vec|campplus|cam\+\+|eres2net|kws|moss", re.IGNORECASE)
-_OTHER_PARTS = {"encoder", "encoder_conf", "decoder", "decoder_conf", "predictor"}
-_OWN_PARTS = {"audio_encoder", "audio_encoder_conf", "audio_adaptor_conf", "llm", "llm_conf",
+OTHER_PARTS = {"encoder", "encoder_conf", "decoder", "decoder_conf", "predictor"}
+OWN_PARTS = {"audio_encoder", "audio_encoder_conf", "audio_adaptor_conf", "llm", "llm_conf",
               "ctc_decoder_conf"}
 
 
@@ -68,11 +69,11 @@ def read_directory(path: Path) -> ModelDirectory:
     about, metas = path / "configuration.json", None
     if about.is_file():
         try:
-            found = json.loads(read_text(about, "a model directory"))
+            found = json.loads(read_text(about, say("a model directory")))
             metas = found.get("file_path_metas", {}) if isinstance(found, dict) else {}
         except (json.JSONDecodeError, RecursionError):
-            raise BookError(f"{about.name} is no JSON: copy it again from the released model."
-                            ) from None
+            raise BookError(say("{file} is no JSON: copy it again from the released model.",
+                                file=about.name)) from None
     named = dict(_leaves(metas if isinstance(metas, dict) else RELEASED))
     lacks = [name for name in named.values() if not (path / name).exists()]
     weights = path / named.get("init_param", "model.pt")
@@ -110,7 +111,7 @@ def merged(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def check_model(values: Mapping[str, Any], classes: Collection[str], where: str) -> None:
+def check_model(values: Mapping[str, Any], classes: Collection[str], where: str | Text) -> None:
     """Whether what a config or a directory names can be this checker's model.
 
     Args:
@@ -124,12 +125,13 @@ def check_model(values: Mapping[str, Any], classes: Collection[str], where: str)
     name = str(values.get("model") or "")
     last = name.replace("\\", "/").rstrip("/").rpartition("/")[2]
     other = (name in classes and name != OWN_CLASS
-             or bool(_OTHERS.search(last)) and not _OWN_NAME.search(last)
+             or bool(OTHERS.search(last)) and not OWN_NAME.search(last)
              or values.get("hub") == "openai"
-             or not name and _OTHER_PARTS & set(values) and not _OWN_PARTS & set(values))
+             or not name and OTHER_PARTS & set(values) and not OWN_PARTS & set(values))
     if other:
-        raise BookError(f"{where} is for {name or 'another model'}: pre-flight knows {OWN_CLASS} "
-                        "(Fun-ASR-Nano) only, and would say wrong things of any other.")
+        raise BookError(say("{where} is for {model}: pre-flight knows {own} (Fun-ASR-Nano) only, "
+                            "and would say wrong things of any other.", where=where,
+                            model=name or say("another model"), own=OWN_CLASS))
 
 
 def named_directory(values: Mapping[str, Any], folders: Sequence[Path]) -> Path | None:

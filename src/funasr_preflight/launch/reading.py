@@ -11,6 +11,7 @@ from typing import Any
 from funasr_preflight import audit
 from funasr_preflight.context import Launch, Mode, Source
 from funasr_preflight.errors import BookError
+from funasr_preflight.findings import COMMAND_LINE
 from funasr_preflight.launch.directory import (
     HUGGING_FACE,
     ModelDirectory,
@@ -77,7 +78,7 @@ class Given:
         whole: whether it is all that is launched, so that what it lacks is lacking.
     """
 
-    name: str = "command line"
+    name: str = COMMAND_LINE
     lines: tuple[int | None, ...] = ()
     folders: tuple[Path, ...] = (Path(),)
     whole: bool = False
@@ -111,7 +112,7 @@ def read(path: str | Path | None, overrides: Sequence[str] = (), over: str | Pat
     mode: Mode = "alone" if "model_conf" in values else "merged"
     check_model(values, classes, document.name)
     directory = _directory(over, values, given, mode)
-    check_model(directory.document.values, classes, f"{directory.path or over or 'The base'}")
+    check_model(directory.document.values, classes, str(directory.path or over or say("The base")))
     lacking = _lacking(values) if mode == "alone" else ()
     hub = str(values.get("hub") or "ms")
     if mode == "merged" or lacking:
@@ -210,12 +211,13 @@ def _overridden(document: Document, overrides: Sequence[str], given: Given) -> _
     lines = (*given.lines, *[None] * len(overrides))
     for text, one, line in zip(overrides, _parsed(overrides), lines, strict=False):
         if one.is_sweep_override():
-            raise BookError(f"Override `{text}`: FunASR's launcher makes one run, not a sweep. "
-                            "Give one value.")
+            raise BookError(say("Override `{override}`: FunASR's launcher makes one run, not a "
+                                "sweep. Give one value.", override=text))
         key = one.key_or_group
         if not key.strip("."):
-            raise BookError(f"Override `{text}` names no key: write key=value.")
-        applied.places[key] = ("command line" if line is None else given.name), line
+            raise BookError(say("Override `{override}` names no key: write key=value.",
+                                override=text))
+        applied.places[key] = (COMMAND_LINE if line is None else given.name), line
         if one.is_delete():
             applied.removed.append(key)
             if not _removed(document.values, key.split(".")):
@@ -240,11 +242,12 @@ def _parsed(overrides: Sequence[str]) -> list:
     for text in overrides:
         try:
             if len(text) > 10_000 or "\0" in text:
-                raise BookError(f"Override `{text[:40]}...` is no `key=value`: correct it.")
+                raise BookError(say("Override `{override}...` is no `key=value`: correct it.",
+                                    override=text[:40]))
             found += parser.parse_overrides([text])
         except (HydraException, RecursionError):
-            raise BookError(f"Override `{text[:80]}` is not in the form key=value, +key=value, "
-                            "++key=value or ~key: correct it.") from None
+            raise BookError(say("Override `{override}` is not in the form key=value, +key=value, "
+                                "++key=value or ~key: correct it.", override=text[:80])) from None
     return found
 
 
@@ -260,8 +263,8 @@ def _set(values: dict[str, Any], parts: Sequence[str], value: Any, text: str) ->
     for part in parts[:-1]:
         values = values.setdefault(part, {})
         if not isinstance(values, dict):
-            raise BookError(f"Override `{text}`: `{part}` holds a value, not keys. Correct the "
-                            "name.")
+            raise BookError(say("Override `{override}`: `{section}` holds a value, not keys. "
+                                "Correct the name.", override=text, section=part))
     new, old = _simple(value), values.get(parts[-1])
     values[parts[-1]] = merged(old, new) if isinstance(old, dict) and isinstance(
         new, dict) else new
@@ -300,9 +303,10 @@ def _resolved(values: dict[str, Any], document: Document) -> dict[str, Any]:
         key = getattr(error, "full_key", None) or next(
             (one for one, value in flatten(values) if isinstance(value, str) and "${" in value), "")
         line = document.lines.get(key)
-        place = f"{document.name}, line {line}" if line else document.name
-        raise BookError(f"{place}: `{key}` points to something that is not there, or to itself. "
-                        "Correct the ${...}.") from None
+        place = (say("{file}, line {line}", file=document.name, line=line) if line
+                 else document.name)
+        raise BookError(say("{place}: `{key}` points to something that is not there, or to "
+                            "itself. Correct the ${{...}}.", place=place, key=key)) from None
 
 
 def _check_references(values: dict[str, Any], document: Document) -> None:
@@ -325,9 +329,10 @@ def _check_references(values: dict[str, Any], document: Document) -> None:
     for key, value in leaves.items():
         if "${" in value and (_NESTED.search(value) or grown(key, value, (key,)) > LARGEST_BYTES):
             line = document.lines.get(key)
-            place = f"{document.name}, line {line}" if line else document.name
-            raise BookError(f"{place}: `{key}` puts other keys in, over and over. Write its value "
-                            "out.")
+            place = (say("{file}, line {line}", file=document.name, line=line) if line
+                 else document.name)
+            raise BookError(say("{place}: `{key}` puts other keys in, over and over. Write its "
+                                "value out.", place=place, key=key))
 
 
 def _target(key: str, name: str) -> str:

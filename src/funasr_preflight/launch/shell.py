@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from funasr_preflight.errors import BookError
+from funasr_preflight.findings import COMMAND_LINE
 from funasr_preflight.launch import windows
 from funasr_preflight.launch.words import DOUBLE, LITERAL, Word, end_of, statements
 from funasr_preflight.launch.yaml_file import LARGEST_BYTES, local, read_text
@@ -53,7 +54,7 @@ class Command:
     config: Path | None
     overrides: tuple[str, ...]
     lines: tuple[int | None, ...] = ()
-    name: str = "command line"
+    name: str = COMMAND_LINE
     gpus: int = 1
     folders: tuple[Path, ...] = (Path(),)
     assumed: tuple[Text, ...] = ()
@@ -77,8 +78,8 @@ def parse_command(command: str | Path) -> Command:
         if _program([word for word, _ in words]) is not None:
             found.append((words, dict(shell.variables), shell.unknown))
     if not found:
-        raise BookError(f"{name} holds no training command: give one that starts "
-                        f"{PROGRAMS[0]} or {PROGRAMS[1]}.")
+        raise BookError(say("{name} holds no training command: give one that starts {one} or "
+                            "{other}.", name=name, one=PROGRAMS[0], other=PROGRAMS[1]))
     words, variables, unknown = found[0]
     assumed = [say("line {line}: `{name}` gets its value outside the script, and stays as it is "
                    "written", name=one, line=line) if script else
@@ -89,21 +90,21 @@ def parse_command(command: str | Path) -> Command:
                            count=len(found)))
     folders = tuple(dict.fromkeys([Path(str(variables["PWD"])),
                                    *([script.parent] if script else [])]))
-    return _command(words, variables, folders, name if script else "command line", assumed)
+    return _command(words, variables, folders, name if script else COMMAND_LINE, assumed)
 
 
 def _text_of(command: str | Path) -> tuple[str, str, Path | None]:
     """The text in bash's words, its name, and the script's path if it is one."""
     if isinstance(command, Path) or "\n" not in command and " " not in command.strip():
         path = Path(command)
-        text = read_text(path, "a script").replace("\r\n", "\n")
+        text = read_text(path, say("a script")).replace("\r\n", "\n")
         translate = {".bat": windows.from_batch, ".cmd": windows.from_batch,
                      ".ps1": windows.from_powershell}.get(path.suffix.lower())
         return translate(text, path.parent) if translate else text, path.name, path
     if len(command) > LARGEST_BYTES or "\0" in command:
-        raise BookError("The command has NUL bytes or is longer than any: give one training "
-                        "command.")
-    return command.replace("\r\n", "\n"), "The command", None
+        raise BookError(say("The command has NUL bytes or is longer than any: give one training "
+                            "command."))
+    return command.replace("\r\n", "\n"), str(say("The command")), None
 
 
 class _Shell:
@@ -166,8 +167,8 @@ class _Shell:
             else:
                 found[-1] += filled
             if len(found[-1]) > _LONGEST:
-                raise BookError("The variables of the command make a word without end: write it "
-                                "out.")
+                raise BookError(say("The variables of the command make a word without end: write "
+                                    "it out."))
         return [] if found == [""] and bare and splits else found
 
     def _array(self, text: str) -> list[str] | None:
@@ -279,7 +280,7 @@ def _command(words: list[tuple[str, int]], variables: dict, folders: tuple[Path,
     processes = _options(plain[:start], _PROCESS_OPTIONS)
     settings = _options(plain[start + 1:], _CONFIG_OPTIONS)
     values = set(settings.values())
-    given = [(word, line if name != "command line" else None) for word, line in words[start + 1:]
+    given = [(word, line if name != COMMAND_LINE else None) for word, line in words[start + 1:]
              if not word.startswith("-") and ("=" in word or word.startswith("~"))
              and word not in values]
     return Command(_config(settings, folders, assumed), tuple(word for word, _ in given),

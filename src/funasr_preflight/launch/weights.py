@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 
 from funasr_preflight.errors import BookError
 from funasr_preflight.private_names import PythonUnpickler
+from funasr_preflight.texts import say
 
 LARGEST_INDEX = 64 << 20
 """Bytes; the index of the released model has a quarter of a megabyte."""
@@ -40,9 +41,9 @@ def contents(path: Path) -> Any:
     try:
         return _index(path)
     except Exception as error:  # a broken index fails in as many ways as there are readers in it
-        raise BookError(f"{path.name} cannot be read as weights of PyTorch "
-                        f"({type(error).__name__}): name a checkpoint that torch.save wrote."
-                        ) from None
+        raise BookError(say("{file} cannot be read as weights of PyTorch ({error}): name a "
+                            "checkpoint that torch.save wrote.", file=path.name,
+                            error=type(error).__name__)) from None
 
 
 def shapes_of(state: Any, name: str) -> Shapes:
@@ -51,7 +52,8 @@ def shapes_of(state: Any, name: str) -> Shapes:
         if isinstance(state, dict) and isinstance(state.get(wrapper), dict):
             state = state[wrapper]
     if not isinstance(state, dict):
-        raise BookError(f"{name} holds no tensors by name: name a checkpoint of a model.")
+        raise BookError(say("{file} holds no tensors by name: name a checkpoint of a model.",
+                            file=name))
     return {str(name).removeprefix("module."): tensor for name, tensor in state.items()
             if isinstance(tensor, tuple)}
 

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from funasr_preflight.errors import BookError
+from funasr_preflight.texts import say
 
 LITERAL, DOUBLE = 0xF0000, 0x100000
 """What stands for itself, and what may hold variables but is one word."""
@@ -127,9 +128,10 @@ def _shielded(text: str, name: str) -> str:
         else:
             end = end_of(text, start)
             if not end:
-                what = "a quote" if sign in "'\"" else "a bracket or a command in a command"
-                raise BookError(f"{name}, line {text.count(chr(10), 0, start) + 1}: {what} stays "
-                                "open. Close it.")
+                what = (say("a quote") if sign in "'\"" else
+                        say("a bracket or a command in a command"))
+                raise BookError(say("{name}, line {line}: {what} stays open. Close it.",
+                                    name=name, line=text.count(chr(10), 0, start) + 1, what=what))
             inside = text[start:end]
             made.append(_quoted(inside) if sign in "'\"" else
                         inside if sign == "${" and not re.search(r"[\s'\"`();<>|&]", inside) else

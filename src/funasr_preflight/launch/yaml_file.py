@@ -14,12 +14,14 @@ from typing import Any
 
 import yaml
 
-from funasr_preflight.errors import BookError
+from funasr_preflight.errors import BookError, reason_of
 from funasr_preflight.private_names import omegaconf_scalars
+from funasr_preflight.texts import Text, quoted, say
 
 LARGEST_BYTES = 1_000_000
 DEEPEST = 30
 MOST_NODES = 50_000
+YAML_CONFIG = say("a YAML config")
 _SAFE_TAGS = frozenset(f"tag:yaml.org,2002:{name}" for name in
                        ("map", "seq", "str", "int", "float", "bool", "null"))
 
@@ -63,7 +65,7 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
             yield f"{prefix}{name}", value
 
 
-def read_text(path: Path, what: str, largest: int = LARGEST_BYTES) -> str:
+def read_text(path: Path, what: Text, largest: int = LARGEST_BYTES) -> str:
     """The text of a file that a user names.
 
     Raises:
@@ -72,22 +74,25 @@ def read_text(path: Path, what: str, largest: int = LARGEST_BYTES) -> str:
     try:
         about = path.stat()
         if not stat.S_ISREG(about.st_mode) and not stat.S_ISDIR(about.st_mode):
-            raise BookError(f"{path.name} is no file, but a pipe or a device: give {what}.")
+            raise BookError(say("{file} is no file, but a pipe or a device: give {what}.",
+                                file=path.name, what=what))
         if about.st_size > largest:
-            raise BookError(f"{path.name} has more than {largest:,} bytes: give {what}, not data.")
+            raise BookError(say("{file} has more than {largest:,} bytes: give {what}, not data.",
+                                file=path.name, largest=largest, what=what))
         text = path.read_bytes().decode("utf-8")
     except BookError:
         raise
     except UnicodeDecodeError as error:
-        raise BookError(f"{path.name}, byte {error.start + 1}: not UTF-8. Save {what} as UTF-8."
-                        ) from None
+        raise BookError(say("{file}, byte {byte}: not UTF-8. Save {what} as UTF-8.",
+                            file=path.name, byte=error.start + 1, what=what)) from None
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "not a file name"
         shown = (path.name or str(path))[:80].replace("\0", "?").replace("\n", "?")
-        raise BookError(f"{shown} cannot be read ({reason}): give the path of {what}.") from None
+        raise BookError(say("{file} cannot be read ({reason}): give the path of {what}.",
+                            file=shown, reason=reason_of(error), what=what)) from None
     if "\0" in text:
-        raise BookError(f"{path.name}, line {text[:text.index(chr(0))].count(chr(10)) + 1}: there "
-                        f"is a NUL byte. Save {what} as plain text.")
+        raise BookError(say("{file}, line {line}: there is a NUL byte. Save {what} as plain text.",
+                            file=path.name, line=text[:text.index(chr(0))].count(chr(10)) + 1,
+                            what=what))
     return text
 
 
@@ -97,11 +102,12 @@ def read_yaml(path: Path) -> Document:
     Raises:
         BookError: it cannot be read, or is not such a config.
     """
-    text = read_text(path, "a YAML config")
+    text = read_text(path, YAML_CONFIG)
     document = Document(path.name, {})
     node = composed(text, path.name)
     if not isinstance(node, yaml.MappingNode):
-        raise BookError(f"{path.name} holds no keys: give a config with `key: value` lines.")
+        raise BookError(say("{file} holds no keys: give a config with `key: value` lines.",
+                            file=path.name))
     document.values = _plain(node, "", document, omegaconf_scalars(), [0], ())
     return document
 
@@ -119,14 +125,17 @@ def composed(text: str, name: str) -> yaml.Node | None:
             depth += isinstance(event, (yaml.MappingStartEvent, yaml.SequenceStartEvent))
             depth -= isinstance(event, (yaml.MappingEndEvent, yaml.SequenceEndEvent))
             if depth > DEEPEST or number > 3 * MOST_NODES:
-                raise BookError(f"{name}, line {event.start_mark.line + 1}: nested or long beyond "
-                                "any config. Give a fine-tuning config of FunASR.")
+                raise BookError(say("{name}, line {line}: nested or long beyond any config. Give "
+                                    "a fine-tuning config of FunASR.", name=name,
+                                    line=event.start_mark.line + 1))
         return yaml.compose(text, Loader=loader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        place = f"{name}, line {mark.line + 1}" if mark else name
-        problem = getattr(error, "problem", None) or "not YAML"
-        raise BookError(f"{place}: {problem}. Correct the YAML there.") from None
+        place = say("{file}, line {line}", file=name, line=mark.line + 1) if mark else name
+        problem = getattr(error, "problem", None)
+        problem = quoted(problem) if problem else say("it is no YAML")
+        raise BookError(say("{place}: {problem}. Correct the YAML there.", place=place,
+                            problem=problem)) from None
 
 
 def _loader():
@@ -138,11 +147,11 @@ def _plain(node: yaml.Node, prefix: str, document: Document, scalars, count: lis
     count[0] += 1
     line = node.start_mark.line + 1
     if count[0] > MOST_NODES or id(node) in inside:
-        raise BookError(f"{document.name}, line {line}: the aliases make this file endless or huge."
-                        " Write the values out.")
+        raise BookError(say("{file}, line {line}: the aliases make this file endless or huge. "
+                            "Write the values out.", file=document.name, line=line))
     if node.tag not in _SAFE_TAGS and not node.tag.endswith((":timestamp", ":value", ":merge")):
-        raise BookError(f"{document.name}, line {line}: the tag {node.tag} is not for a config. "
-                        "Remove it.")
+        raise BookError(say("{file}, line {line}: the tag {tag} is not for a config. Remove it.",
+                            file=document.name, line=line, tag=node.tag))
     inside = (*inside, id(node))
     if isinstance(node, yaml.SequenceNode):
         return [_plain(child, f"{prefix}{number}.", document, scalars, count, inside)
@@ -153,8 +162,9 @@ def _plain(node: yaml.Node, prefix: str, document: Document, scalars, count: lis
         tag = scalars.resolve(yaml.ScalarNode, node.value, (node.style in (None, ""), False))
         return scalars.construct_object(yaml.ScalarNode(tag, node.value, node.start_mark))
     except (yaml.YAMLError, ValueError, OverflowError):
-        raise BookError(f"{document.name}, line {line}: `{node.value[:40]}` cannot be read as a "
-                        "value. Correct it, or put it in quotes.") from None
+        raise BookError(say("{file}, line {line}: `{value}` cannot be read as a value. Correct "
+                            "it, or put it in quotes.", file=document.name, line=line,
+                            value=node.value[:40])) from None
 
 
 def _mapping(node: yaml.MappingNode, prefix: str, document: Document, scalars, count,
@@ -163,14 +173,16 @@ def _mapping(node: yaml.MappingNode, prefix: str, document: Document, scalars, c
     for key_node, value_node in node.value:
         line = key_node.start_mark.line + 1
         if not isinstance(key_node, yaml.ScalarNode):
-            raise BookError(f"{document.name}, line {line}: a key must be a plain name.")
+            raise BookError(say("{file}, line {line}: a key must be a plain name.",
+                                file=document.name, line=line))
         name = key_node.value
         if name == "<<":
-            raise BookError(f"{document.name}, line {line}: FunASR's loader does not merge with "
-                            "`<<`. Write the keys out.")
+            raise BookError(say("{file}, line {line}: FunASR's loader does not merge with `<<`. "
+                                "Write the keys out.", file=document.name, line=line))
         if name in found:
-            raise BookError(f"{document.name}, line {line}: `{prefix}{name}` is there twice, and "
-                            "FunASR's loader stops at that. Remove one.")
+            raise BookError(say("{file}, line {line}: `{prefix}{name}` is there twice, and "
+                                "FunASR's loader stops at that. Remove one.", file=document.name,
+                                line=line, prefix=prefix, name=name))
         document.lines.setdefault(f"{prefix}{name}", line)
         found[name] = _plain(value_node, f"{prefix}{name}.", document, scalars, count, inside)
     return found

@@ -40,25 +40,24 @@ def training_memory(weights: int, learning: int) -> TrainingMemory:
     return TrainingMemory(weights, learning, ADAM_MOMENTS * learning)
 
 
-def activation_terms(samples: int, frames: float, tokens: float) -> tuple[float, float, float]:
-    """What the bytes that a backward pass keeps grow with: frames, pairs of frames, tokens.
+def activation_terms(samples: int, length: float) -> tuple[float, float]:
+    """What the bytes that a part keeps for its backward pass grow with.
 
     Args:
         samples: of the batch.
-        frames: encoder frames of the longest.
-        tokens: LLM tokens of the longest.
+        length: of the longest, in frames or tokens of that part.
     """
-    return samples * frames, samples * frames**2, samples * tokens
+    return samples * length, samples * length**2
 
 
-def activation_bytes(samples: int, frames: float, tokens: float, each: Sequence[float]) -> int:
-    """What the backward pass keeps of a batch: an estimate.
+def activation_bytes(samples: int, length: float, each: Sequence[float]) -> int:
+    """What the backward pass of a part keeps of a batch: an estimate.
 
     Args:
         each: bytes for each of `activation_terms`, fitted to what was counted.
     """
     return int(sum(term * size for term, size in
-                   zip(activation_terms(samples, frames, tokens), each, strict=True)))
+                   zip(activation_terms(samples, length), each, strict=True)))
 
 
 @dataclass(frozen=True)

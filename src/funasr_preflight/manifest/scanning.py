@@ -24,7 +24,7 @@ from funasr_preflight.manifest.audio_probe import ALL, AudioProbe, AudioReport
 from funasr_preflight.manifest.batch_plan import Plan, plan
 from funasr_preflight.manifest.settings import FilterConf
 from funasr_preflight.manifest.transcripts import suspicious
-from funasr_preflight.texts import Text, say
+from funasr_preflight.texts import Text, quoted, say
 
 __all__ = ["ALL", "FilterConf", "ManifestReport", "Overlap", "overlap", "passes_per_epoch", "scan",
            "steps_per_epoch"]
@@ -281,7 +281,8 @@ def _unshuffled(conf: FilterConf) -> FilterConf:
 
 def _files(path: Path) -> list[Path]:
     if not path.is_file():
-        raise BookError(f"Manifest {path.name} is not a file: check the path {path}.")
+        raise BookError(say("Manifest {file} is not a file: check the path {path}.",
+                            file=path.name, path=path))
     if path.name.endswith((".jsonl", ".json")):
         return [path]
     with path.open("rb") as stream:
@@ -295,15 +296,18 @@ def _files(path: Path) -> list[Path]:
         names = []
     blank = next((line for line, name in enumerate(names, 1) if not name.strip()), None)
     if path.suffix == ".scp":
-        raise BookError(f"{path.name} is a Kaldi list, and FunASR wants .jsonl: make one with its "
-                        "own funasr/models/fun_asr_nano/tools/scp2jsonl.py.")
+        raise BookError(say("{file} is a Kaldi list, and FunASR wants .jsonl: make one with its "
+                            "own funasr/models/fun_asr_nano/tools/scp2jsonl.py.", file=path.name))
     if blank and names:
-        raise BookError(f"{path.name}, line {blank} is blank: FunASR opens every line of a list as "
-                        "a file, and the run ends there. Remove the line.")
+        raise BookError(say("{file}, line {line} is blank: FunASR opens every line of a list as "
+                            "a file, and the run ends there. Remove the line.", file=path.name,
+                            line=blank))
     if missing or not names:
-        what = f"names {missing[0]}, which is no file" if missing else "names no file"
-        raise BookError(f"{path.name} does not end in .jsonl, so FunASR takes it for a list of "
-                        f"files, and it {what}: rename it or correct the list.")
+        what = (say("names {file}, which is no file", file=missing[0]) if missing
+                else say("names no file"))
+        raise BookError(say("{file} does not end in .jsonl, so FunASR takes it for a list of "
+                            "files, and it {what}: rename it or correct the list.",
+                            file=path.name, what=what))
     return files
 
 
@@ -415,7 +419,7 @@ def _usable(piece: bytes, number: int, tally: _Tally) -> _Line | None:
         except (ValueError, RecursionError) as error:
             problem = error.msg if isinstance(error, json.JSONDecodeError) else type(error).__name__
             reason = (say("the line is empty") if not text.strip() else
-                      say("it is not JSON ({error})", error=problem))
+                      say("it is not JSON ({error})", error=quoted(problem)))
             fatal = False
     if reason is not None:
         tally.skipped.append(number)

@@ -28,7 +28,7 @@ CHOOSERS = {"optim": "adamw", "scheduler": "warmuplr"}
 """Keys that choose a class whose section refuses what it does not know, and the audited class."""
 SAVE_EXCLUDES = "train_conf.effective_save_name_excludes"
 _NUMBERS = ("int", "float")
-_NEVER_NULL = frozenset((
+NEVER_NULL = frozenset((
     "optim_conf.lr", "scheduler_conf.warmup_steps",
     *(f"train_conf.{name}" for name in (
         "max_epoch", "accum_grad", "grad_clip", "log_interval", "validate_interval",
@@ -42,17 +42,17 @@ _PREPROCESSORS = ("SpeechPreprocessSpeedPerturb", "TextPreprocessSegDict",
                   "TextPreprocessRemovePunctuation")
 PREPROCESSORS = {"preprocessor_speech": _PREPROCESSORS, "preprocessor_noise": _PREPROCESSORS}
 """What FunASR's register has under these keys."""
-_AT_LEAST_ONE = ("max_epoch", "accum_grad", "batch_size", "batch_size_sample_max", "log_interval",
+AT_LEAST_ONE = ("max_epoch", "accum_grad", "batch_size", "batch_size_sample_max", "log_interval",
                  "validate_interval", "save_checkpoint_interval", "keep_nbest_models",
                  "avg_nbest_model", "data_split_num", "max_token_length", "batch_size_token_max",
                  "max_source_length", "max_target_length", "warmup_steps", "retry", "fs", "n_mels",
                  "lfr_m", "lfr_n", "downsample_rate", "num_blocks", "n_layer", "output_size",
                  "linear_units", "attention_heads", "ffn_dim")
-_NOT_NEGATIVE = ("weight_decay", "num_workers", "dither", "grad_clip", "min_source_length",
+NOT_NEGATIVE = ("weight_decay", "num_workers", "dither", "grad_clip", "min_source_length",
                  "num_freq_mask", "num_time_mask", "r", "lora_alpha", "use_dynamic_output_ratio")
 
 
-_PAIRS = (("min_source_length", "max_source_length"), ("min_target_length", "max_target_length"),
+PAIRS = (("min_source_length", "max_source_length"), ("min_target_length", "max_target_length"),
           ("prompt_conf.min_neg_hotwords_num", "prompt_conf.max_neg_hotwords_num"))
 
 
@@ -219,7 +219,7 @@ def _wrong(value: Any, wanted: str) -> bool:
 @rule("keys-null", say("A null where FunASR calculates with the value"), "which_knobs")
 def null(context: Context) -> Iterator[Finding]:
     for key, value in context.own.values.items():
-        if value is None and key in _NEVER_NULL:
+        if value is None and key in NEVER_NULL:
             yield problem(Severity.ERROR,
                           say("`{key}` is null, which is not the same as left out: FunASR "
                               "calculates with it, and the run ends.", key=key),
@@ -290,9 +290,9 @@ def _out_of_range(name: str, value: float):
         return say("is no finite number.")
     if name == "lr" and not 0 < value < 1:
         return say("is no learning rate: it has to lie between 0 and 1.")
-    if name in _AT_LEAST_ONE and value < 1:
+    if name in AT_LEAST_ONE and value < 1:
         return say("has to be at least 1.")
-    if name in _NOT_NEGATIVE and value < 0:
+    if name in NOT_NEGATIVE and value < 0:
         return say("cannot be negative.")
     if name.endswith("dropout_rate") and not 0 <= value < 1:
         return say("is no share: it has to be at least 0 and below 1.")
@@ -387,7 +387,7 @@ def conflicts(context: Context) -> Iterator[Finding]:
                           "are kept: {keep} are averaged.", average=average, keep=keep),
                       say("Set both to the same number."), f"{train}.avg_nbest_model",
                       edits=((f"{train}.avg_nbest_model", keep),))
-    for low, high in _PAIRS:
+    for low, high in PAIRS:
         least, most = (context.get(f"dataset_conf.{name}") for name in (low, high))
         if _is_number(least) and _is_number(most) and least > most:
             key = f"dataset_conf.{low}"

@@ -7,15 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from funasr_preflight.context import Context
-from funasr_preflight.findings import REMOVE, Finding, Severity
+from funasr_preflight.findings import COMMAND_LINE, REMOVE, Finding, Severity
 from funasr_preflight.launch.directory import HUGGING_FACE, MODEL_DIR, PATHS
 from funasr_preflight.launch.yaml_file import local
 from funasr_preflight.laws.names import COMPONENTS
 from funasr_preflight.rules.registry import problem, rule
 from funasr_preflight.run import estimates
+from funasr_preflight.run.estimates import CTC, without_ctc
 from funasr_preflight.texts import say
 
-CTC = ("ctc_decoder", "ctc")
 WEIGHTS = "init_param"
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 _WRITTEN = re.compile(r"model\.pt\.avg$")
@@ -48,7 +48,7 @@ def launched_alone(context: Context) -> Iterator[Finding]:
 @rule("override-refused", say("An override that the launcher refuses"), "configs_side_by_side")
 def override_refused(context: Context) -> Iterator[Finding]:
     for key in context.notes.get("not_in_config", ()):
-        file, line = context.own.places.get(key, ("command line", None))
+        file, line = context.own.places.get(key, (COMMAND_LINE, None))
         if key in context.notes.get("removed", ()):
             what = say("The command line removes `{key}`, which the file does not have, and Hydra "
                        "ends the run at that.", key=key)
@@ -198,16 +198,6 @@ def remote_code(context: Context) -> Iterator[Finding]:
                           "the library's class, which this report is about.", file=file),
                       say("Take `trust_remote_code` out, or move {file} away.", file=file),
                       "trust_remote_code")
-
-
-def without_ctc(context: Context) -> bool:
-    """Whether FunASR drops the CTC branch, since the weights do not hold all of it."""
-    held = context.launch.weights
-    if held is None or context.mode == "alone":
-        return context.launch.without_ctc and context.mode != "alone"
-    if estimates.other_dimensions(context):
-        return not all(any(name.startswith(f"{part}.") for name in held) for part in CTC)
-    return any(name not in held for part in CTC for name in context.audit.parameters(part))
 
 
 def _alone(context: Context) -> bool:

@@ -26,12 +26,13 @@ from funasr_preflight.laws.names import (
     lies_below,
     split_names,
 )
-from funasr_preflight.manifest.batch_plan import llm_tokens
 from funasr_preflight.manifest.scanning import passes_per_epoch
 from funasr_preflight.manifest.settings import FilterConf
+from funasr_preflight.texts import quoted, say
 
 BYTES = {"bf16": 2, "fp16": 2, "fp32": 4}
 LORA = ("llm_conf.use_lora", "llm_conf.lora_conf.")
+CTC = ("ctc_decoder", "ctc")
 MOST_STEPS, LARGEST_NUMBER, MOST_MASKS, MOST_BLOCKS = 10**12, 10**15, 100, 500
 LARGEST_RANK, MOST_STEPS_RUN = 10**6, 200_000
 """Beyond these nothing is meant, and nothing is computed."""
@@ -64,7 +65,27 @@ def parts(context: Context) -> list[Part]:
     return context.notes["parts"]
 
 
+def without_ctc(context: Context) -> bool:
+    """Whether the model has no CTC branch: the version builds none, or drops it for lack of
+    weights."""
+    column = context.column
+    return column.answer("ctc-decoder-built") is False or (
+        weights_without_ctc(context) and column.answer("ctc-removed-when-missing", True))
+
+
+def weights_without_ctc(context: Context) -> bool:
+    """Whether the weights that the run starts from lack the CTC branch, or a part of it."""
+    held = context.launch.weights
+    if held is None or context.mode == "alone":
+        return context.launch.without_ctc and context.mode != "alone"
+    if other_dimensions(context):
+        return not all(any(name.startswith(f"{part}.") for name in held) for part in CTC)
+    return any(name not in held for part in CTC for name in context.audit.parameters(part))
+
+
 def _part(context: Context, component: str) -> Part:
+    if component in CTC and without_ctc(context):
+        return Part(component, 0, 0, 0, 0, 0, 4)
     sizes = _sizes(context, component)
     excludes = context.get("train_conf.effective_save_name_excludes")
     thawed = not frozen(context, component) and context.get("lora_only") is not True
@@ -137,16 +158,17 @@ def _built_sizes(context: Context) -> dict[str, dict[str, int]]:
         size = context.get(key)
         if isinstance(size, int) and size > (MOST_BLOCKS if key.endswith(("blocks", "n_layer"))
                                              else 10**6):
-            raise BookError(f"{context.own.name}: `{key}: {str(size)[:20]}` is more than a model "
-                            "can have. Correct it.")
+            raise BookError(say("{file}: `{key}: {size}` is more than a model can have. Correct "
+                                "it.", file=context.own.name, key=key, size=str(size)[:20]))
     if not with_funasr.available():
         return {name: context.audit.parameters(name) for name in COMPONENTS}
     try:
         sizes = with_funasr.parameter_sizes(context.config)
     except Exception as error:  # FunASR's classes raise their own kinds on a shape they cannot have
-        raise BookError(f"{context.own.name}: FunASR cannot build a model of these dimensions "
-                        f"({type(error).__name__}: {str(error)[:120]}). Correct "
-                        f"{', '.join(other_dimensions(context))}.") from None
+        raise BookError(say("{file}: FunASR cannot build a model of these dimensions ({error}: "
+                            "{said}). Correct {keys}.", file=context.own.name,
+                            error=type(error).__name__, said=quoted(str(error)[:120]),
+                            keys=", ".join(other_dimensions(context)))) from None
     return {name: sizes.get(name, {}) for name in COMPONENTS}
 
 
@@ -257,21 +279,6 @@ def _bytes(context: Context, values: str) -> int:
 def training_memory(context: Context) -> TrainingMemory:
     """Memory of one GPU, without what PyTorch and CUDA take for themselves."""
     return memory.training_memory(_bytes(context, "parameters"), _bytes(context, "learning"))
-
-
-def activation_bytes(context: Context) -> int | None:
-    """What the backward pass keeps of the largest batch: an estimate; None without a manifest.
-
-    The audit counted it at full size on a CPU, with the encoder training, and fitted bytes for each
-    frame, pair of frames and LLM token (`activations`). GPU kernels keep less of some tensors.
-    """
-    if context.train is None or not context.train.batches:
-        return None
-    samples, longest = context.train.longest_batch
-    text = geometry.TEXT_TOKENS_A_SECOND * longest / geometry.FEATURE_FRAMES_A_SECOND
-    tokens = llm_tokens(longest, text, FilterConf.of(context.config))
-    return memory.activation_bytes(samples, geometry.encoder_frames(longest), tokens,
-                                   context.audit.content["activations"]["bytes"])
 
 
 @dataclass(frozen=True)

@@ -2,141 +2,32 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-from helpers.errors import BookError
+from funasr_preflight import versions
+from funasr_preflight.versions import NOT_ASKED, Nearest, Record
 from helpers.versions.book import RESULTS
 
 FILE = RESULTS / "funasr_versions.json"
-COMMAND = "python -m helpers.versions --record"
+COMMAND = versions.COMMAND
 LARGE = ("keys-read-with-a-default", "registered-classes")
 """Findings for programs to compare, too large for a table."""
 
 
-NOT_ASKED = {"not_there": "not asked of this version yet"}
-"""Stands for the answer to a slow question where a version was recorded with `--quick`."""
-
-
-@dataclass(frozen=True)
-class Nearest:
-    """The column that stands for a version.
-
-    Attributes:
-        version: the recorded version.
-        asked: the version that was asked for.
-    """
-
-    version: str
-    asked: str
-
-    @property
-    def exact(self) -> bool:
-        return self.version == self.asked
-
-    @property
-    def sentence(self) -> str:
-        """Which column was used, and what was not recorded."""
-        if self.exact:
-            return f"Recorded for FunASR {self.version}."
-        return (f"FunASR {self.asked} is not recorded: what follows holds for {self.version}, the "
-                "nearest recorded version.")
-
-
-@dataclass(frozen=True)
-class Record:
-    """The file, read.
-
-    Attributes:
-        content: `versions` (version to `helped` and `findings`) and `questions`.
-    """
-
-    content: Mapping[str, Any]
-
-    @property
-    def versions(self) -> list[str]:
-        """Recorded versions, oldest first."""
-        return sorted(self.content["versions"], key=parsed)
-
-    @property
-    def questions(self) -> dict[str, str]:
-        """Finding to the question that it answers."""
-        return dict(self.content["questions"])
-
-    def helped(self, version: str) -> list[str]:
-        """What was done so that this version could be asked at all, a sentence each."""
-        return list(self.content["versions"][version]["helped"])
-
-    def finding(self, name: str, version: str) -> dict[str, Any]:
-        """`answer`, or `not_there` with the reason.
-
-        Raises:
-            BookError: no such version or finding is recorded.
-        """
-        if version not in self.content["versions"]:
-            raise BookError(f"FunASR {version} is not recorded: choose one of "
-                            f"{', '.join(self.versions)}, or ask `nearest`.")
-        if name not in self.content["questions"]:
-            raise BookError(f"There is no finding `{name}`: choose one of "
-                            f"{', '.join(sorted(self.content['questions']))}.")
-        return self.content["versions"][version]["findings"].get(name, NOT_ASKED)
-
-    def since(self, name: str) -> list[tuple[str, dict[str, Any]]]:
-        """Runs of versions with one answer: the first version of each, and its finding."""
-        runs: list[tuple[str, dict[str, Any]]] = []
-        for version in self.versions:
-            finding = self.finding(name, version)
-            if finding is not NOT_ASKED and (not runs or runs[-1][1] != finding):
-                runs.append((version, finding))
-        return runs
-
-    def nearest(self, version: str) -> Nearest:
-        """The recorded version that stands for any other.
-
-        That is the newest recorded one that is not newer, for what a release changes stays until
-        another changes it; and the oldest for a version before all of them.
-
-        Raises:
-            BookError: this is no version.
-        """
-        older = [recorded for recorded in self.versions if parsed(recorded) <= parsed(version)]
-        return Nearest(older[-1] if older else self.versions[0], version)
-
-
-@cache
 def load(path: Path = FILE) -> Record:
-    """The record.
+    """The record, as the book keeps it; the checker carries a copy.
 
     Raises:
         BookError: it is missing or broken.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        return Record({"versions": content["versions"], "questions": content["questions"]})
-    except (OSError, json.JSONDecodeError, KeyError, TypeError):
-        raise BookError(f"{path.name} is missing or broken: make it with `{COMMAND}`.") from None
+    return versions.load(path)
 
 
 def nearest(version: str) -> Nearest:
     """`Record.nearest` of the recorded versions."""
     return load().nearest(version)
-
-
-def parsed(version: str) -> tuple[int, ...]:
-    """A version as numbers, for sorting.
-
-    Raises:
-        BookError: this is no version.
-    """
-    numbers = re.match(r"\d+(\.\d+)*", version)
-    if not numbers:
-        raise BookError(f"`{version}` is no version of FunASR: give one such as 1.4.16.")
-    return tuple(int(part) for part in numbers[0].split("."))
 
 
 def rows(names: Iterable[str] | None = None, record: Record | None = None) -> list[list[str]]:

@@ -38,6 +38,9 @@ PACKAGES = (
     Package("@jupyter-widgets/html-manager@1.0.15",
             "211a268fb473998f13767e59bb528ea172bb0bfe4493be27c0efe7ef8a09565a", {
         "package/dist/embed.js": "widgets/embed.js"}, "widgets"),
+    Package("js-yaml@4.1.0",
+            "45dc3dd03dc07a06705a2c2989b8c7f709013f04bd5386e3279d4e447f07ebd7", {
+        "package/dist/js-yaml.min.js": "checker/js-yaml.min.js"}),
     Package("axe-core@4.14.1",
             "29348999450cdf2849a8e70b7912fc2da85a849da39c0d0d5394f51d4a9ed95c", {
         "package/axe.min.js": "axe.min.js"}, folder=TOOLS),

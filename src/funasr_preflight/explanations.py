@@ -1,0 +1,332 @@
+"""For each rule: what it looks at, where FunASR does it, and a run that breaks it.
+
+Places are file and line of the audited version; a test holds each to a word that stands there. An
+example is checked when it is shown, so what it says is what the rule says today.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from funasr_preflight.texts import Text, say
+
+YAML, OVERRIDES, COMMAND = say("the YAML"), say("the overrides"), say("the whole command")
+TRAIN, BOTH, AUDIO = (say("the training manifest"), say("both manifests"),
+                      say("the audio that the manifests name"))
+DIRECTORY, VERSION = say("the model directory"), say("the version of FunASR")
+
+
+@dataclass(frozen=True)
+class Place:
+    """A line of FunASR, and a word that stands in it."""
+
+    file: str
+    line: int
+    word: str
+
+
+@dataclass(frozen=True)
+class Example:
+    """A run that breaks a rule.
+
+    Attributes:
+        yaml: the config, on top of the released one.
+        overrides: as on the command line.
+        train, valid: lines of the manifests.
+        files: text of further files by name, beside the YAML.
+        sounds: name of a WAV to rate, channels and seconds of silence.
+        settings: further arguments of `check`.
+    """
+
+    yaml: str = "optim_conf:\n  lr: 1.0e-4\n"
+    overrides: tuple[str, ...] = ()
+    train: tuple[str, ...] = ()
+    valid: tuple[str, ...] = ()
+    files: Mapping[str, str] = field(default_factory=dict)
+    sounds: Mapping[str, tuple[int, int, float]] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What `--explain` adds to a rule's title."""
+
+    looks_at: tuple[Text | str, ...]
+    places: tuple[Place, ...]
+    example: Example
+
+
+def line(name: str = "a.wav", seconds: float = 3.0, text: str = "yes please", tokens: int = 2,
+         mark: str = "!") -> str:
+    """A manifest line as FunASR reads it."""
+    user = f"语音转写：<|startofspeech|>{mark}{name}<|endofspeech|>"
+    return json.dumps({"messages": [
+        {"role": "system", "content": "You are a helpful assistant."},
+        {"role": "user", "content": user}, {"role": "assistant", "content": text}],
+        "speech_length": round(seconds * 100), "text_length": tokens}, ensure_ascii=False)
+
+
+def lines(count: int, seconds: float = 3.0) -> tuple[str, ...]:
+    """So many lines of one length, each with audio and words of its own."""
+    return tuple(line(f"{number}.wav", seconds, f"number {number}") for number in range(count))
+
+
+_AUTO, _DOWNLOAD = "funasr/auto/auto_model.py", "funasr/download/download_model_from_hub.py"
+_PROGRAM, _TRAINER = "funasr/bin/train_ds.py", "funasr/train_utils/trainer_ds.py"
+_MODEL = "funasr/models/fun_asr_nano/model.py"
+_DATA = "funasr/datasets/fun_asr_datasets/datasets.py"
+_SAMPLERS, _LOADER = ("funasr/datasets/audio_datasets/samplers.py",
+                      "funasr/datasets/dataloader_entry.py")
+_SOUND = "funasr/utils/load_utils.py"
+_ALONE = Place(_AUTO, 558, "model_conf")
+_MERGE = Place(_DOWNLOAD, 75, "merge")
+_WEIGHTS = Place(_AUTO, 663, "init_param")
+_ABSENT = Place(_AUTO, 675, "init_param")
+_GROUPS = Place(_TRAINER, 1061, "optim_conf")
+_SCHEDULE = Place(_TRAINER, 1068, "scheduler_conf")
+_EXCLUDES = Place(_TRAINER, 169, "effective_save_name_excludes")
+_VALIDATES = Place(_TRAINER, 697, "validate_interval")
+_LISTS = Place(_DATA, 412, "jsonl")
+_INDEX = Place(_DATA, 440, "json.loads")
+_OPENS = Place(_DATA, 227, "load_audio")
+_MARK = Place(_DATA, 225, "!")
+_BATCH = Place(_SAMPLERS, 366, "batch_size")
+_WAVS = {"a.wav": (16000, 1, 3.0)}
+_THREE = "audio_encoder_conf:\n  freeze: {0}\naudio_adaptor_conf:\n  freeze: {1}\n"
+
+EXPLANATIONS: dict[str, Explanation] = {
+    "launch-alone": Explanation(("model_conf", DIRECTORY), (_ALONE,), Example("model_conf: {}\n")),
+    "override-refused": Explanation(
+        (OVERRIDES, YAML), (Place(_PROGRAM, 75, "hydra"),),
+        Example(overrides=("optim_conf.weight_decay=0.01",))),
+    "launch-incomplete": Explanation(
+        (COMMAND,), (Place(_PROGRAM, 87, "model"),),
+        Example("", ("++model=FunAudioLLM/Fun-ASR-Nano-2512", "++train_data_set_list=train.jsonl"),
+                settings={"whole": True})),
+    "launch-lists": Explanation(("train_data_set_list", "valid_data_set_list"), (_LISTS,),
+                                Example("train_data_set_list: [one.jsonl, two.jsonl]\n")),
+    "launch-weights": Explanation(("init_param", DIRECTORY), (_WEIGHTS, _ABSENT),
+                                  Example("init_param: null\n")),
+    "launch-paths": Explanation(
+        ("llm_conf.init_param_path", "tokenizer_conf.init_param_path",
+         "dataset_conf.ctc_tokenizer_conf.vocab_path"), (_MERGE,),
+        Example("llm_conf:\n  init_param_path: null\n")),
+    "launch-directory": Explanation(
+        (DIRECTORY,), (Place(_DOWNLOAD, 72, "file_path_metas"),),
+        Example(files={"nano/config.yaml": "model: FunASRNano\n"}, settings={"over": "nano"})),
+    "launch-tensors": Explanation(
+        (DIRECTORY, "hub"), (Place(_MODEL, 285, "disable_incomplete_ctc"),),
+        Example(overrides=("++hub=hf",))),
+    "launch-remote-code": Explanation(
+        ("trust_remote_code", "remote_code"), (Place(_DOWNLOAD, 115, "import_module"),),
+        Example("trust_remote_code: true\n", files={"model.py": "# a class of your own\n"})),
+    "launch-excludes": Explanation(
+        ("excludes",), (Place(_TRAINER, 164, "excludes"),),
+        Example("excludes: [audio_encoder.]\n")),
+    "keys-unknown": Explanation((YAML,), (Place(_TRAINER, 116, "kwargs.get"),),
+                                Example("train_conf:\n  max_epochs: 3\n")),
+    "keys-refused": Explanation(("optim_conf", "scheduler_conf"), (_GROUPS, _SCHEDULE),
+                                Example("scheduler: steplr\n")),
+    "keys-never-read": Explanation(
+        (YAML,), (), Example("audio_encoder_conf:\n  freeze_layer_num: 3\n")),
+    "keys-no-effect": Explanation((YAML,), (Place(_MODEL, 199, "ctc_weight"),),
+                                  Example("ctc_weight: 0.5\n")),
+    "keys-otherwise": Explanation((YAML,), (_BATCH,), Example(
+        "dataset_conf:\n  batch_size: 6001\n")),
+    "keys-type": Explanation((YAML,), (), Example("train_conf:\n  max_epoch: ten\n")),
+    "keys-section": Explanation((YAML,), (), Example("train_conf: 3\n")),
+    "keys-null": Explanation((YAML,), (Place(_TRAINER, 763, "accum_grad"),),
+                             Example("train_conf:\n  accum_grad: null\n")),
+    "keys-crash": Explanation(
+        ("ctc_conf.blank_id", "bf16", "fp16", "train_conf.use_fp16",
+         "train_conf.avg_keep_nbest_models_type", "dataset_conf.preprocessor_speech"),
+        (Place(_MODEL, 204, "ctc_conf"), Place(_TRAINER, 240, "avg_keep_nbest_models_type")),
+        Example("ctc_conf:\n  blank_id: 0\n")),
+    "keys-range": Explanation((YAML,), (), Example("train_conf:\n  accum_grad: 0\n")),
+    "keys-class": Explanation((YAML,), (Place(_AUTO, 649, "model_classes"),),
+                              Example("scheduler: warmup\n")),
+    "keys-deprecated": Explanation(
+        ("optim", "scheduler"), (Place("funasr/schedulers/noam_lr.py", 48, "deprecated"),),
+        Example("scheduler: noamlr\n")),
+    "keys-exchanged": Explanation((YAML,), (Place(_MODEL, 100, "encoder_class"),),
+                                  Example("audio_adaptor: Linear\n")),
+    "keys-debug": Explanation(("debug",), (Place(_PROGRAM, 85, "set_trace"),),
+                              Example("debug: true\n")),
+    "keys-default": Explanation((YAML,), (), Example("optim_conf:\n  lr: 5.0e-6\n")),
+    "keys-conflict": Explanation(
+        ("train_conf.use_fp16", "train_conf.use_bf16", "train_conf.avg_nbest_model",
+         "train_conf.keep_nbest_models", "lora_only"), (Place(_TRAINER, 114, "use_bf16"),),
+        Example("train_conf:\n  keep_nbest_models: 5\n  avg_nbest_model: 10\n")),
+    "keys-omitted": Explanation((YAML,), (_ALONE,), Example("model_conf: {}\n")),
+    "trains-nothing": Explanation(
+        ("audio_encoder_conf.freeze", "audio_adaptor_conf.freeze", "llm_conf.freeze",
+         "freeze_param"), (Place(_MODEL, 103, "freeze"),), Example(_THREE.format("true", "true"))),
+    "trains-without-gradient": Explanation(
+        ("ctc_decoder_conf.freeze", "freeze_param", "--gpus"), (Place(_TRAINER, 1031, "DDP"),),
+        Example("ctc_decoder_conf:\n  freeze: false\n", settings={"gpus": 2})),
+    "trains-encoder-frozen": Explanation(
+        ("audio_encoder_conf.freeze",), (Place(_MODEL, 103, "freeze"),),
+        Example(_THREE.format("true", "false"))),
+    "trains-freeze-param": Explanation(
+        ("freeze_param",), (Place(_PROGRAM, 158, "split"),),
+        Example('freeze_param: "ctc, audio_encoder"\n')),
+    "trains-lora-not-saved": Explanation(
+        ("llm_conf.use_lora", "train_conf.effective_save_name_excludes"), (_EXCLUDES,),
+        Example("llm_conf:\n  use_lora: true\ntrain_conf:\n"
+                "  effective_save_name_excludes: [llm.]\n")),
+    "trains-in-half": Explanation(
+        ("llm_conf.llm_dtype", "llm_conf.freeze"), (Place(_MODEL, 129, "dtype"),),
+        Example("llm_conf:\n  freeze: false\n")),
+    "run-deepspeed": Explanation(
+        ("train_conf.use_deepspeed", "train_conf.deepspeed_config"),
+        (Place(_TRAINER, 1074, "open"),), Example("train_conf:\n  use_deepspeed: true\n")),
+    "run-activation-checkpoint": Explanation(
+        ("audio_encoder_conf.activation_checkpoint", "llm_conf.activation_checkpoint"),
+        (Place("funasr/models/sense_voice/model.py", 632, "*="),),
+        Example("audio_encoder_conf:\n  activation_checkpoint: true\n")),
+    "run-frontend-rate": Explanation(
+        ("frontend_conf.fs",), (Place("funasr/frontends/wav_frontend.py", 130, "fs"),),
+        Example("frontend_conf:\n  fs: 8000\n")),
+    "schedule-warmup-unfinished": Explanation(
+        ("scheduler_conf.warmup_steps", "--steps", TRAIN),
+        (Place("funasr/schedulers/warmup_lr.py", 40, "warmup_steps"),),
+        Example("scheduler_conf:\n  warmup_steps: 5000\n", settings={"steps": 1000})),
+    "schedule-mean": Explanation(
+        ("optim_conf.lr", "scheduler_conf.warmup_steps", "--steps", TRAIN),
+        (Place("funasr/schedulers/warmup_lr.py", 40, "warmup_steps"),),
+        Example("scheduler_conf:\n  warmup_steps: 100\n", settings={"steps": 100_000})),
+    "schedule-not-drawn": Explanation(
+        ("scheduler", "--steps"), (_SCHEDULE,),
+        Example("scheduler: noamlr\nscheduler_conf:\n  warmup_steps: 100\n",
+                settings={"steps": 300_000})),
+    "schedule-intervals": Explanation(
+        ("train_conf.validate_interval", "train_conf.save_checkpoint_interval", TRAIN),
+        (_VALIDATES,), Example("train_conf:\n  validate_interval: 5000\n", train=lines(4))),
+    "schedule-unscored": Explanation(
+        ("train_conf.save_checkpoint_interval", "train_conf.validate_interval"), (_VALIDATES,),
+        Example("train_conf:\n  save_checkpoint_interval: 500\n  validate_interval: 1000\n")),
+    "after-no-llm": Explanation(
+        ("train_conf.effective_save_name_excludes",), (_EXCLUDES,),
+        Example("train_conf:\n  effective_save_name_excludes: [llm.]\n")),
+    "after-lacks": Explanation(
+        ("train_conf.effective_save_name_excludes",), (_EXCLUDES,),
+        Example("train_conf:\n  effective_save_name_excludes: [audio_encoder.]\n")),
+    "after-best": Explanation(
+        ("train_conf.validate_interval", "train_conf.max_epoch", TRAIN), (_VALIDATES,),
+        Example("train_conf:\n  max_epoch: 1\n", train=lines(4))),
+    "after-prompt": Explanation(
+        ("dataset_conf.prompt_classes",), (Place(_DATA, 57, "prompt_classes"),),
+        Example("dataset_conf:\n  prompt_classes: MultiContextPrompt\n")),
+    "after-resume": Explanation(("train_conf.resume",), (Place(_TRAINER, 102, "resume"),),
+                                Example()),
+    "cost-averaging": Explanation(
+        ("train_conf.avg_nbest_model", "train_conf.keep_nbest_models"),
+        (Place("funasr/train_utils/average_nbest_models.py", 86, "torch.load"),),
+        Example("train_conf:\n  max_epoch: 200\n  avg_nbest_model: 200\n"
+                "  keep_nbest_models: 200\n")),
+    "specaug-not-applied": Explanation(
+        ("specaug", "specaug_conf"), (), Example("specaug: SpecAugLFR\n")),
+    "rate-out-of-range": Explanation(
+        ("optim_conf.lr", "llm_conf.use_lora"), (_GROUPS,),
+        Example("audio_encoder_conf:\n  freeze: false\noptim_conf:\n  lr: 0.01\n")),
+    "cost-gpu-memory": Explanation(
+        ("--gpu-memory", "dataset_conf.batch_size", "train_conf.use_bf16", TRAIN), (_BATCH,),
+        Example("audio_encoder_conf:\n  freeze: false\ntrain_conf:\n  use_deepspeed: false\n",
+                settings={"gpu_bytes": 4 * 2**30})),
+    "version-cannot-train": Explanation((VERSION,), (), Example(settings={"funasr": "1.2.9"})),
+    "version-lora": Explanation(
+        (VERSION, "llm_conf.use_lora"), (Place(_MODEL, 133, "use_lora"),),
+        Example("llm_conf:\n  use_lora: true\n", settings={"funasr": "1.4.0"})),
+    "version-feat-permute": Explanation(
+        (VERSION, "audio_encoder_conf.feat_permute"), (),
+        Example("audio_encoder_conf:\n  feat_permute: true\n", settings={"funasr": "1.3.0"})),
+    "version-save": Explanation(
+        (VERSION, "train_conf.save_checkpoint_interval", "train_conf.validate_interval"),
+        (_VALIDATES,),
+        Example("train_conf:\n  save_checkpoint_interval: 500\n  validate_interval: 1000\n",
+                settings={"funasr": "1.4.0"})),
+    "version-deepspeed": Explanation(
+        (VERSION, "train_conf.use_deepspeed", "--gpus"), (Place(_PROGRAM, 71, "use_ddp"),),
+        Example("train_conf:\n  use_deepspeed: true\n  deepspeed_config: ds.json\n",
+                settings={"funasr": "1.4.0", "gpus": 2})),
+    "version-freeze-param": Explanation(
+        (VERSION, "freeze_param"), (Place(_PROGRAM, 157, "freeze_param"),),
+        Example("freeze_param: ctc,ctc_decoder\n", settings={"funasr": "1.2.9"})),
+    "version-ctc-stays": Explanation(
+        (VERSION, DIRECTORY), (Place(_MODEL, 285, "disable_incomplete_ctc"),),
+        Example(overrides=("++hub=hf",), settings={"funasr": "1.3.2"})),
+    "data-stops-reading": Explanation((BOTH,), (_INDEX,), Example(
+        train=('{"key": "no messages"}', *lines(2)))),
+    "data-malformed": Explanation((BOTH,), (_INDEX,), Example(train=("{", *lines(2)))),
+    "data-nothing-left": Explanation(
+        (BOTH, "dataset_conf"), (Place(_DATA, 467, "min_source_length"),),
+        Example(train=lines(2, 0.05))),
+    "data-lost": Explanation(
+        (BOTH, "dataset_conf"), (Place(_DATA, 465, "max_source_length"),),
+        Example(train=(*lines(2), line("long.wav", 900.0)))),
+    "data-empty-batch": Explanation(
+        ("dataset_conf.batch_size", BOTH), (_BATCH,),
+        Example("dataset_conf:\n  batch_type: token\n  batch_size: 60\n", train=lines(4))),
+    "data-dropped-in-collator": Explanation(
+        ("dataset_conf.batch_size_token_max", BOTH), (Place(_DATA, 379, "batch_size_token_max"),),
+        Example("dataset_conf:\n  batch_type: token\n  batch_size: 6000\n"
+                "  batch_size_token_max: 50\n", train=lines(20))),
+    "data-replaced-in-dataset": Explanation(
+        ("dataset_conf.max_token_length", BOTH), (Place(_DATA, 333, "max_token_length"),),
+        Example("dataset_conf:\n  batch_type: example\n  batch_size: 1\n  max_token_length: 100\n"
+                "  prompt_classes: MultiContextPrompt\n", train=lines(20, 0.5))),
+    "data-padding": Explanation(
+        ("dataset_conf.sort_size", TRAIN), (Place(_SAMPLERS, 33, "sort_size"),),
+        Example("dataset_conf:\n  batch_type: token\n  batch_size: 6000\n  sort_size: -1\n",
+                train=tuple(line(f"{number}.wav", 1.0 if number % 2 else 9.0, f"number {number}")
+                            for number in range(20)))),
+    "data-lonely-batches": Explanation(
+        ("dataset_conf.batch_size", TRAIN), (_BATCH,),
+        Example("dataset_conf:\n  batch_type: token\n  batch_size: 400\n", train=lines(20))),
+    "data-read-again": Explanation(
+        ("dataset_conf.data_split_num", TRAIN), (Place(_LOADER, 107, "data_split_num"),),
+        Example("dataset_conf:\n  data_split_num: 4\n", train=lines(20))),
+    "data-no-step": Explanation(
+        ("train_conf.accum_grad", TRAIN), (Place(_TRAINER, 783, "accum_grad"),),
+        Example("train_conf:\n  accum_grad: 100\n", train=lines(4))),
+    "data-batches-repeat": Explanation(
+        (BOTH, "--gpus"), (Place(_SAMPLERS, 297, "Sampler"),),
+        Example(train=lines(1), settings={"gpus": 2})),
+    "data-unequal-processes": Explanation(
+        ("dataset_conf.sort_size", "dataset_conf.batch_type", TRAIN, "--gpus"),
+        (Place(_SAMPLERS, 297, "Sampler"),),
+        Example("dataset_conf:\n  batch_type: token\n  batch_size: 1500\n  sort_size: -1\n",
+                train=tuple(line(f"{number}.wav", 1.0 + number * number % 11, f"number {number}")
+                            for number in range(97)), settings={"gpus": 4})),
+    "data-uneven": Explanation(
+        ("dataset_conf.drop_last", "dataset_conf.batch_type", BOTH, "--gpus"),
+        (Place(_SAMPLERS, 90, "total_size"),),
+        Example("dataset_conf:\n  batch_type: example\n  batch_size: 4\n  drop_last: true\n",
+                train=lines(9))),
+    "data-suspicious": Explanation((BOTH,), (_MARK,), Example(train=(line(mark=""),))),
+    "data-duplicates": Explanation((BOTH,), (_OPENS,), Example(train=(line(), line()))),
+    "data-overlap": Explanation((BOTH,), (), Example(train=lines(2), valid=lines(2))),
+    "data-same-sentences": Explanation((BOTH,), (), Example(train=lines(2), valid=lines(2))),
+    "data-audio": Explanation((AUDIO,), (_OPENS,), Example(train=lines(2),
+                                                            settings={"probe": 10})),
+    "data-remote-audio": Explanation(
+        (AUDIO,), (Place(_SOUND, 99, "http"),),
+        Example(train=(line("https://example.org/a.wav"),), settings={"probe": 10})),
+    "data-speech-length": Explanation(
+        (BOTH, AUDIO), (Place(_DATA, 452, "speech_length"),),
+        Example(train=(line(seconds=9.0),), sounds=_WAVS, settings={"probe": 10})),
+    "data-downsampled": Explanation(
+        ("frontend_conf.fs", AUDIO), (Place(_SOUND, 181, "Resample"),),
+        Example("frontend_conf:\n  fs: 8000\n", train=(line(),), sounds=_WAVS,
+                settings={"probe": 10})),
+    "data-mixed-rates": Explanation(
+        (AUDIO,), (Place(_SOUND, 181, "Resample"),),
+        Example(train=(line(), line("b.wav")), sounds={**_WAVS, "b.wav": (8000, 1, 3.0)},
+                settings={"probe": 10})),
+    "data-channels": Explanation(
+        (AUDIO,), (Place(_SOUND, 130, "mean"),),
+        Example(train=(line(),), sounds={"a.wav": (16000, 2, 3.0)}, settings={"probe": 10})),
+}
