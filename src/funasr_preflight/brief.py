@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from funasr_preflight.context import Context
+from funasr_preflight.laws.geometry import FEATURE_FRAMES_AN_HOUR
 from funasr_preflight.laws.memory import GIBIBYTE
-from funasr_preflight.manifest.scanning import FRAMES_AN_HOUR
 from funasr_preflight.run import estimates, gpu_memory
 from funasr_preflight.texts import Text, say
 
@@ -34,7 +34,7 @@ def _data(context: Context) -> Text:
     return say("data: {kept:,} of {count:,} utterances kept, {hours:,.1f} of {all_hours:,.1f} h; "
                "largest batch {samples} x {seconds:.1f} s", kept=report.kept_utterances,
                count=report.utterances, hours=report.kept_hours, all_hours=report.hours,
-               samples=samples, seconds=frames * 3600 / FRAMES_AN_HOUR)
+               samples=samples, seconds=frames * 3600 / FEATURE_FRAMES_AN_HOUR)
 
 
 def _run(context: Context) -> Text:
