@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import json
 import random
+import shutil
 import sys
 from itertools import pairwise
 from pathlib import Path
@@ -28,6 +29,7 @@ from helpers.session import funasr_silenced
 from helpers.speech import corpus, manifests
 
 RATE = 8000
+CASES = Path(__file__).parent / "cases"
 
 
 def tone(seconds: float, pitch: float, rate: int = RATE) -> np.ndarray:
@@ -174,6 +176,20 @@ def test_lists_are_joined_by_key_in_the_order_of_the_recordings(kaldi, tmp_path)
     assert all("<|startofspeech|>!" in line["messages"][1]["content"] for line in found)
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "kaldi", "train.jsonl", "train.report.tsv"] and not reported(tmp_path / "train.jsonl")
+
+
+def test_a_folder_with_every_fault_is_reported_line_by_line(tmp_path):
+    source = Path(shutil.copytree(CASES / "kaldi", tmp_path / "kaldi"))
+    for name in ("call1", "call2"):
+        soundfile.write(source / f"{name}.wav", tone(2, 300), RATE)
+    found = convert(source, tmp_path / "train.jsonl", code=1)
+    assert [(line["key"], line["speech_length"]) for line in found] == [("u1", 118), ("u2", 148)]
+    rows = [(row["file"], int(row["line"]), row["key"]) for row in reported(
+        tmp_path / "train.jsonl")]
+    assert sorted(rows) == sorted([
+        ("wav.scp", 3, "call3"), ("wav.scp", 4, "call4"), ("wav.scp", 5, "call2"),
+        ("text", 3, "u3"), ("text", 4, "u4"), ("text", 6, "u6"), ("text", 7, "u7"),
+        ("segments", 5, "u5"), ("segments", 7, "u8"), ("segments", 8, "u9")])
 
 
 BAD_SCP = {"no path": "b", "a command": "b sox in.wav -t wav - |", "missing": "b /no/b.wav",
