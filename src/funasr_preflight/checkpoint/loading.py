@@ -49,7 +49,7 @@ def beside(folder: RunFolder, base: ModelDirectory | None) -> list[Beside]:
     released = dict(flatten(RELEASED))
     named = values_at(folder.config, (*PATHS, CMVN))
     for key, what in _WHAT.items():
-        if key == CMVN and key not in named:
+        if key not in named and (key == CMVN or folder.config is not None):
             continue
         path = Path(str(named[key])) if key in named else None
         if (path is None or not path.exists()) and base is not None and base.path is not None:

@@ -14,7 +14,7 @@ import shutil
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -28,6 +28,7 @@ from funasr_preflight.texts import Text, say
 
 KEPT, LEFT_OUT, CUT = "kept", "left out", "cut"
 REPORT_HEAD = ("file", "line", "key", "what became of it", "why")
+SILENT = say("nobody speaks in it")
 UNTRANSCRIBED = ".to_transcribe.scp"
 
 
@@ -116,11 +117,16 @@ class _Line:
 
 @dataclass(frozen=True)
 class _Pieces:
-    """Files cut from a recording without a transcript: name and path, and whether all are clean."""
+    """Files cut from a recording without a transcript: name and path, and whether all are clean.
+
+    Attributes:
+        silent: names of its legs on which nobody speaks.
+    """
 
     utterance: Utterance
     files: tuple[tuple[str, str], ...]
     clean: bool
+    silent: tuple[str, ...] = ()
 
 
 def convert(source: Read, settings: Settings, bar: Any = None) -> Outcome:
@@ -163,10 +169,11 @@ class _Maker:
         speakers: list[str] = []
         with (open(self.work / "all", "w", encoding="utf-8") as lines,
               open(self.work / "scp", "w", encoding="utf-8") as scp,
-              open(self.work / "report", "w", encoding="utf-8", newline="") as stream):
+              open(self.work / "report", "w", encoding="utf-8", newline="") as stream,
+              contextlib.closing(self._in_order(source)) as in_order):
             report = csv.writer(stream, delimiter="\t", lineterminator="\n")
             report.writerow(REPORT_HEAD)
-            for made in self._in_order(source):
+            for made in in_order:
                 if bar is not None:
                     bar.update()
                 if isinstance(made, _Line):
@@ -184,6 +191,9 @@ class _Maker:
                         count=len(made.files)) if made.clean else say(
                         "it has no transcript: {count} pieces to transcribe, some cut where "
                         "somebody speaks", count=len(made.files)))
+                    for side in made.silent:
+                        outcome.count(outcome.left_out, SILENT)
+                        _note(report, replace(made.utterance, key=side), LEFT_OUT, SILENT)
                 else:
                     outcome.count(outcome.left_out, made.reason)
                     _note(report, made, LEFT_OUT, made.reason)
@@ -254,17 +264,20 @@ class _Maker:
                      for number, leg in enumerate(legs[:samples.shape[1]])]
         else:
             sides = [(name, samples.mean(1).astype(samples.dtype))]
-        files, clean = [], True
+        files, silent, clean = [], [], True
         for side, heard in sides:
-            for start, end, whole in pauses.pieces(heard, rate, self.settings.cut):
+            found = pauses.pieces(heard, rate, self.settings.cut)
+            if not found:
+                silent.append(side)
+            for start, end, whole in found:
                 piece = f"{side}-{round(1000 * start):07d}-{round(1000 * end):07d}"
                 sound.write(self.work / "audio" / f"{piece}.wav",
                             heard[round(start * rate):round(end * rate)], rate)
                 files.append((piece, self._shown(self.settings.audio / f"{piece}.wav")))
                 clean &= whole
         if not files:
-            raise sound.Unusable(say("nobody speaks in it"))
-        return _Pieces(one, tuple(files), clean)
+            raise sound.Unusable(SILENT)
+        return _Pieces(one, tuple(files), clean, tuple(silent))
 
     def _shown(self, path: Path) -> str:
         """The path as the manifest names it."""

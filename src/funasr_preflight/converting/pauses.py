@@ -22,6 +22,8 @@ MARGIN = 0.15
 """Seconds of silence that a piece keeps at each end."""
 LONGEST_SILENCE = 2.0
 """Seconds; a longer silence is in no piece."""
+WARM_UP_FRAMES = 30
+"""The detector takes what it hears first for speech, until it knows the line's noise."""
 DETECTOR_RATES = (8000, 16000, 32000, 48000)
 
 
@@ -61,6 +63,8 @@ def speaks(samples: np.ndarray, rate: int) -> np.ndarray:
     size = round(FRAME_SECONDS * rate)
     detector = webrtcvad.Vad(STRICTNESS)
     raw = whole[:len(whole) // size * size].tobytes()
+    for at in range(0, min(len(raw), 2 * size * WARM_UP_FRAMES), 2 * size):
+        detector.is_speech(raw[at:at + 2 * size], rate)
     return np.fromiter((detector.is_speech(raw[at:at + 2 * size], rate)
                         for at in range(0, len(raw), 2 * size)), bool, len(whole) // size)
 

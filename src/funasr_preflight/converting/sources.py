@@ -367,11 +367,16 @@ def from_dataset(path: Path, split: str | None, named: Mapping[str, str]) -> Rea
     """Utterances of a data set of Hugging Face's `datasets` that lies in a local folder.
 
     A folder that `save_to_disk` wrote, one of Parquet files, or one of audio with a
-    `metadata.csv`. Rows are counted from 1. Nothing is decoded and nothing is fetched.
+    `metadata.csv`, which is read as a table. Rows are counted from 1. Nothing is decoded and
+    nothing is fetched.
 
     Raises:
         BookError: `datasets` is not installed, the folder holds none, or the split is not named.
     """
+    listed = path / (split or "") / "metadata.csv"
+    if listed.is_file():
+        yield from from_table(listed, named)
+        return
     try:
         import datasets
     except ImportError:
@@ -382,9 +387,7 @@ def from_dataset(path: Path, split: str | None, named: Mapping[str, str]) -> Rea
         whole = (datasets.load_from_disk(str(path)) if saved
                  else datasets.load_dataset(str(path), streaming=True))
     except Exception as error:  # noqa: BLE001  each builder of the package has errors of its own
-        raise BookError(str(say("{name} cannot be read as a data set ({error}): give a folder with "
-                                "wav.scp, a CSV, or what save_to_disk wrote.", name=path.name,
-                                error=str(error).splitlines()[0][:120]))) from None
+        raise _no_dataset(path.name, error) from None
     if isinstance(whole, Mapping):
         names = list(whole)
         if split is None and len(names) == 1:
@@ -399,9 +402,22 @@ def from_dataset(path: Path, split: str | None, named: Mapping[str, str]) -> Rea
                              path.name)
     if columns["audio"] in sounds:
         whole = whole.cast_column(columns["audio"], datasets.Audio(decode=False))
-    for number, row in enumerate(whole, 1):
+    for number, row in enumerate(_rows(whole, path.name), 1):
         values = {what: row[name] for what, name in columns.items()}
         sound, data = values["audio"], None
         if isinstance(sound, Mapping):
             values["audio"], data = sound.get("path"), sound.get("bytes")
         yield _utterance(values, path.name, number, path, data)
+
+
+def _rows(whole: Any, name: str) -> Iterator[Mapping[str, Any]]:
+    try:
+        yield from whole
+    except Exception as error:  # noqa: BLE001  each builder of the package has errors of its own
+        raise _no_dataset(name, error) from None
+
+
+def _no_dataset(name: str, error: Exception) -> BookError:
+    return BookError(str(say(
+        "{name} cannot be read as a data set ({error}): give a folder with wav.scp, a CSV, or what "
+        "save_to_disk wrote.", name=name, error=str(error).partition("\n")[0][:120])))
