@@ -90,7 +90,7 @@ class Context:
     own: Source
     config: dict[str, Any]
     mode: Mode
-    audit: Audit
+    audit: Audit | None
     train: ManifestReport | None = None
     valid: ManifestReport | None = None
     gpus: int = 1
@@ -104,7 +104,7 @@ class Context:
     """Facts that one rule computed and another needs, by name."""
 
     def __post_init__(self) -> None:
-        if self.column is None:
+        if self.column is None and self.audit is not None:
             self.column = versions.load().column(self.audit.version)
 
     def get(self, key: str, default: Any = None) -> Any:
