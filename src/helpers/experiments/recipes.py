@@ -41,7 +41,9 @@ STEPS_PER_EPOCH = 20
 MIXED = 1 / 3
 """Share of wideband speech in the list that the recommended config is trained with."""
 PUBLISHED_MAIN, PUBLISHED_STAGE1 = configs.PUBLISHED
-DECIDING = ("main", "recommended", "main_mixed")
+TWICE_THE_RATE: dict[str, Any] = {"optim_conf.lr": 1e-4}
+SECOND_STACK_FROZEN = {"freeze_param": "ctc,audio_encoder.tp_encoders,audio_encoder.tp_norm"}
+DECIDING = ("main", "main_mixed", "faster_frozen")
 """The recipes between which the recommendation is chosen."""
 
 
@@ -93,15 +95,16 @@ RECIPES = {recipe.name: recipe for recipe in (
         Phase("after stage 1", STAGE1, 40),
         Phase("at the switch", MAIN, 0),
         Phase("after stage 1, then main", MAIN, 80))),
-    Recipe("recommended", "recommended", (
-        Phase("after the recommended config", RECOMMENDED, 120, replay=MIXED),)),
-    Recipe("recommended_without_replay", "recommended, without replay", (
-        Phase("after the recommended config alone", RECOMMENDED, 120),)),
-    Recipe("main_mixed", "main config, the same list", (
-        Phase("after the main config with the same list", MAIN, 120, replay=MIXED),)),
-    Recipe("recommended_all_blocks", "recommended, all blocks train", (
-        Phase("after the recommended config, all blocks", RECOMMENDED, 120, replay=MIXED,
-              overrides={"freeze_param": "ctc"}),)),
+    Recipe("main_mixed", "main config, mixed list", (
+        Phase("after the main config, mixed list", MAIN, 120, replay=MIXED),)),
+    Recipe("faster", "twice the rate, mixed list", (
+        Phase("after twice the rate", RECOMMENDED, 120, replay=MIXED, overrides=TWICE_THE_RATE),)),
+    Recipe("faster_frozen", "twice the rate, second stack frozen, mixed list", (
+        Phase("after twice the rate, second stack frozen", RECOMMENDED, 120, replay=MIXED,
+              overrides=TWICE_THE_RATE | SECOND_STACK_FROZEN),)),
+    Recipe("faster_frozen_calls", "twice the rate, second stack frozen, calls alone", (
+        Phase("after twice the rate, second stack frozen, calls alone", RECOMMENDED, 120,
+              overrides=TWICE_THE_RATE | SECOND_STACK_FROZEN),)),
     Recipe("published_stage1", "published stage 1", (
         Phase("after the published stage 1", PUBLISHED_STAGE1, 120),)),
     Recipe("published_stage1_then_main", "published stage 1, then main", (

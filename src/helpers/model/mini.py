@@ -251,8 +251,10 @@ def _over_directory(config: DictConfig, directory: Path, small: bool) -> dict[st
 
 
 def _drop_folder_names(overlay: dict[str, Any]) -> None:
-    """Leave the Qwen3 and vocabulary paths to `configuration.json`: a relative folder name in a
-    YAML would be looked up in the current directory, and on the hub if it is not there."""
+    """Leave weights, Qwen3 and vocabulary to `configuration.json`: a relative folder name in a YAML
+    would be looked up in the current directory, and on the hub if it is not there."""
+    if overlay.get("init_param") is None:
+        overlay.pop("init_param", None)  # a null, as in the published files, would load no weights
     for section in ("llm_conf", "tokenizer_conf"):
         overlay.get(section, {}).pop("init_param_path", None)
     vocabulary = overlay.get("dataset_conf", {}).get("ctc_tokenizer_conf", {})
