@@ -12,7 +12,7 @@ from helpers.config import configs
 from helpers.config.values import SHORT_NAMES, shown
 from helpers.knobs import record
 from helpers.ledger import chapters
-from helpers.ledger.claims import VERDICTS, Claim, load
+from helpers.ledger.claims import Claim, load, verdict_words
 from helpers.pages import rule_index
 from helpers.pages.filter_table import Choice, Column, Row, filter_table, links
 from helpers.pages.tables import breakable
@@ -102,7 +102,7 @@ def _row(entry: KeyEntry) -> Row:
         verdict = f'<a href="{KNOBS}.html#knob-{escape(entry.key)}">{verdict}</a>'
     about = "".join(
         f'<small><a href="{LEDGER}.html#ledger-{claim.id}">{escape(claim.id)}</a>: '
-        f"{escape(VERDICTS[claim.verdict])}</small>" for claim in entry.claims)
+        f"{escape(verdict_words(claim))}</small>" for claim in entry.claims)
     cells = (
         f"{code}<small>{escape(values)}</small>", verdict,
         links([f'<a href="{name}.html">{escape(name.replace("_", " "))}</a>'

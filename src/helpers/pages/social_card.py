@@ -24,7 +24,7 @@ SIZE = (1200, 630)
 """Pixels, as Open Graph's readers expect."""
 
 TITLE = "Fine-tuning Fun-ASR-Nano\nfor the telephone"
-SUBTITLE = "Three real configs, FunASR's own classes, and what each key really does"
+SUBTITLE = "A public recipe, FunASR's own classes, and what each key really does"
 
 
 def verdict_counts() -> dict[str, int]:
@@ -42,7 +42,7 @@ def draw(path: Path = CARD) -> Path:
         figure.set_size_inches(SIZE[0] / 100, SIZE[1] / 100)
         figure.set_layout_engine("none")
         axes = figure.axes[0]
-        axes.set_position((0.19, 0.2, 0.76, 0.3))
+        axes.set_position((0.27, 0.2, 0.68, 0.3))
         figure.legends[0].set_loc("lower left")
         figure.legends[0].set_bbox_to_anchor((0.05, 0.02))
         figure.text(0.055, 0.92, TITLE, fontsize=40, fontweight="bold", va="top", linespacing=1.25)
