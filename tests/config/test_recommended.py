@@ -16,7 +16,7 @@ import yaml
 from bs4 import BeautifulSoup
 
 from helpers.config import configs, recommended
-from helpers.config.recommended import GRADES, TABLE, Advice, advice
+from helpers.config.recommended import GRADES, SHORT, TABLE, Advice, advice
 from helpers.config.values import shown
 from helpers.errors import BookError
 from helpers.pages.cheat_sheet_page import sheet
@@ -146,7 +146,7 @@ def test_the_cheat_sheet_states_no_other_value_and_shows_the_grades() -> None:
     told = [body.get_text().replace("\u200b", "") for body in bodies]
     for row in TABLE:
         if row.in_file and not row.when:
-            text = next(one for one in told if f"[{row.grade}] {row.why}." in one and (
+            text = next(one for one in told if f"[{SHORT[row.grade]}] {row.why}." in one and (
                 row.key.partition(", ")[0].rpartition(".")[2] in one))
             assert row.value is configs.NOT_SET or shown(row.value) in text, row.key
 

@@ -29,6 +29,9 @@ CODE, FULL, MINI, GUIDE, UNTESTED = GRADES = (
 """What stands behind a value: FunASR's code, counts at full size, runs of the mini, the makers'
 guide to fine-tuning, or nothing but judgement."""
 
+SHORT = {CODE: "C", FULL: "F", MINI: "M", GUIDE: "G", UNTESTED: "U"}
+"""A grade where there is little room."""
+
 KEEPS_ENCODER = "another part trains and the encoder stays"
 MASKING_CLASS = "your model class applies masks; FunASR's does not"
 CTC_CLASS = "your model class has a CTC loss; FunASR's does not"
@@ -67,23 +70,23 @@ TABLE = (
            "adaptor or LoRA alone stay behind the encoder"),
     Advice("llm_conf.freeze", True, MINI, "experiments", "LoRA alone stays behind the encoder"),
     Advice("audio_adaptor_conf.freeze", True, MINI, "experiments",
-           "the adaptor alone stays behind; the makers' guide frees it"),
+           "alone it stays behind; the makers' guide frees it"),
     Advice("ctc_decoder_conf.freeze", True, CODE, "ctc_strategy",
-           "no gradient reaches it, and DDP ends at that; Hugging Face's copy has none"),
+           "DDP ends without it; Hugging Face's copy has no CTC"),
     Advice("freeze_param", "ctc,audio_encoder.tp_encoders,audio_encoder.tp_norm", MINI,
-           "two_recipes", "DDP needs ctc here, as above; of the rest the mini shows no effect"),
+           "two_recipes", "DDP needs ctc; of the rest the mini shows no effect"),
     Advice("frontend_conf.fs", 16000, MINI, "sample_rate",
-           "8 kHz files are upsampled, and the encoder's mel bins stay in place"),
+           "calls are upsampled; the mel bins stay in place"),
     Advice("train_conf.accum_grad", 1, UNTESTED, "gpu_box", "GPUs times this is the global batch"),
     Advice("train_conf.grad_clip", 5, UNTESTED, "training_settings", "as in every config"),
     Advice("train_conf.max_epoch", 5, UNTESTED, "training_settings",
-           "passes over the list, now that an epoch is one"),
+           "an epoch is one pass over the list"),
     Advice("train_conf.log_interval", 10, CODE, "training_settings",
            "in batches: fewer than an epoch has"),
     Advice("train_conf.validate_interval", 500, UNTESTED, "training_settings",
            "in batches: several times an epoch"),
     Advice("train_conf.save_checkpoint_interval", 500, CODE, "training_settings",
-           "as often as validation, so that each file has a score"),
+           "with validation: each file has a score"),
     Advice("train_conf.keep_nbest_models", 5, UNTESTED, "training_settings",
            "as many as are averaged"),
     Advice("train_conf.avg_nbest_model", 5, CODE, "training_settings",
@@ -91,17 +94,17 @@ TABLE = (
     Advice("train_conf.effective_save_name_excludes", None, CODE, "training_settings",
            "a checkpoint that decodes by itself"),
     Advice("train_conf.use_bf16", False, UNTESTED, "training_settings",
-           "the LLM is bf16 by the merge; measure on your GPU"),
+           "the LLM is bf16 already; measure it"),
     Advice("train_conf.use_deepspeed", False, FULL, "gpu_box",
            "what it could divide among GPUs is small"),
     Advice("optim_conf.lr", 1e-4, MINI, "two_recipes",
            "run there at 10 times this rate; nobody has tested that factor"),
     Advice("optim_conf.weight_decay", 0.01, MINI, "learning_rate",
-           "at such a rate it does nothing that can be measured"),
+           "it does nothing that can be measured"),
     Advice("scheduler_conf.warmup_steps", 1000, UNTESTED, "learning_rate",
-           "at most a tenth of your updates: count them first"),
+           "at most a tenth of your updates: count them"),
     Advice("dataset_conf.batch_size", 6000, UNTESTED, "dataset",
-           "10 ms frames and text tokens of the longest, times samples"),
+           "10 ms frames + tokens of the longest, times samples"),
     Advice("dataset_conf.batch_size_token_max", 6000, CODE, "dataset",
            "samples are dropped above it"),
     Advice("dataset_conf.batch_size_sample_max", 15, UNTESTED, "dataset",
@@ -115,7 +118,7 @@ TABLE = (
            "train with the prompt that inference uses"),
 
     Advice("model, model_conf", NOT_SET, CODE, "configs_side_by_side",
-           "they keep FunASR from reading the pretrained config"),
+           "they keep the pretrained config from being read"),
     Advice("tokenizer_conf.init_param_path", NOT_SET, CODE, "configs_side_by_side",
            "a merge fills in the right folder"),
     Advice("audio_encoder_conf.output_size", NOT_SET, CODE, "frozen_and_omitted",
