@@ -4,7 +4,7 @@
 your config", of the cheat sheet and of what chapters recommend in their cells. After a change of a
 row,
 
-    python -m helpers.config.recommended
+    python -m helpers.site.commands.recommended
 
 writes the file and the boxes again; a test compares them, and what the checker advises, with it.
 """
@@ -14,7 +14,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -22,7 +21,7 @@ import yaml
 from helpers.config import configs
 from helpers.config.configs import NOT_SET
 from helpers.errors import BookError
-from helpers.paths import CONFIGS, ROOT
+from helpers.paths import CONFIGS
 
 CODE, FULL, MINI, GUIDE, UNTESTED = GRADES = (
     "library code", "full size", "mini", "makers' guide", "nobody has tested")
@@ -192,19 +191,27 @@ TABLE = (
 )
 """In the order of the file. One row for each key and situation."""
 
-TABLE += tuple(Advice(key, value, FULL, "frozen_and_omitted", "as pretrained", ALONE)
-               for key, value in configs.flatten("pretrained").items()
-               if key.startswith(("audio_encoder_conf.", "audio_adaptor_conf.", "ctc_decoder_conf.",
-                                  "llm_conf.llm_dtype", "dataset_conf.ctc_tokenizer")))
+_SIZES = {
+    "audio_encoder_conf": ("num_blocks", "tp_blocks", "attention_dropout_rate"),
+    "audio_adaptor_conf": ("llm_dim", "encoder_dim", "use_low_frame_rate"),
+    "llm_conf": ("llm_dtype",),
+    "ctc_decoder_conf": ("llm_dim", "encoder_dim", "n_layer"),
+    "dataset_conf": ("ctc_tokenizer",),
+    "dataset_conf.ctc_tokenizer_conf": ("is_multilingual", "num_languages"),
+}
+TABLE += tuple(Advice(f"{section}.{name}", configs.flatten("pretrained")[f"{section}.{name}"], FULL,
+                      "frozen_and_omitted", "as pretrained", ALONE)
+               for section, names in _SIZES.items() for name in names)
 
 PATH = CONFIGS / "recommended_8k.yaml"
 WIDEST = 98
 """A comment that would make a longer line stands above it."""
-MODULE = "helpers.config.recommended"
+COMMAND = "python -m helpers.site.commands.recommended"
 HEAD = f"""\
 # For 8 kHz telephone speech: what the book's chapters support, line by line.
 #
-# Written by `python -m {MODULE}` from its table; change a value there.
+# Written by `{COMMAND}` from the table in
+# helpers.config.recommended; change a value there.
 #
 # Launch it merged over the pretrained model's own config, which it leaves in charge of the
 # architecture:
@@ -318,12 +325,6 @@ def boxes(chapter: str) -> list[str]:
     return [found[2] for found in BOX.finditer(chapter)]
 
 
-def chapter_fences(name: str) -> list[str]:
-    """The pieces of YAML in a chapter's boxes."""
-    text = (ROOT / "notebooks" / f"{name}.md").read_text(encoding="utf-8")
-    return [found[1] for box in boxes(text) for found in FENCE.finditer(box)]
-
-
 def fence(text: str) -> Fence:
     """Read a piece of YAML of a box."""
     first = text.partition("\n")[0]
@@ -363,27 +364,3 @@ def _value(value: Any) -> str:
         mantissa, exponent = f"{value:e}".split("e")
         return f"{float(mantissa)}e{int(exponent)}"
     return yaml.safe_dump(value, default_flow_style=True).partition("\n")[0]
-
-
-def main() -> int:
-    """Write the file and the boxes; say what changed."""
-    texts = {PATH: file_text()}
-    for path in sorted((ROOT / "notebooks").glob("*.md")):
-        texts[path] = with_boxes(path.read_text(encoding="utf-8"))
-    changed = [path for path, text in texts.items() if _written(path, text)]
-    for path in changed:
-        print(f"written: {path.relative_to(ROOT)}")
-    if any(path.suffix == ".md" for path in changed):
-        print("Then: make execute, which runs the chapters that changed.")
-    return 0
-
-
-def _written(path: Path, text: str) -> bool:
-    if path.read_text(encoding="utf-8") == text:
-        return False
-    path.write_text(text, encoding="utf-8")
-    return True
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
