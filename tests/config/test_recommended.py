@@ -16,11 +16,12 @@ import yaml
 from bs4 import BeautifulSoup
 
 from helpers.config import configs, recommended
-from helpers.config.recommended import GRADES, TABLE, Advice, advice
+from helpers.config.recommended import GRADES, SHORT, TABLE, Advice, advice
 from helpers.config.values import shown
 from helpers.errors import BookError
 from helpers.pages.cheat_sheet_page import sheet
 from helpers.paths import ROOT
+from helpers.site.commands.recommended import chapter_fences
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.md"))
 CHECKER = sorted((ROOT / "src" / "funasr_preflight").rglob("*.py"))
@@ -114,7 +115,7 @@ def test_a_key_without_a_row_is_named() -> None:
 # What readers get
 
 def test_the_file_is_the_tables() -> None:
-    assert recommended.file_text() == FILE, "run python -m helpers.config.recommended"
+    assert recommended.file_text() == FILE, "run python -m helpers.site.commands.recommended"
     said = configs.flatten(recommended.PATH)
     assert said == {row.key: row.value for row in TABLE if row.in_file and not row.when
                     and row.value is not configs.NOT_SET}
@@ -131,7 +132,7 @@ def test_every_line_of_the_file_shows_its_grade() -> None:
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_the_boxes_of_a_chapter_are_the_tables(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
-    assert recommended.with_boxes(text) == text, "run python -m helpers.config.recommended"
+    assert recommended.with_boxes(text) == text, "run python -m helpers.site.commands.recommended"
     assert list(faults_in_boxes(text, path.stem)) == []
 
 
@@ -146,7 +147,7 @@ def test_the_cheat_sheet_states_no_other_value_and_shows_the_grades() -> None:
     told = [body.get_text().replace("\u200b", "") for body in bodies]
     for row in TABLE:
         if row.in_file and not row.when:
-            text = next(one for one in told if f"[{row.grade}] {row.why}." in one and (
+            text = next(one for one in told if f"[{SHORT[row.grade]}] {row.why}." in one and (
                 row.key.partition(", ")[0].rpartition(".")[2] in one))
             assert row.value is configs.NOT_SET or shown(row.value) in text, row.key
 
@@ -163,6 +164,12 @@ def test_the_checker_advises_no_other_value(path: Path) -> None:
 
 def test_the_checkers_freeze_list_is_in_the_recommended_one() -> None:
     assert "ctc" in advice("freeze_param").value.split(",")
+
+
+def test_the_box_for_a_launch_alone_has_all_rows_for_it() -> None:
+    (text,) = chapter_fences("frozen_and_omitted")
+    assert set(recommended.fence(text).keys) == {
+        row.key for row in TABLE if row.when == recommended.ALONE}
 
 
 # Would a fault be found?

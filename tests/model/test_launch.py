@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from helpers.config import configs, recommended
+from helpers.config import configs
 from helpers.config.funasr_source import code_default
 from helpers.errors import BookError
 from helpers.model import arrivals, launch, mini
 from helpers.paths import ROOT
+from helpers.site.commands.recommended import chapter_fences
 from helpers.training import warm_processes
 
 FROM_INSIDE = ["++llm_conf.init_param_path=Qwen3-0.6B",
@@ -200,7 +201,7 @@ def test_the_box_for_a_launch_alone_builds_and_loads_every_tensor(name, tmp_path
     box = ALONE.replace("--config-name config_8k_telephone",
                         f"--config-name {configs.path_of(name).stem}")
     if name in configs.FINE_TUNING:
-        (text,) = recommended.chapter_fences("frozen_and_omitted")
+        (text,) = chapter_fences("frozen_and_omitted")
         OmegaConf.save(OmegaConf.merge(configs.load(name), OmegaConf.create(text)),
                        tmp_path / f"{name}.yaml")
         box = box.replace("$PWD/configs/published", str(tmp_path))

@@ -4,7 +4,7 @@
 your config", of the cheat sheet and of what chapters recommend in their cells. After a change of a
 row,
 
-    python -m helpers.config.recommended
+    python -m helpers.site.commands.recommended
 
 writes the file and the boxes again; a test compares them, and what the checker advises, with it.
 """
@@ -14,7 +14,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -22,12 +21,15 @@ import yaml
 from helpers.config import configs
 from helpers.config.configs import NOT_SET
 from helpers.errors import BookError
-from helpers.paths import CONFIGS, ROOT
+from helpers.paths import CONFIGS
 
 CODE, FULL, MINI, GUIDE, UNTESTED = GRADES = (
     "library code", "full size", "mini", "makers' guide", "nobody has tested")
 """What stands behind a value: FunASR's code, counts at full size, runs of the mini, the makers'
 guide to fine-tuning, or nothing but judgement."""
+
+SHORT = {CODE: "C", FULL: "F", MINI: "M", GUIDE: "G", UNTESTED: "U"}
+"""A grade where there is little room."""
 
 KEEPS_ENCODER = "another part trains and the encoder stays"
 CTC_CLASS = "your model class has a CTC loss; FunASR's does not"
@@ -66,23 +68,23 @@ TABLE = (
            "adaptor or LoRA alone stay behind the encoder"),
     Advice("llm_conf.freeze", True, MINI, "experiments", "LoRA alone stays behind the encoder"),
     Advice("audio_adaptor_conf.freeze", True, MINI, "experiments",
-           "the adaptor alone stays behind; the makers' guide frees it"),
+           "alone it stays behind; the makers' guide frees it"),
     Advice("ctc_decoder_conf.freeze", True, CODE, "ctc_strategy",
-           "no gradient reaches it, and DDP ends at that; Hugging Face's copy has none"),
+           "DDP ends without it; Hugging Face's copy has no CTC"),
     Advice("freeze_param", "ctc", CODE, "two_recipes",
-           "DDP needs it, as above; freezing more was no better on the mini"),
+           "DDP needs it; freezing more was no better on the mini"),
     Advice("frontend_conf.fs", 16000, MINI, "sample_rate",
-           "8 kHz files are upsampled, and the encoder's mel bins stay in place"),
+           "calls are upsampled; the mel bins stay in place"),
     Advice("train_conf.accum_grad", 1, UNTESTED, "gpu_box", "GPUs times this is the global batch"),
     Advice("train_conf.grad_clip", 5, UNTESTED, "training_settings", "as in every config"),
     Advice("train_conf.max_epoch", 5, UNTESTED, "training_settings",
-           "passes over the list, now that an epoch is one"),
+           "an epoch is one pass over the list"),
     Advice("train_conf.log_interval", 10, CODE, "training_settings",
            "in batches: fewer than an epoch has"),
     Advice("train_conf.validate_interval", 500, UNTESTED, "training_settings",
            "in batches: several times an epoch"),
     Advice("train_conf.save_checkpoint_interval", 500, CODE, "training_settings",
-           "as often as validation, so that each file has a score"),
+           "with validation: each file has a score"),
     Advice("train_conf.keep_nbest_models", 5, UNTESTED, "training_settings",
            "as many as are averaged"),
     Advice("train_conf.avg_nbest_model", 5, CODE, "training_settings",
@@ -90,17 +92,17 @@ TABLE = (
     Advice("train_conf.effective_save_name_excludes", None, CODE, "training_settings",
            "a checkpoint that decodes by itself"),
     Advice("train_conf.use_bf16", False, UNTESTED, "training_settings",
-           "the LLM is bf16 by the merge; measure on your GPU"),
+           "the LLM is bf16 already; measure it"),
     Advice("train_conf.use_deepspeed", False, FULL, "gpu_box",
            "what it could divide among GPUs is small"),
     Advice("optim_conf.lr", 5e-5, MINI, "two_recipes",
-           "the main config's; run there at 10 times this rate, and that factor is untested"),
+           "the main config's; the mini ran at 10 times this rate"),
     Advice("optim_conf.weight_decay", 0.01, MINI, "learning_rate",
-           "at such a rate it does nothing that can be measured"),
+           "it does nothing that can be measured"),
     Advice("scheduler_conf.warmup_steps", 1000, UNTESTED, "learning_rate",
-           "at most a tenth of your updates: count them first"),
+           "at most a tenth of your updates: count them"),
     Advice("dataset_conf.batch_size", 6000, UNTESTED, "dataset",
-           "10 ms frames and text tokens of the longest, times samples"),
+           "10 ms frames + tokens of the longest, times samples"),
     Advice("dataset_conf.batch_size_token_max", 6000, CODE, "dataset",
            "samples are dropped above it"),
     Advice("dataset_conf.batch_size_sample_max", 15, UNTESTED, "dataset",
@@ -114,7 +116,7 @@ TABLE = (
            "train with the prompt that inference uses"),
 
     Advice("model, model_conf", NOT_SET, CODE, "configs_side_by_side",
-           "they keep FunASR from reading the pretrained config"),
+           "they keep the pretrained config from being read"),
     Advice("tokenizer_conf.init_param_path", NOT_SET, CODE, "configs_side_by_side",
            "a merge fills in the right folder"),
     Advice("audio_encoder_conf.output_size", NOT_SET, CODE, "frozen_and_omitted",
@@ -169,19 +171,27 @@ TABLE = (
 )
 """In the order of the file. One row for each key and situation."""
 
-TABLE += tuple(Advice(key, value, FULL, "frozen_and_omitted", "as pretrained", ALONE)
-               for key, value in configs.flatten("pretrained").items()
-               if key.startswith(("audio_encoder_conf.", "audio_adaptor_conf.", "ctc_decoder_conf.",
-                                  "llm_conf.llm_dtype", "dataset_conf.ctc_tokenizer")))
+_SIZES = {
+    "audio_encoder_conf": ("num_blocks", "tp_blocks", "attention_dropout_rate"),
+    "audio_adaptor_conf": ("llm_dim", "encoder_dim", "use_low_frame_rate"),
+    "llm_conf": ("llm_dtype",),
+    "ctc_decoder_conf": ("llm_dim", "encoder_dim", "n_layer"),
+    "dataset_conf": ("ctc_tokenizer",),
+    "dataset_conf.ctc_tokenizer_conf": ("is_multilingual", "num_languages"),
+}
+TABLE += tuple(Advice(f"{section}.{name}", configs.flatten("pretrained")[f"{section}.{name}"], FULL,
+                      "frozen_and_omitted", "as pretrained", ALONE)
+               for section, names in _SIZES.items() for name in names)
 
 PATH = CONFIGS / "recommended_8k.yaml"
 WIDEST = 98
 """A comment that would make a longer line stands above it."""
-MODULE = "helpers.config.recommended"
+COMMAND = "python -m helpers.site.commands.recommended"
 HEAD = f"""\
 # For 8 kHz telephone speech: what the book's chapters support, line by line.
 #
-# Written by `python -m {MODULE}` from its table; change a value there.
+# Written by `{COMMAND}` from the table in
+# helpers.config.recommended; change a value there.
 #
 # Launch it merged over the pretrained model's own config, which it leaves in charge of the
 # architecture:
@@ -295,12 +305,6 @@ def boxes(chapter: str) -> list[str]:
     return [found[2] for found in BOX.finditer(chapter)]
 
 
-def chapter_fences(name: str) -> list[str]:
-    """The pieces of YAML in a chapter's boxes."""
-    text = (ROOT / "notebooks" / f"{name}.md").read_text(encoding="utf-8")
-    return [found[1] for box in boxes(text) for found in FENCE.finditer(box)]
-
-
 def fence(text: str) -> Fence:
     """Read a piece of YAML of a box."""
     first = text.partition("\n")[0]
@@ -340,27 +344,3 @@ def _value(value: Any) -> str:
         mantissa, exponent = f"{value:e}".split("e")
         return f"{float(mantissa)}e{int(exponent)}"
     return yaml.safe_dump(value, default_flow_style=True).partition("\n")[0]
-
-
-def main() -> int:
-    """Write the file and the boxes; say what changed."""
-    texts = {PATH: file_text()}
-    for path in sorted((ROOT / "notebooks").glob("*.md")):
-        texts[path] = with_boxes(path.read_text(encoding="utf-8"))
-    changed = [path for path, text in texts.items() if _written(path, text)]
-    for path in changed:
-        print(f"written: {path.relative_to(ROOT)}")
-    if any(path.suffix == ".md" for path in changed):
-        print("Then: make execute, which runs the chapters that changed.")
-    return 0
-
-
-def _written(path: Path, text: str) -> bool:
-    if path.read_text(encoding="utf-8") == text:
-        return False
-    path.write_text(text, encoding="utf-8")
-    return True
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

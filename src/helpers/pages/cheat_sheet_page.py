@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 from helpers.config import configs
+from helpers.config.recommended import SHORT
 from helpers.config.values import SHORT_NAMES
 from helpers.knobs import record
 from helpers.ledger.claims import Claim, quoted
@@ -54,8 +55,7 @@ def _settings_sheet() -> str:
         "Values of <code>recommended_8k.yaml</code> beside those of the main config, "
         f"<code>{MAIN}.yaml</code>, both merged over the pretrained one. "
         f"<b>Bold</b>: the two differ. {FILLED}: the file leaves it out, the pretrained config "
-        "sets it. In brackets, what stands behind the value; mini: this book's small model, on "
-        "synthetic speech."), tables)
+        f"sets it. {'; '.join(f'[{mark}] {grade}' for grade, mark in SHORT.items())}."), tables)
 
 
 def _surprises_sheet() -> str:
@@ -100,9 +100,10 @@ def _row(setting: Setting) -> str:
     more = "".join(f" {name}: {_code(value)}." for name, value in values.items()
                    if len(value) > LONG)
     differs = " cheat-differs" if setting.differs else ""
+    grade = f'<abbr title="{escape(setting.grade)}">{SHORT[setting.grade]}</abbr>'
     return (f'<tbody class="cheat-setting{differs}"><tr>'
             f'<th scope="row">{_names(setting.keys)}</th>{cells}</tr><tr>'
-            f'<td colspan="{1 + len(values)}">[{escape(setting.grade)}] '
+            f'<td colspan="{1 + len(values)}">[{grade}] '
             f'{_marked(setting.why.rstrip("."))}.{more} '
             f"{_link(setting.chapter, '', _title(setting.chapter), setting.keys[0])}"
             "</td></tr></tbody>\n")
