@@ -42,7 +42,9 @@ def printed(name: str, head: Text, remarks: Iterable[Remark], tables: Iterable[T
         if one.fix:
             console.print(Padding(f"→ {_safe(one.fix)}", (0, 0, 0, 4)))
     for table in tables:
-        grid = Grid(*map(str, table.heads), title=str(table.caption), title_justify="left")
+        grid = Grid(title=str(table.caption), title_justify="left")
+        for head in table.heads:
+            grid.add_column(str(head), overflow="fold")
         for row in table.rows:
             grid.add_row(*map(_safe, row))
         console.print()

@@ -34,7 +34,7 @@ SHORT = {"dataset_conf.batch_size_sample_max": 4, "train_conf.max_epoch": 3,
 WHOLE = {"train_conf.effective_save_name_excludes": None}
 LORA = {**WHOLE, "llm_conf.use_lora": True, "audio_encoder_conf.freeze": True,
         "llm_conf.lora_conf.lora_dropout": 0.0, "llm_conf.lora_conf.lora_alpha": 24,
-        "optim_conf.lr": 1e-2}
+        "optim_conf.lr": 3e-3}
 LONGEST = 512
 """Tokens of an answer, as `AutoModel.generate` allows them."""
 
@@ -320,7 +320,7 @@ def test_lora_matrices_are_seen_loaded_and_folded(with_lora, base, calls, capsys
             torch.testing.assert_close(folded[f"{name}.weight"].float(), wanted, rtol=2**-8,
                                        atol=1e-5)  # of bfloat16
             moved = (folded[f"{name}.weight"].float() - before[f"{name}.weight"].float()).abs()
-            assert float(moved.max()) > 0.005, "the matrices learnt too little for this test"
+            assert float(moved.max()) > 0.002, "the matrices learnt too little for this test"
     exported = heard_by_lines(loading.loading_exported(tmp_path / "folded"), calls, tmp_path)
     same = sum(one == other for one, other in zip(exported, memory, strict=True))
     assert same >= len(calls) - 1, "folding rounds to bfloat16, which may change a word"
@@ -349,8 +349,7 @@ def test_a_run_moved_to_another_machine_names_what_is_missing(without_llm, base,
     (moved / "config.yaml").write_text(text)
     found = told(capsys, moved)
     missing = {row[0] for row in found["tables"]["beside"] if row[2] == "missing"}
-    assert missing == {"nano", "multilingual.tiktoken"} or missing == {
-        "Qwen3-0.6B", "multilingual.tiktoken"}
+    assert missing == {"Qwen3-0.6B", "multilingual.tiktoken"}
     assert found["python"] == "" and found["lacking"] == ["llm"]
     found = told(capsys, moved, "--over", base)
     assert not [row for row in found["tables"]["beside"] if row[2] == "missing"]

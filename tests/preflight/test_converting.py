@@ -149,7 +149,7 @@ def test_where_funasrs_converter_is_right_we_write_the_same(theirs, tmp_path):
 
 
 def test_where_it_is_wrong_we_are_not(theirs, kaldi, tmp_path):
-    """Lists in two orders, an empty transcript, a list that is longer, a float below its value."""
+    """Lists in two orders, an empty transcript, a length in floats that falls below its value."""
     put(kaldi / "text", *(f"c{n} my card {n}" for n in (1, 0, 2, 3)), "c4", "c9 nobody")
     ours = convert(kaldi, tmp_path / "ours.jsonl", code=1)
     known = theirs(kaldi / "wav.scp", kaldi / "text", tmp_path / "theirs.jsonl")

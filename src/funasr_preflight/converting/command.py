@@ -46,8 +46,8 @@ which FunASR's AutoModel decodes as it is. A long recording with one transcript 
 segments, or start and end in the table.
 
 FunASR has a converter of its own, funasr/models/fun_asr_nano/tools/scp2jsonl.py, for wav.scp and
-text in the same order. It writes the same lines where both do; it pairs by line and not by key, and
-loses in silence what is empty or behind the end of the shorter file.
+text in the same order, and writes the same lines of such lists. It pairs by line and not by key,
+stops at the end of the shorter file, and loses what has no transcript without a word.
 
 Exit codes: 0 every line was used, 1 some were left out, 2 could not run."""
 
@@ -98,9 +98,10 @@ def main(options: argparse.Namespace) -> int:
         pauses.require()
     from tqdm import tqdm
 
-    with tqdm(desc=str(say("utterances")), unit="", disable=not sys.stderr.isatty(),
-              delay=0.5) as bar:
-        outcome = convert(_source(options, settings), settings, bar)
+    source, shown = _source(options, settings), sys.stderr.isatty()
+    with tqdm(desc=str(say("utterances")), unit="", disable=not shown, delay=0.5,
+              total=_expected(options) if shown else None) as bar:
+        outcome = convert(source, settings, bar)
     show(_told(outcome, settings))
     if not sum(outcome.written) and not outcome.pieces:
         raise BookError(str(say("No line could be used: {report} says why of each.",
@@ -173,6 +174,19 @@ def _source(options: argparse.Namespace, settings: Settings) -> Read:
         return from_table(path, named)
     raise BookError(str(say("{name} is no source: give a Kaldi folder or wav.scp, a .csv or .tsv, "
                             "or a data set's folder.", name=path.name)))
+
+
+def _expected(options: argparse.Namespace) -> int | None:
+    """About how many utterances there will be: the lines of the list; None for a data set."""
+    path = Path(options.source)
+    folder = path if path.is_dir() else path.parent
+    named = Path(options.segments) if options.segments else folder / "segments"
+    lists = [named, folder / "wav.scp"] if path.is_dir() or path.suffix == ".scp" else [path]
+    file = next((one for one in lists if one.is_file()), None)
+    if file is None:
+        return None
+    with file.open("rb") as stream:
+        return sum(chunk.count(b"\n") for chunk in iter(lambda: stream.read(1 << 20), b""))
 
 
 def _told(outcome: Outcome, settings: Settings) -> str:
