@@ -201,9 +201,10 @@ HEAD = f"""\
 #
 # No override has to remove anything: the file sets neither `model`, `model_conf` nor a path.
 #
-# Data, which no key decides: make a third of the training list wideband speech and the rest
-# telephone speech ([two_recipes]). The validation list is telephone speech. Epochs, warm-up and
-# intervals are for a single .jsonl of some 50 hours.
+# Data, which no key decides: if wideband speech must still be heard, make a third of the training
+# list wideband. On the mini that trades words on calls for words in wideband ([two_recipes]). The
+# validation list is telephone speech. Epochs, warm-up and intervals are for a single .jsonl of
+# some 50 hours.
 #
 # In brackets, what stands behind the value, and the chapter with the evidence:
 # - library code: FunASR's code decides it, and a test of this book shows it;
