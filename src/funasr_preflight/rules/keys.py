@@ -37,6 +37,11 @@ _NEVER_NULL = frozenset((
         "sort_size", "num_workers", "data_split_num", "retry", "max_source_length",
         "min_source_length", "max_target_length", "max_token_length"))))
 """Keys whose null reaches arithmetic or a comparison, where a key left out has a default."""
+_TWICE = (*(f"train_conf.{name}" for name in ("rank", "local_rank", "world_size", "device",
+                                              "excludes", "output_dir")),
+          *(f"dataset_conf.{name}" for name in ("frontend", "tokenizer", "is_training", "path",
+                                                "dataset", "start_step")))
+"""Keys that FunASR hands to the same call by itself."""
 SCORES = ("acc", "loss")
 _PREPROCESSORS = ("SpeechPreprocessSpeedPerturb", "TextPreprocessSegDict",
                   "TextPreprocessRemovePunctuation")
@@ -240,6 +245,12 @@ def crash(context: Context) -> Iterator[Finding]:
                       say("`ctc_conf.blank_id` reaches the CTC class twice, and the run ends when "
                           "the model is built."), say("Take it out."), "ctc_conf.blank_id",
                       edits=(("ctc_conf.blank_id", REMOVE),))
+    for key in _TWICE:
+        if key in context.own.values:
+            yield problem(Severity.ERROR,
+                          say("`{key}` is given by FunASR itself as well, and the run ends at the "
+                              "second value.", key=key), say("Take it out."), key,
+                          edits=((key, REMOVE),))
     for key in ("bf16", "fp16"):
         if context.get(key) is True:
             yield problem(Severity.ERROR,

@@ -10,7 +10,7 @@ from funasr_preflight.context import Context
 from funasr_preflight.findings import REMOVE, Finding, Severity
 from funasr_preflight.launch.directory import HUGGING_FACE, MODEL_DIR, PATHS
 from funasr_preflight.launch.yaml_file import local
-from funasr_preflight.laws.names import COMPONENTS
+from funasr_preflight.laws.names import COMPONENTS, left_out, split_names
 from funasr_preflight.rules.registry import problem, rule
 from funasr_preflight.run import estimates
 from funasr_preflight.texts import say
@@ -181,6 +181,23 @@ def tensors(context: Context) -> Iterator[Finding]:
                     "such as {name}: these start from random values.", count=len(missing),
                     all=len(wanted), part=part, name=missing[0]),
                 say("Use the released model.pt, or one that was saved whole."), WEIGHTS)
+
+
+@rule("launch-excludes", say("Tensors that are not loaded on purpose"), "configs_side_by_side")
+def excludes(context: Context) -> Iterator[Finding]:
+    value = context.get("excludes")
+    if not context.launch.paths.get(WEIGHTS) or not split_names(value):
+        return
+    names = [name for part in COMPONENTS if part not in CTC
+             for name in context.audit.parameters(part)]
+    gone = [name for name in names if left_out(name, value)]
+    if gone:
+        yield problem(Severity.ERROR,
+                      say("`excludes` keeps {count} of {all} tensors from being loaded, such as "
+                          "{name}: these start from random values.", count=len(gone),
+                          all=len(names), name=gone[0]),
+                      say("Take `excludes` out."), "excludes", edits=(("excludes", REMOVE),),
+                      decision=True)
 
 
 @rule("launch-remote-code", say("A file of your folder that replaces FunASR's class"),

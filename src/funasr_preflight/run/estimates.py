@@ -27,7 +27,7 @@ from funasr_preflight.laws.names import (
     split_names,
 )
 from funasr_preflight.manifest.batch_plan import CONTEXT_TOKENS, TEMPLATE_TOKENS
-from funasr_preflight.manifest.scanning import passes_per_epoch
+from funasr_preflight.manifest.scanning import batches_per_epoch, steps_per_epoch
 from funasr_preflight.manifest.settings import FilterConf
 
 BYTES = {"bf16": 2, "fp16": 2, "fp32": 4}
@@ -161,15 +161,14 @@ def steps_an_epoch(context: Context, epochs: int = 1) -> int | None:
     """Optimizer steps of one epoch or several, from the training manifest."""
     if context.train is None:
         return None
-    passes, batches = _passes_and_batches(context)
-    return schedule.updates_of_a_run(batches, passes, epochs,
-                                     whole(context.get("train_conf.accum_grad"), 1))
+    return epochs * steps_per_epoch(context.train, FilterConf.of(context.config),
+                                    whole(context.get("train_conf.accum_grad"), 1))
 
 
-def _passes_and_batches(context: Context) -> tuple[int, int]:
-    """Passes of an epoch, and the batches that one process gets of each."""
-    passes = passes_per_epoch(context.train, FilterConf.of(context.config))
-    return passes, -(-context.train.batches // max(1, context.gpus))
+def batches_an_epoch(context: Context) -> int:
+    """Batches that the first process gets in an epoch; 0 without a manifest."""
+    return 0 if context.train is None else batches_per_epoch(
+        context.train, FilterConf.of(context.config))
 
 
 def total_steps(context: Context) -> int | None:
@@ -306,10 +305,9 @@ def disk(context: Context) -> Disk:
     """What the trainer leaves of a run that goes to its end."""
     size = memory.checkpoint_size(_bytes(context, "saved"), _bytes(context, "learning"),
                                   tied=_bytes(context, "tied"))
-    passes, batches = _passes_and_batches(context) if context.train else (0, 0)
     keep = context.get("train_conf.keep_nbest_models")
     files = memory.files_left(
-        whole(context.get("train_conf.max_epoch"), 100), passes * batches,
+        whole(context.get("train_conf.max_epoch"), 100), batches_an_epoch(context),
         whole(context.get("train_conf.save_checkpoint_interval"), 5000),
         whole(context.get("train_conf.validate_interval"), 5000),
         keep if isinstance(keep, int) and not isinstance(keep, bool) else 500,
