@@ -109,7 +109,7 @@ def broken(line: dict[str, Any], kind: str, folder: Path) -> bytes:
         "unreadable_audio": lambda: _hear(user, _made(folder / "unreadable.wav", b"no sound")),
         "empty_audio": lambda: _hear(user, _silent(folder / "empty.wav", 0)),
         "short_audio": lambda: _hear(user, _silent(folder / "short.wav", 200)),
-        "long_audio": lambda: _hear(user, _silent(folder / "long.wav", 16_000 * 40)),
+        "long_audio": lambda: _hear(user, _silent(folder / "long.wav", 16_000 * 12)),
         "folder_audio": lambda: _hear(user, str(materials.folder())),
     }
     if kind in lengths:

@@ -30,14 +30,13 @@ import torch
 from torch import distributed
 
 from funasr_preflight.laws.names import component_of
-from helpers.errors import BookError
 from helpers.knobs.bench import described, digest
-from helpers.model.launch import compose, hub_switched_off, watched_loading
+from helpers.model.launch import hub_switched_off, watched_loading
 from helpers.oracle import files, materials
 from helpers.oracle.cases import Case
 from helpers.session import funasr_silenced
 
-TRAINED, VALIDATED, ACCUMULATED = 3, 2, 12
+TRAINED, VALIDATED, ACCUMULATED = 2, 1, 6
 """Batches that are trained and validated at most; and trained where gradients accumulate longer."""
 UNKNOWN = -(10**9)
 """Steps where FunASR's trainer does not count them."""
@@ -57,7 +56,7 @@ class Judgement:
         flagged, learning: full-size values that may learn, and that got a gradient, by component.
         idle: components with parameters that may learn and got no gradient.
         kept: lines that are in any batch of an epoch; None where it was not found out.
-        batches: of each pass and process, as lists.
+        batches: of each pass and process, as lists; again: whether passes read one file.
         steps: optimizer steps of each process in an epoch.
         empty: batches without a sample.
         replaced, dropped, served, unheard: of the batches trained on: samples exchanged for others
@@ -79,6 +78,7 @@ class Judgement:
     lines: int | None = None
     kept: int | None = None
     batches: list[list[int]] = field(default_factory=list)
+    again: bool = False
     steps: list[int] = field(default_factory=list)
     empty: int = 0
     replaced: int = 0
@@ -127,11 +127,10 @@ def judge(case: Case) -> Judgement:
 
 def _run(case: Case, path: Path, overrides: list[str], found: Judgement) -> None:
     from funasr.bin import train_ds
+    from hydra import compose, initialize_config_dir
 
-    try:
-        composed = compose(path, overrides)
-    except BookError as error:
-        raise RuntimeError(str(error)) from None
+    with initialize_config_dir(config_dir=str(path.parent), version_base=None):
+        composed = compose(path.stem, overrides=overrides)
     found.stage = "merge"
     seen: dict[str, Any] = {}
     with _around(case, found, seen):
@@ -388,7 +387,9 @@ def _loader(original: type, case: Case, found: Judgement, seen: dict[str, Any]) 
                 keywords = {**keywords, "dataset_conf": {**conf, "num_workers": 0}}
             super().__init__(**keywords)
             seen["loader"] = self
-            self.whole = self.data_split_num
+            self.whole = self.data_split_num  # two of them are enough to see a run
+            if isinstance(self.whole, int):
+                self.data_split_num = min(self.whole, 2)
             seen["wanted"] = []
 
         def build_iter(self, *arguments, **keywords):
@@ -416,6 +417,7 @@ def _count(trainer, seen: dict[str, Any], found: Judgement) -> None:
     splits = loader.whole
     listed = not str(loader.kwargs["train_data_set_list"]).endswith((".jsonl", ".json"))
     asked = range(splits) if listed or splits <= 2 else [0]
+    found.again = not listed
     kept: set[Any] = set()
     seen["counting"] = True
     steps = [0] * processes
@@ -444,9 +446,6 @@ def _count(trainer, seen: dict[str, Any], found: Judgement) -> None:
         seen["wanted"] = wanted
         seen.pop("counting")
         random.setstate(state)
-        # two splits are enough to see a run
-        if isinstance(loader.data_split_num, int):
-            loader.data_split_num = min(loader.data_split_num, 2)
 
 
 def _steps(trainer, rows: list) -> int:

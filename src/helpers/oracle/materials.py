@@ -20,7 +20,7 @@ from helpers.paths import CACHE, CONFIGS, MINI
 
 SIZES = ("full", "small")
 BLOCKS = {"audio_encoder_conf.num_blocks": 3, "audio_encoder_conf.tp_blocks": 1,
-          "audio_adaptor_conf.n_layer": 1, "ctc_decoder_conf.n_layer": 1}
+          "audio_adaptor_conf.n_layer": 2, "ctc_decoder_conf.n_layer": 1}
 LLM_BLOCKS = 2
 """The blocks that are left of the mini where FunASR runs."""
 SMALL = {"audio_encoder_conf.output_size": 192, "audio_encoder_conf.linear_units": 768,
@@ -33,8 +33,7 @@ VARIANTS = ("whole", "without_ctc", "without_llm", "without_adaptor", "no_config
             "no_weights", "no_llm_folder", "no_vocabulary")
 """The released directory, the copy on Hugging Face, checkpoints of runs that left something out,
 and folders that were not copied whole."""
-CLIP_FRAMES = (12, 20, 31, 44, 58, 73, 89, 106, 124, 143, 163, 184, 206, 229, 253, 278, 330, 400,
-               520, 640)
+CLIP_FRAMES = (12, 20, 31, 44, 58, 64, 73, 80, 89, 97, 106, 115, 124, 133, 143, 330)
 """Lengths of the clips, in 10 ms frames."""
 RATE = 16_000
 MOST = {"audio_encoder.encoders": BLOCKS["audio_encoder_conf.num_blocks"] - 1,

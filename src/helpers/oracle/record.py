@@ -117,7 +117,7 @@ class Share:
 
     def __str__(self) -> str:
         low, high = self.interval()
-        return f"{100 * self.value:.1f} % [{100 * low:.1f}, {100 * high:.1f}]"
+        return f"{100 * self.value:.1f} [{100 * low:.1f}, {100 * high:.1f}]"
 
 
 @dataclass(frozen=True)
@@ -142,6 +142,16 @@ class Summary:
     by_number: Mapping[str, int]
     crashed: int
     mended: Mapping[str, int]
+
+    @property
+    def wrong(self) -> Share:
+        """Numbers that disagree."""
+        return Share(self.numbers.of - self.numbers.count, self.numbers.of)
+
+    @property
+    def tracebacks(self) -> Share:
+        """Cases that end the checker in a traceback."""
+        return Share(self.crashed, self.cases)
 
 
 def summary(rows: Iterable[Row], name: str = HELD_OUT) -> Summary:

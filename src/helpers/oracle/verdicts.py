@@ -13,7 +13,6 @@ from funasr_preflight.checking import context_of, report_of
 from funasr_preflight.errors import BookError
 from funasr_preflight.findings import Severity
 from funasr_preflight.launch.reading import Given
-from funasr_preflight.manifest.settings import FilterConf
 from funasr_preflight.run import estimates
 from helpers.oracle import files
 from helpers.oracle.cases import Case
@@ -114,10 +113,9 @@ def _numbers(context) -> dict[str, Any]:
         "flagged": {one.name: one.flagged for one in estimates.parts(context) if one.flagged},
         "learning": {one.name: one.learning for one in estimates.parts(context) if one.learning}}
     if context.train is not None:
-        conf = FilterConf.of(context.config)
-        found |= {"kept": context.train.kept_utterances, "batches": context.train.batches,
-                  "steps": estimates.steps_an_epoch(context), "empty": context.train.plan.empty}
-        assert conf
+        found |= {"kept": context.train.kept_utterances,
+                  "batches": [list(each) for each in context.train.plan.passes],
+                  "steps": estimates.steps_an_epoch(context)}
     if context.valid is not None:
         found["valid_kept"] = context.valid.kept_utterances
     rates = estimates.rates(context, list(range(1, 5))) if estimates.follows_warmup(
@@ -235,6 +233,12 @@ _ONLY_AS_ERRORS = ("keys-unknown", "data-lost", "data-malformed")
 """Rules whose warnings say that the run goes on."""
 
 
+def _passes(judged: Mapping[str, Any]) -> list[list[int]]:
+    """Batches by process of the passes that differ: a file that is read again counts once."""
+    filled = [each for each in judged["batches"] if any(each)]
+    return filled[:1] if judged["again"] else filled
+
+
 def _compared(judged: Mapping[str, Any], numbers: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     pairs: Sequence[tuple[str, Any, Any]] = [
         ("flagged", judged["flagged"], numbers.get("flagged")),
@@ -242,7 +246,7 @@ def _compared(judged: Mapping[str, Any], numbers: Mapping[str, Any]) -> Iterable
     if judged["kept"] is not None and "kept" in numbers:
         pairs += [("kept", judged["kept"], numbers["kept"]),
                   ("steps", judged["steps"][0], numbers["steps"]),
-                  ("batches", sum(map(sum, judged["batches"])), numbers["batches"])]
+                  ("batches", _passes(judged), numbers["batches"])]
     if judged["valid_kept"] is not None and "valid_kept" in numbers:
         pairs.append(("valid_kept", judged["valid_kept"], numbers["valid_kept"]))
     for name, true, stated in pairs:
