@@ -30,6 +30,7 @@ PATH_KEYS = ("llm_conf.init_param_path", "tokenizer_conf.init_param_path",
 """Keys of the published files that stand in the way of a merge."""
 BASES = ("pretrained", "config_8k_telephone", "stage1_encoder_adapt", "published/"
          "config_8k_telephone", "published/stage1_encoder_adapt", "recommended_8k")
+LARGEST_BATCH = 40
 QUIET = {"train_conf.use_deepspeed": False}
 
 
@@ -75,7 +76,18 @@ def drawn(seed: int) -> Case:
         what = MUTATIONS[kind][1](case, draw)
         if what is not None:
             case.mutations.append([kind, what])
+    size = _effective(case, "dataset_conf.batch_size")
+    if _effective(case, "dataset_conf.batch_type") == "example" and not _is_small(size):
+        _put(case, "dataset_conf.batch_size", draw.choice((1, 2, 4, 8, 16)), draw)
     return case
+
+
+def _is_small(size: Any) -> bool:
+    """Whether a number of samples is none, or one that a small machine can collate."""
+    try:
+        return float(size) <= LARGEST_BATCH
+    except (TypeError, ValueError):
+        return size is not None
 
 
 def yaml_values(case: Case, full: bool = True) -> dict[str, Any] | None:
@@ -229,9 +241,6 @@ def _plain_settings(case: Case, draw: random.Random) -> None:
             _put(case, key, value, draw)
     for key in draw.sample(list(settings), draw.randint(0, 9)):
         _put(case, key, settings[key](), draw)
-    batch_type = _effective(case, "dataset_conf.batch_type")
-    if batch_type == "example" and draw.random() < 0.85:
-        _put(case, "dataset_conf.batch_size", draw.choice((1, 2, 4, 8, 16)), draw)
 
 
 def _effective(case: Case, key: str) -> Any:

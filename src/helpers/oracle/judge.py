@@ -38,6 +38,8 @@ from helpers.session import funasr_silenced
 
 TRAINED, VALIDATED, ACCUMULATED = 2, 1, 6
 """Batches that are trained and validated at most; and trained where gradients accumulate longer."""
+FILES = 8
+"""No drawn list has so many files: the splits beyond them are empty."""
 UNKNOWN = -(10**9)
 """Steps where FunASR's trainer does not count them."""
 STAGES = ("command", "debugger", "merge", "build", "model", "trainer", "optimizer", "data",
@@ -244,8 +246,6 @@ def _trainer(found: Judgement, seen: dict[str, Any]):
         def __init__(self, **keywords):
             found.stage = "trainer"
             super().__init__(**keywords)
-            if isinstance(self.max_epoch, int):
-                self.max_epoch = min(self.max_epoch, 1)
 
         device = property(lambda self: "cpu", lambda self, value: None)
 
@@ -260,6 +260,11 @@ def _trainer(found: Judgement, seen: dict[str, Any]):
             made = super().warp_optim_scheduler(model, **keywords)
             found.stage = "data"
             return made
+
+        def resume_checkpoint(self, **keywords):
+            super().resume_checkpoint(**keywords)
+            if isinstance(self.max_epoch, int):
+                self.max_epoch = min(self.max_epoch, 1 if _several(seen) else 2)
 
         def train_epoch(self, dataloader_train=None, **keywords):
             found.stage = "batches"
@@ -297,6 +302,14 @@ def _trainer(found: Judgement, seen: dict[str, Any]):
             super().close(*arguments)
 
     return Watched
+
+
+def _several(seen: Mapping[str, Any]) -> bool:
+    """Whether the first pass has more than one batch, so that one epoch shows a second step."""
+    try:
+        return len(list(seen["loader"].build_iter(0)[0].batch_sampler)) > 1
+    except Exception:  # noqa: BLE001  the run itself shows it
+        return True
 
 
 def _stepped(found: Judgement) -> None:
@@ -416,7 +429,7 @@ def _count(trainer, seen: dict[str, Any], found: Judgement) -> None:
     processes = int(os.environ["WORLD_SIZE"])
     splits = loader.whole
     listed = not str(loader.kwargs["train_data_set_list"]).endswith((".jsonl", ".json"))
-    asked = range(splits) if listed or splits <= 2 else [0]
+    asked = range(min(splits, FILES)) if listed else range(splits) if splits <= 2 else [0]
     found.again = not listed
     kept: set[Any] = set()
     seen["counting"] = True
@@ -433,7 +446,8 @@ def _count(trainer, seen: dict[str, Any], found: Judgement) -> None:
                 counts.append(len(rows))
                 for row in rows:
                     kept.update((split if listed else 0, one) for one in row)
-                steps[rank] += _steps(trainer, rows) * (1 if len(asked) == splits else splits)
+                steps[rank] += _steps(trainer, rows) * (
+                    1 if listed or len(asked) == splits else splits)
             indexed += len(loader.dataset_tr)
             found.batches.append(counts)
         found.steps, found.kept = steps, len(kept)

@@ -34,7 +34,7 @@ RULES: dict[str, tuple[str, ...]] = {
     "ends: merge": (*_LAUNCH, *_VALUES),
     "ends: build": (*_LAUNCH, *_VALUES),
     "ends: model": ("trains-freeze-param", *_VALUES),
-    "ends: trainer": _VALUES,
+    "ends: trainer": (*_VALUES, "trains-nothing"),
     "ends: optimizer": (*_VALUES, "trains-nothing"),
     "ends: data": (*_LINES, *_VALUES),
     "ends: batches": (*_LINES, *_VALUES),
