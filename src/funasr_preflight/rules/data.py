@@ -17,6 +17,7 @@ from funasr_preflight.manifest.scanning import (
 from funasr_preflight.manifest.settings import FilterConf
 from funasr_preflight.manifest.transcripts import KINDS
 from funasr_preflight.rules.registry import problem, rule
+from funasr_preflight.run.estimates import whole
 from funasr_preflight.texts import NOTHING, say
 
 LOST_WORTH_A_WARNING = 0.01
@@ -56,9 +57,7 @@ def _share(part: float, whole: float) -> float:
 
 
 def _accum_grad(context: Context) -> int:
-    value = context.get("train_conf.accum_grad", 1)
-    usable = isinstance(value, int) and not isinstance(value, bool)
-    return value if usable and value > 0 else 1
+    return whole(context.get("train_conf.accum_grad", 1), 1)
 
 
 @rule("data-stops-reading", say("A line ends FunASR's reading of the manifest"), "dataset")

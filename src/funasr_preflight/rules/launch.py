@@ -15,7 +15,6 @@ from funasr_preflight.rules.registry import problem, rule
 from funasr_preflight.run import estimates
 from funasr_preflight.texts import say
 
-CTC = ("ctc_decoder", "ctc")
 WEIGHTS = "init_param"
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 _WRITTEN = re.compile(r"model\.pt\.avg$")
@@ -128,7 +127,15 @@ def paths(context: Context) -> Iterator[Finding]:
         if value is None:
             what = say("`{key}` is null in the run, and it ends when the file is opened.", key=key)
         elif isinstance(value, str) and _is_missing(context, value) and (
-                key.startswith("dataset_conf") or not _HUB_NAME.fullmatch(value)):
+                not key.startswith("dataset_conf")) and _HUB_NAME.fullmatch(value):
+            yield problem(Severity.WARNING,
+                          say("`{key}` is {value}, which is not here: it is looked for on Hugging "
+                              "Face, and the run ends where it is not there either.", key=key,
+                              value=value),
+                          say("Take `{key}` out: the model directory brings its own.", key=key),
+                          key)
+            continue
+        elif isinstance(value, str) and _is_missing(context, value):
             what = say("`{key}` is {value} in the run, and nothing is there: it ends when that is "
                        "opened.", key=key, value=value)
         else:
@@ -163,7 +170,7 @@ def directory(context: Context) -> Iterator[Finding]:
 @rule("launch-tensors", say("Tensors that the weights do not hold"), "ctc_strategy")
 def tensors(context: Context) -> Iterator[Finding]:
     held = context.launch.weights
-    if without_ctc(context):
+    if estimates.without_ctc(context):
         yield problem(
             Severity.NOTE,
             say("These weights hold no CTC branch, or not all of it, as the copy on Hugging Face: "
@@ -174,7 +181,7 @@ def tensors(context: Context) -> Iterator[Finding]:
     for part in COMPONENTS:
         wanted = context.audit.parameters(part)
         missing = [name for name in wanted if name not in held]
-        if missing and part not in CTC:
+        if missing and part not in estimates.CTC:
             yield problem(
                 Severity.ERROR,
                 say("The model directory's weights lack {count} of the {all} tensors of `{part}`, "
@@ -188,7 +195,7 @@ def excludes(context: Context) -> Iterator[Finding]:
     value = context.get("excludes")
     if not context.launch.paths.get(WEIGHTS) or not split_names(value):
         return
-    names = [name for part in COMPONENTS if part not in CTC
+    names = [name for part in COMPONENTS if part not in estimates.CTC
              for name in context.audit.parameters(part)]
     gone = [name for name in names if left_out(name, value)]
     if gone:
@@ -215,16 +222,6 @@ def remote_code(context: Context) -> Iterator[Finding]:
                           "the library's class, which this report is about.", file=file),
                       say("Take `trust_remote_code` out, or move {file} away.", file=file),
                       "trust_remote_code")
-
-
-def without_ctc(context: Context) -> bool:
-    """Whether FunASR drops the CTC branch, since the weights do not hold all of it."""
-    held = context.launch.weights
-    if held is None or context.mode == "alone":
-        return context.launch.without_ctc and context.mode != "alone"
-    if estimates.other_dimensions(context):
-        return not all(any(name.startswith(f"{part}.") for name in held) for part in CTC)
-    return any(name not in held for part in CTC for name in context.audit.parameters(part))
 
 
 def _alone(context: Context) -> bool:

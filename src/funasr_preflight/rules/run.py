@@ -11,7 +11,6 @@ from funasr_preflight.findings import REMOVE, Finding, Severity
 from funasr_preflight.laws.geometry import FEATURE_FRAMES_A_SECOND
 from funasr_preflight.laws.memory import GIBIBYTE
 from funasr_preflight.laws.names import split_names
-from funasr_preflight.rules.launch import without_ctc
 from funasr_preflight.rules.registry import problem, rule
 from funasr_preflight.run import estimates
 from funasr_preflight.texts import say
@@ -43,7 +42,7 @@ def nothing_trains(context: Context) -> Iterator[Finding]:
       "ctc_strategy")
 def without_gradient(context: Context) -> Iterator[Finding]:
     idle = [part for part in estimates.parts(context) if part.flagged > part.learning]
-    if not idle or without_ctc(context) or (
+    if not idle or estimates.without_ctc(context) or (
             context.get("train_conf.find_unused_parameters") is True):
         return
     count = sum(part.flagged - part.learning for part in idle) / MILLION

@@ -30,6 +30,7 @@ from funasr_preflight.manifest.batch_plan import CONTEXT_TOKENS, TEMPLATE_TOKENS
 from funasr_preflight.manifest.scanning import batches_per_epoch, steps_per_epoch
 from funasr_preflight.manifest.settings import FilterConf
 
+CTC = ("ctc_decoder", "ctc")
 BYTES = {"bf16": 2, "fp16": 2, "fp32": 4}
 LORA = ("llm_conf.use_lora", "llm_conf.lora_conf.")
 MOST_STEPS, LARGEST_NUMBER, MOST_MASKS, MOST_BLOCKS = 10**12, 10**15, 100, 500
@@ -64,8 +65,18 @@ def parts(context: Context) -> list[Part]:
     return context.notes["parts"]
 
 
+def without_ctc(context: Context) -> bool:
+    """Whether FunASR drops the CTC branch, since the weights do not hold all of it."""
+    held = context.launch.weights
+    if held is None or context.mode == "alone":
+        return context.launch.without_ctc and context.mode != "alone"
+    if other_dimensions(context):
+        return not all(any(name.startswith(f"{part}.") for name in held) for part in CTC)
+    return any(name not in held for part in CTC for name in context.audit.parameters(part))
+
+
 def _part(context: Context, component: str) -> Part:
-    sizes = _sizes(context, component)
+    sizes = {} if component in CTC and without_ctc(context) else _sizes(context, component)
     excludes = context.get("train_conf.effective_save_name_excludes")
     thawed = not frozen(context, component) and context.get("lora_only") is not True
     flagged = sum(size for name, size in sizes.items()
@@ -181,9 +192,10 @@ def total_steps(context: Context) -> int | None:
 
 
 def whole(value: Any, otherwise: int) -> int:
-    """A positive whole number, or something else where the config has none."""
-    usable = isinstance(value, int) and not isinstance(value, bool) and value > 0
-    return value if usable else otherwise
+    """A positive whole number, 2.0 among them, or something else where the config has none."""
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    usable = number and 0 < value < LARGEST_NUMBER and value == int(value)
+    return int(value) if usable else otherwise
 
 
 def rates(context: Context, steps: Sequence[int]) -> np.ndarray | None:

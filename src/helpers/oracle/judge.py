@@ -264,7 +264,7 @@ def _trainer(found: Judgement, seen: dict[str, Any]):
         def resume_checkpoint(self, **keywords):
             super().resume_checkpoint(**keywords)
             if isinstance(self.max_epoch, int):
-                self.max_epoch = min(self.max_epoch, 1 if _several(seen) else 2)
+                self.max_epoch = min(self.max_epoch, 1 if _goes_on(seen, self.accum_grad) else 2)
 
         def train_epoch(self, dataloader_train=None, **keywords):
             found.stage = "batches"
@@ -272,8 +272,8 @@ def _trainer(found: Judgement, seen: dict[str, Any]):
                 seen["counted"] = True
                 _count(self, seen, found)
             found.stage = "train"
-            accum = self.accum_grad if isinstance(self.accum_grad, int) else 1
-            most = max(TRAINED, accum + 1 if accum <= ACCUMULATED else TRAINED)
+            accum = self.accum_grad if isinstance(self.accum_grad, (int, float)) else 1
+            most = max(TRAINED, int(accum) + 1 if accum <= ACCUMULATED else TRAINED)
             optim = keywords["optim"]
             optim.register_step_post_hook(lambda *_: _stepped(found))
             super().train_epoch(dataloader_train=_Few(dataloader_train, most, found, seen),
@@ -304,10 +304,10 @@ def _trainer(found: Judgement, seen: dict[str, Any]):
     return Watched
 
 
-def _several(seen: Mapping[str, Any]) -> bool:
-    """Whether the first pass has more than one batch, so that one epoch shows a second step."""
+def _goes_on(seen: Mapping[str, Any], accum_grad: Any) -> bool:
+    """Whether a pass has a batch after its first update, so that one epoch shows what follows."""
     try:
-        return len(list(seen["loader"].build_iter(0)[0].batch_sampler)) > 1
+        return len(list(seen["loader"].build_iter(0)[0].batch_sampler)) > accum_grad
     except Exception:  # noqa: BLE001  the run itself shows it
         return True
 

@@ -57,7 +57,7 @@ RULES: dict[str, tuple[str, ...]] = {
     "audio exchanged": ("data-audio", "data-replaced-in-dataset", "data-speech-length",
                         "data-suspicious", "data-lost", "data-malformed"),
     "audio unheard": ("data-suspicious", "data-audio", "data-malformed"),
-    "dropped in the collator": ("data-dropped-in-collator",),
+    "dropped in the collator": ("data-dropped-in-collator", "data-speech-length"),
     "processes out of step": ("data-unequal-processes",),
     "checkpoint without LLM": ("after-no-llm", "trains-lora-not-saved"),
     "checkpoint lacks a part": ("after-no-llm", "after-lacks", "trains-lora-not-saved"),
@@ -249,5 +249,8 @@ def _compared(judged: Mapping[str, Any], numbers: Mapping[str, Any]) -> Iterable
                   ("batches", _passes(judged), numbers["batches"])]
     if judged["valid_kept"] is not None and "valid_kept" in numbers:
         pairs.append(("valid_kept", judged["valid_kept"], numbers["valid_kept"]))
+    if judged["rates"] and judged["updates"] == len(judged["rates"]) and "rates" in numbers:
+        logged, second = judged["rates"][0], numbers["rates"][1]  # logged after the first update
+        pairs.append(("rate", f"{logged:.5e}", f"{second:.5e}"))
     for name, true, stated in pairs:
         yield name, "exact" if true == stated else f"{true} and {stated}"
