@@ -187,7 +187,7 @@ def _has(values: Any, key: str) -> bool:
 def _plain_settings(case: Case, draw: random.Random) -> None:
     case.processes = draw.choices((1, 2, 3, 4, 8), (50, 20, 8, 12, 10))[0]
     claimed = draw.random() < 0.4
-    case.train = {"lines": int(2 ** draw.uniform(3, 8)) if claimed else int(
+    case.train = {"lines": int(2 ** draw.uniform(3, 7.3)) if claimed else int(
         2 ** draw.uniform(2.5, 6)), "claimed": claimed, "files": draw.choices(
             (0, 1, 2, 5), (70, 8, 14, 8))[0]}
     case.valid = {"lines": draw.randint(2, 6), "claimed": False, "files": 0}
@@ -590,7 +590,7 @@ def manifest_lines(case: Case, which: str) -> list[dict[str, Any]]:
         frames = draw.choice(materials.CLIP_FRAMES)
         text, tokens = said[draw.randrange(len(said))]
         if about["claimed"]:
-            frames = materials.CLIP_FRAMES[4]
+            frames = materials.CLIP_FRAMES[1]
         line = manifests.chatml(f"{which}_{number}", str(materials.clip(frames)), text, frames,
                                 tokens)
         if about["claimed"]:
