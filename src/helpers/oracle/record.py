@@ -22,8 +22,8 @@ from helpers.paths import CACHE, RESULTS
 DEVELOPMENT, HELD_OUT = "development", "held-out"
 FIRST = {DEVELOPMENT: 1, HELD_OUT: 2_000_000}
 """Seed of the first case of each set."""
-BLOCKS = {DEVELOPMENT: 12, HELD_OUT: 80}
-BLOCK = 25
+BLOCKS = {DEVELOPMENT: 30, HELD_OUT: 200}
+BLOCK = 10
 """Cases in a row of the record."""
 MENDED_EVERY = 4
 """Of so many cases one is mended, and FunASR judges the mended config."""
