@@ -16,6 +16,8 @@ from funasr_preflight.run import estimates
 from funasr_preflight.texts import say
 
 WEIGHTS = "init_param"
+ITS_LLM = "Qwen/"
+"""Who publishes the LLM: its own name on the hub is in order."""
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 _WRITTEN = re.compile(r"model\.pt\.avg$")
 
@@ -128,6 +130,8 @@ def paths(context: Context) -> Iterator[Finding]:
             what = say("`{key}` is null in the run, and it ends when the file is opened.", key=key)
         elif isinstance(value, str) and _is_missing(context, value) and (
                 not key.startswith("dataset_conf")) and _HUB_NAME.fullmatch(value):
+            if value.startswith(ITS_LLM):
+                continue
             yield problem(Severity.WARNING,
                           say("`{key}` is {value}, which is not here: it is looked for on Hugging "
                               "Face, and the run ends where it is not there either.", key=key,
