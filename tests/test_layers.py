@@ -15,7 +15,7 @@ from helpers.paths import ROOT
 SOURCE = ROOT / "src"
 LAYERS = ("errors", "paths", "session", "config", "speech", "telephone", "ledger", "model",
           "training", "evaluation", "experiments", "gpu", "pretraining", "real_voices", "knobs",
-          "audit", "versions", "pages", "site")
+          "audit", "versions", "oracle", "pages", "site")
 OWN = {"helpers", "funasr_preflight"}
 DRAWING = {"matplotlib", "ipywidgets"}
 DOOR = SOURCE / "funasr_preflight" / "with_funasr.py"

@@ -96,7 +96,7 @@ def context_of(config: str | Path | None, train: str | Path | None = None,
                gpu_bytes: int | None = None, funasr: str | None = None) -> Context:
     """Everything that the rules look at; as `check`."""
     read = reading.read(config, overrides, over, given)
-    conf, assumed = FilterConf.of(read.merged), list(read.assumed)
+    conf, assumed = FilterConf.of(read.merged, gpus), list(read.assumed)
     named = {which: path or _named_list(read, which, given, assumed)
              for which, path in (("train", train), ("valid", valid))}
     reports = [scanning.scan(path, conf, sample_audio=probe, progress=progress,

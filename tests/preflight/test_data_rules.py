@@ -90,6 +90,14 @@ TRIGGERS = {
     "data-no-step": [({"train": clean(),
                        "config": {**CLEAN, "train_conf": {"accum_grad": 99}}}, Severity.ERROR)],
     "data-batches-repeat": [({"train": clean(), "gpus": 8}, Severity.WARNING)],
+    "data-unequal-processes": [
+        ({"train": clean(37), "gpus": 3, "config": conf(sort_size=0, batch_size=700)},
+         Severity.ERROR),
+        ({"train": clean(37), "gpus": 3, "config": {
+            **conf(sort_size=0, batch_size=700), "train_conf": {"accum_grad": 2}}},
+         Severity.WARNING)],
+    "data-uneven": [({"train": clean(), "config": conf(batch_type="example", batch_size=7,
+                                                       drop_last=True)}, Severity.ERROR)],
     "data-suspicious": [({"train": [*clean(), said(90, "")]}, Severity.WARNING),
                         ({"train": [*clean(), said(90, "yes [noise]")]}, Severity.WARNING),
                         ({"train": [*clean(), said(90, "good morning ")]}, Severity.NOTE)],
@@ -108,14 +116,18 @@ TRIGGERS = {
     "data-mixed-rates": [({"train": [*GOOD_AUDIO, audio("c.wav", rate=8000)]}, Severity.NOTE)],
     "data-channels": [({"train": [*GOOD_AUDIO, audio("c.wav", channels=2)]}, Severity.WARNING)],
 }
-QUIET = [{"train": clean(), "valid": OTHER}, {"train": GOOD_AUDIO, "valid": OTHER}, {},
+QUIET = [{"train": clean(), "valid": OTHER},
+         {"train": clean(), "gpus": 3},
+         {"train": clean(), "gpus": 2, "config": conf(batch_type="example", batch_size=4,
+                                                      drop_last=True)},
+         {"train": GOOD_AUDIO, "valid": OTHER}, {},
          {"train": [audio("a.wav", rate=48000), audio("b.wav", rate=48000)]},
          {"train": [audio("a.wav", rate=8000)], "config": {**CLEAN, "frontend_conf": {"fs": 8000}}}]
 CASES = [(name, case, severity) for name, cases in TRIGGERS.items() for case, severity in cases]
 
 
 def context(folder, train=None, valid=None, config=CLEAN, gpus=1):
-    settings = FilterConf.of(config)
+    settings = FilterConf.of(config, gpus)
 
     def read(name, lines):
         if lines is None:

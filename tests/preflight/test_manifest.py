@@ -88,6 +88,45 @@ def test_batches_are_those_of_funasrs_sampler(items, name, changes):
     assert planned.longest[0] * planned.longest[1] == found.padded.max()
 
 
+@pytest.mark.parametrize("processes", [2, 3, 8])
+@pytest.mark.parametrize("name, changes", [
+    *SETTINGS[1:4], SETTINGS[9], SETTINGS[10], SETTINGS[13],
+    ("config_8k_telephone", {"batch_type": "example", "batch_size": 7, "max_token_length": 500}),
+    ("config_8k_telephone", {"sort_size": -1, "drop_last": True}),
+    ("config_8k_telephone", {"batch_sampler": "EspnetStyleBatchSampler", "drop_last": True})])
+def test_each_process_gets_as_many_batches_as_funasr_gives_it(items, name, changes, processes,
+                                                              monkeypatch):
+    conf = batches.dataset_conf(name, changes)
+    settings = FilterConf.of({"dataset_conf": conf}, processes)
+    speech, text = lengths(items, "speech_length"), lengths(items, "text_length")
+    own = indexed(speech, text, settings)
+    given = []
+    for module in ("samplers", "espnet_samplers"):
+        place = f"funasr.datasets.audio_datasets.{module}.dist"
+        monkeypatch.setattr(f"{place}.get_world_size", lambda: processes)
+    with batches.loader(name, items, changes) as made:
+        for rank in range(processes):
+            monkeypatch.setattr("torch.distributed.get_rank", lambda rank=rank: rank)
+            given.append(len(list(made.build_iter()[0].batch_sampler)))
+    planned = plan(speech[own], text[own], settings)
+    assert planned.passes == (tuple(given),)
+
+
+@pytest.mark.parametrize("files, splits", [(5, 2), (4, 3), (3, 8), (1, 8)])
+def test_a_list_of_files_is_read_in_the_parts_that_funasr_makes(items, files, splits, tmp_path):
+    few = items[:300]
+    changes = {"data_split_num": splits, "sort_size": 32}
+    with batches.loader("config_8k_telephone", few, changes, files=files) as made:
+        given = [len(list(made.build_iter(0, data_split_i=part)[0].batch_sampler))
+                 for part in range(splits)]
+        listed = made.kwargs["train_data_set_list"]
+        conf = FilterConf.of({"dataset_conf": batches.dataset_conf("config_8k_telephone",
+                                                                   changes)})
+        report = scan(listed, conf)
+    assert [each[0] for each in report.plan.passes] == [one for one in given if one]
+    assert scanning.batches_per_epoch(report, conf) == sum(given)
+
+
 @pytest.mark.parametrize("changes", [{"batch_size_token_max": 900},
                                      {"batch_size_token_max": None}])
 def test_the_collator_drops_as_many(items, changes, monkeypatch):
@@ -351,7 +390,7 @@ def test_steps_of_an_epoch(tmp_path):
     report = scan(written(tmp_path / "t.jsonl", lines_of(90)), TOKEN)
     assert report.batches == 7
     assert scanning.steps_per_epoch(report, TOKEN) == 7
-    assert scanning.steps_per_epoch(report, TOKEN, gpus=2, accum_grad=3) == 1
+    assert scanning.steps_per_epoch(report, TOKEN, accum_grad=3) == 2
 
 
 @pytest.mark.parametrize("wanted", [scanning.ALL, 50])

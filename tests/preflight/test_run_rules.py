@@ -72,6 +72,8 @@ CASES = [
      "500,000"),
     ("schedule-unscored", ["train_conf.save_checkpoint_interval=300"], {}, WARNING, "300"),
     ("after-no-llm", ["train_conf.effective_save_name_excludes=[llm.]"], {}, ERROR, "random LLM"),
+    ("after-lacks", ["train_conf.effective_save_name_excludes=[audio_encoder.encoders.0.]"], {},
+     ERROR, "audio_encoder"),
     ("after-prompt", ["dataset_conf.prompt_classes=MultiContextPrompt"], {}, WARNING, "header"),
     ("after-resume", [], {}, NOTE, "goes on from it"),
     ("cost-averaging", ["train_conf.keep_nbest_models=100", "train_conf.avg_nbest_model=100",

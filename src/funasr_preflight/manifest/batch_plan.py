@@ -7,8 +7,9 @@ without torch, for millions of lines; a test holds one against the other.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -29,21 +30,27 @@ CONTEXT_TOKENS = 121
 
 @dataclass(frozen=True)
 class Plan:
-    """The batches of one pass over the kept lines, on one GPU.
+    """The batches of one pass over the kept lines, or of all passes of an epoch over parts of them.
 
     Attributes:
-        batches: how many, without empty ones.
+        batches: how many, of all processes together, without empty ones.
+        passes: for each pass, the batches that every process gets, empty and repeated ones among
+            them.
+        uneven: whether the sampler stops at a number of lines that does not divide evenly.
         empty: batches without a sample, which end the run in the collator.
         served: samples in them; with `batch_type` "example" some are served twice.
         padding_share: share of samples x longest that is padding, over all batches, by speech.
         longest: samples and speech frames of the batch that takes most frames.
         dropped: samples that the collator drops, estimated from the lengths of the LLM's input.
         left_out: samples whose LLM input is over the dataset's limit, so another one is served.
+        padded_frames: speech frames of all batches, padding included.
         order: "exact" where the batches are those of FunASR's first epoch, "alike" where they come
             from another random order.
     """
 
     batches: int = 0
+    passes: tuple[tuple[int, ...], ...] = ()
+    uneven: bool = False
     empty: int = 0
     served: int = 0
     padding_share: float = 0.0
@@ -51,15 +58,21 @@ class Plan:
     dropped: int = 0
     left_out: int = 0
     order: str = "exact"
+    padded_frames: int = 0
 
 
 @dataclass(frozen=True)
 class Block:
-    """Some batches: indices into the lengths, and where each batch starts in them."""
+    """Some batches: indices into the lengths, and where each batch starts in them.
+
+    Attributes:
+        process: whose they are; None where the batches of all are dealt out in turn.
+    """
 
     indices: np.ndarray
     starts: np.ndarray
     empty: int = 0
+    process: int | None = None
 
 
 def torch_order(count: int, seed: int) -> np.ndarray:
@@ -90,16 +103,20 @@ def blocks(lengths: np.ndarray, conf: FilterConf, epoch: int = 0) -> Iterator[Bl
         lengths: speech plus text of each line that the index kept.
     """
     if conf.batch_sampler == ESPNET:
-        yield from _sorted_blocks(lengths, order(len(lengths), conf, epoch), len(lengths), None,
-                                  conf.batch_size, None)
+        counted = np.ones_like(lengths) if conf.batch_type == "example" else lengths
+        for block in _sorted_blocks(counted, order(len(lengths), conf, epoch), len(lengths), None,
+                                    conf.batch_size, None):
+            yield _without_last(block, counted, conf) if conf.drop_last else block
     elif conf.batch_type == "example":
         yield from _example_blocks(lengths, conf, epoch)
     elif conf.sort_size > 0:
-        yield from _sorted_blocks(lengths, order(len(lengths), conf, epoch), conf.sort_size,
-                                  conf.max_token_length, conf.batch_size,
-                                  conf.batch_size_sample_max)
+        yield from _sorted_blocks(lengths, order(len(lengths), conf, epoch),
+                                  conf.sort_size * conf.processes, conf.max_token_length,
+                                  conf.batch_size, conf.batch_size_sample_max)
     else:
-        yield _unsorted(lengths, order(len(lengths), conf, epoch), conf)
+        drawn = order(len(lengths), conf, epoch)
+        for process in range(conf.processes):
+            yield _unsorted(lengths, drawn[process::conf.processes], conf, process)
 
 
 def batches(lengths: np.ndarray, conf: FilterConf, epoch: int = 0) -> list[list[int]]:
@@ -114,6 +131,28 @@ def llm_tokens(speech, text, conf: FilterConf):
     return heard + text + TEMPLATE_TOKENS + (CONTEXT_TOKENS if conf.prompt else 0)
 
 
+def plan_of_parts(speech: np.ndarray, text: np.ndarray, conf: FilterConf,
+                  ends: Sequence[int]) -> Plan:
+    """What an epoch makes of lines that are read in parts, one pass each.
+
+    Args:
+        ends: where each part ends among the lines.
+    """
+    parts = [plan(speech[start:end], text[start:end], conf)
+             for start, end in pairwise((0, *ends))]
+    batches = sum(one.batches for one in parts)
+    served = sum(one.served for one in parts)
+    spoken = sum(one.padded_frames * (1 - one.padding_share) for one in parts)
+    padded = sum(one.padded_frames for one in parts)
+    return Plan(
+        batches, tuple(each for one in parts for each in one.passes),
+        any(one.uneven for one in parts), sum(one.empty for one in parts), served,
+        1 - spoken / padded if padded else 0.0,
+        max((one.longest for one in parts), key=lambda pair: pair[0] * pair[1], default=(0, 0)),
+        sum(one.dropped for one in parts), sum(one.left_out for one in parts),
+        "exact" if all(one.order == "exact" for one in parts) else "alike", padded)
+
+
 def plan(speech: np.ndarray, text: np.ndarray, conf: FilterConf, epoch: int = 0) -> Plan:
     """What one pass over these lines makes of them.
 
@@ -122,11 +161,17 @@ def plan(speech: np.ndarray, text: np.ndarray, conf: FilterConf, epoch: int = 0)
         text: tokens of each.
     """
     lengths = speech + text
+    own = [0] * conf.processes
+    dealt = 0
     count = empty = served = dropped = left_out = 0
     padded = spoken = 0
     longest = (0, 0)
     for block in blocks(lengths, conf, epoch):
         empty += block.empty
+        if block.process is None:
+            dealt += block.empty + len(block.starts)
+        else:
+            own[block.process] += block.empty + len(block.starts)
         if not len(block.starts):
             continue
         frames = speech[block.indices]
@@ -141,21 +186,33 @@ def plan(speech: np.ndarray, text: np.ndarray, conf: FilterConf, epoch: int = 0)
         padded += int(area.sum())
         spoken += int(frames.sum(dtype=np.int64))
         tokens = llm_tokens(frames, text[block.indices], conf)
-        left_out += int((tokens > conf.dataset_token_length).sum())
+        if conf.retry > 1:
+            left_out += int((tokens > conf.dataset_token_length).sum())
         if conf.token_type:
-            dropped += _dropped(tokens, block.starts, sizes, conf.batch_size_token_max)
+            dropped += _dropped(tokens, block.starts, sizes, conf.batch_size_token_max,
+                                max(0, conf.retry - 1))
     exact = not conf.shuffle or len(lengths) <= EXACT_LINES
-    return Plan(count, empty, served, 1 - spoken / padded if padded else 0.0, longest, dropped,
-                left_out, "exact" if exact else "alike")
+    each = -(-dealt // conf.processes)
+    return Plan(count, (tuple(one + each for one in own),), _uneven(len(lengths), conf), empty,
+                served, 1 - spoken / padded if padded else 0.0, longest, dropped, left_out,
+                "exact" if exact else "alike", padded)
 
 
-def _dropped(tokens: np.ndarray, starts: np.ndarray, sizes: np.ndarray, limit: int) -> int:
-    """How many samples leave, the last first, until samples x longest is within the limit."""
+def _uneven(count: int, conf: FilterConf) -> bool:
+    """Whether `drop_last` with whole samples finds that the lines do not divide evenly."""
+    return conf.drop_last and conf.batch_type == "example" and conf.batch_sampler != ESPNET and (
+        count % (conf.batch_size * conf.processes) != 0)
+
+
+def _dropped(tokens: np.ndarray, starts: np.ndarray, sizes: np.ndarray, limit: int,
+             most: int) -> int:
+    """How many samples leave, the last first, until samples x longest is within the limit, at most
+    so many of a batch."""
     over = np.maximum.reduceat(tokens, starts) * sizes > limit
     gone = 0
     for start, size in zip(starts[over].tolist(), sizes[over].tolist(), strict=True):
         inside = np.maximum.accumulate(tokens[start:start + size]) * np.arange(1, size + 1)
-        gone += size - max(1, int((inside <= limit).sum()))
+        gone += min(most, size - max(1, int((inside <= limit).sum())))
     return gone
 
 
@@ -164,14 +221,16 @@ def _example_blocks(lengths: np.ndarray, conf: FilterConf, epoch: int) -> Iterat
     if not count:
         return
     size = min(conf.batch_size, max(count, LARGEST_EXAMPLE_BATCH))
-    total = -(-count // size) * size
-    indices = np.resize(order(count, conf, epoch), total)
-    if conf.max_token_length is not None:
-        indices = indices[lengths[indices] <= conf.max_token_length]
-    yield Block(indices, np.arange(0, len(indices), size))
+    together = size * conf.processes
+    whole = np.resize(order(count, conf, epoch), -(-count // together) * together)
+    for process in range(conf.processes):
+        indices = whole[process::conf.processes]
+        if conf.max_token_length is not None:
+            indices = indices[lengths[indices] <= conf.max_token_length]
+        yield Block(indices, np.arange(0, len(indices), size), 0, process)
 
 
-def _unsorted(lengths: np.ndarray, drawn: np.ndarray, conf: FilterConf) -> Block:
+def _unsorted(lengths: np.ndarray, drawn: np.ndarray, conf: FilterConf, process: int) -> Block:
     """Batches in the drawn order: one goes on until samples x longest is over the batch size."""
     kept = drawn[lengths[drawn] <= conf.max_token_length]
     starts, size, longest, empty = [], 0, 0, 0
@@ -185,7 +244,17 @@ def _unsorted(lengths: np.ndarray, drawn: np.ndarray, conf: FilterConf) -> Block
             empty += not size
             starts.append(place)
             size, longest = 1, length
-    return Block(kept, np.array(starts, np.int64), empty)
+    if conf.drop_last and starts and size * longest != conf.batch_size:
+        kept = kept[:starts.pop()]
+    return Block(kept, np.array(starts, np.int64), empty, process)
+
+
+def _without_last(block: Block, lengths: np.ndarray, conf: FilterConf) -> Block:
+    """Without the last batch, unless it is exactly full."""
+    last = block.indices[block.starts[-1]:] if len(block.starts) else block.indices
+    if not len(last) or len(last) * lengths[last].max() == conf.batch_size:
+        return block
+    return Block(block.indices[:block.starts[-1]], block.starts[:-1], block.empty)
 
 
 def _sorted_blocks(lengths: np.ndarray, drawn: np.ndarray, width: int, longest: int | None,

@@ -18,16 +18,15 @@ import msgspec
 import numpy as np
 
 from funasr_preflight.errors import BookError
-from funasr_preflight.laws import schedule
 from funasr_preflight.laws.geometry import FEATURE_FRAMES_AN_HOUR
 from funasr_preflight.manifest.audio_probe import ALL, AudioProbe, AudioReport
-from funasr_preflight.manifest.batch_plan import Plan, plan
+from funasr_preflight.manifest.batch_plan import Plan, plan, plan_of_parts
 from funasr_preflight.manifest.settings import FilterConf
 from funasr_preflight.manifest.transcripts import suspicious
 from funasr_preflight.texts import Text, quoted, say
 
-__all__ = ["ALL", "FilterConf", "ManifestReport", "Overlap", "overlap", "passes_per_epoch", "scan",
-           "steps_per_epoch"]
+__all__ = ["ALL", "FilterConf", "ManifestReport", "Overlap", "batches_per_epoch", "overlap",
+           "passes_per_epoch", "scan", "steps_per_epoch"]
 
 CHUNK = 1 << 18
 LONGEST_LINE = 16 << 20
@@ -102,8 +101,7 @@ class ManifestReport:
         lost: key of `LOST` to (utterances, hours) that are left out for it.
         length_histogram: utterances by `speech_length`, in 10 ms frames; the last bucket has all
             that are longer.
-        batches, padding_share, longest_batch: of one pass on one GPU;
-            see `Plan`.
+        batches, padding_share, longest_batch: of one pass, or of an epoch over parts; see `Plan`.
         plan: all of that.
         suspicious: kind (a key of `transcripts.KINDS`) to (count, first lines).
         duplicates: audio files that an earlier line already names; `duplicate_lines`: some.
@@ -166,9 +164,14 @@ class _Column:
             self.filled += len(taken)
             part = part[len(taken):]
 
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return self.BLOCK * max(0, len(self.blocks) - 1) + (self.filled if self.blocks else 0)
+
     def whole(self) -> np.ndarray:
         """All of them as one array; the column is empty afterwards."""
-        size = self.BLOCK * max(0, len(self.blocks) - 1) + (self.filled if self.blocks else 0)
+        size = self.count
         made = np.empty(size, self.kind)
         while self.blocks:
             place = self.BLOCK * (len(self.blocks) - 1)
@@ -194,6 +197,8 @@ class _Tally:
     audio_hashes: _Column = field(default_factory=lambda: _Column(np.int64))
     text_hashes: _Column = field(default_factory=lambda: _Column(np.int64))
     suspicious: dict[str, tuple[int, tuple[int, ...]]] = field(default_factory=dict)
+    ends: list[int] = field(default_factory=list)
+    """How many utterances there were at the end of each file."""
 
     def bad(self, line: int, reason: Text, fatal: bool = False) -> None:
         self.malformed_count += 1
@@ -233,6 +238,7 @@ def scan(path: str | Path, conf: FilterConf, *, sample_audio: int | None = None,
         for file in files:
             with file.open("rb") as stream:
                 _read(stream, tally, full, probe, bar)
+            tally.ends.append(tally.speech.count)
     return _report(path, tally, conf if training else _unshuffled(conf), probe, files,
                    full)
 
@@ -243,11 +249,15 @@ def passes_per_epoch(report: ManifestReport, conf: FilterConf) -> int:
     return 1 if report.listed else conf.data_split_num
 
 
-def steps_per_epoch(report: ManifestReport, conf: FilterConf, gpus: int = 1,
-                    accum_grad: int = 1) -> int:
+def batches_per_epoch(report: ManifestReport, conf: FilterConf) -> int:
+    """Batches that the first process gets in an epoch."""
+    return passes_per_epoch(report, conf) * sum(each[0] for each in report.plan.passes)
+
+
+def steps_per_epoch(report: ManifestReport, conf: FilterConf, accum_grad: int = 1) -> int:
     """Optimizer steps of an epoch: gradients left over at the end of a pass make none."""
-    return schedule.updates_of_a_run(schedule.batches_of_a_process(report.batches, gpus),
-                                     passes_per_epoch(report, conf), accum_grad=accum_grad)
+    return passes_per_epoch(report, conf) * sum(each[0] // max(1, accum_grad)
+                                                for each in report.plan.passes)
 
 
 @dataclass(frozen=True)
@@ -590,11 +600,15 @@ def _report(path: Path, tally: _Tally, conf: FilterConf, probe: AudioProbe | Non
         if reason == "text_too_long":
             indexed = left.copy()
     kept, kept_frames = int(left.sum()), int(speech.sum(where=left, dtype=np.int64))
+    parts = _parts(tally.ends, conf.data_split_num) if files != [path] else ()
+    if parts:
+        before = np.concatenate([[0], np.cumsum(indexed)])
+        parts = [int(before[end]) for end in parts]
     if not indexed.all():
         speech = speech[indexed]
         text = text[indexed]
     del left, indexed, gone
-    planned = plan(speech, text, conf)
+    planned = plan_of_parts(speech, text, conf, parts) if parts else plan(speech, text, conf)
     del speech, text
     audio_hashes = tally.audio_hashes.whole()
     duplicates, repeats = _duplicates(audio_hashes)
@@ -610,6 +624,12 @@ def _report(path: Path, tally: _Tally, conf: FilterConf, probe: AudioProbe | Non
         kept_frames / FEATURE_FRAMES_AN_HOUR, histogram, planned, tally.suspicious, duplicates,
         places, probe.report() if probe else None, len(files), files != [path],
         full, audio_hashes, text_hashes)
+
+
+def _parts(ends: list[int], splits: int) -> list[int]:
+    """Where the part of each split ends that holds a file; [] where one split reads them all."""
+    files = (len(ends) - 1) // splits + 1
+    return ends[files - 1:-1:files] + ends[-1:] if splits > 1 and files < len(ends) else []
 
 
 def _filters(speech: np.ndarray, text: np.ndarray, conf: FilterConf):

@@ -23,6 +23,8 @@ class FilterConf:
         batch_size_token_max: limit of samples x longest LLM input in the collator.
         sort_size: lines that are sorted together; below 1 nothing is sorted.
         prompt: the class that puts context before training prompts; None for none.
+        retry: so often the dataset looks for another sample, and the collator drops one, less one.
+        processes: among which the sampler divides a pass.
     """
 
     fs: int = 16000
@@ -43,37 +45,43 @@ class FilterConf:
     prompt: str | None = None
     token_type: bool = True
     """Whether the collator drops samples: it does unless `batch_type` says "example"."""
+    retry: int = 100
+    drop_last: bool = False
+    processes: int = 1
 
     @classmethod
-    def of(cls, config: Mapping[str, Any]) -> FilterConf:
+    def of(cls, config: Mapping[str, Any], processes: int = 1) -> FilterConf:
         """From a merged config. A value of a wrong type counts as left out."""
         conf = config.get("dataset_conf")
         conf = conf if isinstance(conf, Mapping) else {}
         frontend = config.get("frontend_conf")
         frontend = frontend if isinstance(frontend, Mapping) else {}
         batch_type = _text(conf, "batch_type", "example")
+        sampler = _text(conf, "batch_sampler", cls.batch_sampler)
         named = _number(conf, "max_token_length", None)
         unlimited = batch_type == "example"
         return cls(
             fs=_number(frontend, "fs", cls.fs),
-            max_token_length=named if named is not None else (
+            max_token_length=None if sampler == ESPNET else named if named is not None else (
                 None if unlimited else cls.max_token_length),
             dataset_token_length=named if named is not None else cls.dataset_token_length,
             max_source_length=_number(conf, "max_source_length", cls.max_source_length),
             min_source_length=_number(conf, "min_source_length", cls.min_source_length),
             max_target_length=_number(conf, "max_target_length", cls.max_target_length),
             min_target_length=_number(conf, "min_target_length", cls.min_target_length),
-            batch_sampler=_text(conf, "batch_sampler", cls.batch_sampler),
+            batch_sampler=sampler,
             batch_type=batch_type,
             batch_size=max(1, _number(conf, "batch_size", cls.batch_size)),
             batch_size_token_max=_number(conf, "batch_size_token_max", cls.batch_size_token_max),
             batch_size_sample_max=_number(conf, "batch_size_sample_max", 200),
-            sort_size=_number(conf, "sort_size", 1024 if _text(
-                conf, "batch_sampler", "") == ESPNET else cls.sort_size),
+            sort_size=_number(conf, "sort_size", 1024 if sampler == ESPNET else
+                              cls.sort_size),
             shuffle=conf.get("shuffle", True) is not False,
             data_split_num=max(1, _number(conf, "data_split_num", 1)),
             prompt=_text(conf, "prompt_classes", None),
-            token_type=conf.get("batch_type") != "example")
+            token_type=conf.get("batch_type") != "example",
+            retry=_number(conf, "retry", cls.retry),
+            drop_last=bool(conf.get("drop_last", False)), processes=max(1, processes))
 
 
 def _number(conf: Mapping[str, Any], key: str, default: Any) -> Any:

@@ -17,6 +17,7 @@ from funasr_preflight.manifest.scanning import (
 from funasr_preflight.manifest.settings import FilterConf
 from funasr_preflight.manifest.transcripts import KINDS
 from funasr_preflight.rules.registry import problem, rule
+from funasr_preflight.run.estimates import whole
 from funasr_preflight.texts import NOTHING, say
 
 LOST_WORTH_A_WARNING = 0.01
@@ -63,9 +64,7 @@ def _share(part: float, whole: float) -> float:
 
 
 def _accum_grad(context: Context) -> int:
-    value = context.get("train_conf.accum_grad", 1)
-    usable = isinstance(value, int) and not isinstance(value, bool)
-    return value if usable and value > 0 else 1
+    return whole(context.get("train_conf.accum_grad", 1), 1)
 
 
 @rule("data-stops-reading", say("A line ends FunASR's reading of the manifest"), "dataset")
@@ -209,7 +208,7 @@ def read_again(context: Context) -> Iterator[Finding]:
     conf = FilterConf.of(context.config)
     passes = passes_per_epoch(report, conf)
     if passes > 1:
-        steps = steps_per_epoch(report, conf, context.gpus, _accum_grad(context))
+        steps = steps_per_epoch(report, conf, _accum_grad(context))
         yield problem(Severity.WARNING, say(
             "{manifest} is a single file, so each of {passes} splits is all of it: an epoch is "
             "{passes} passes over {hours:.1f} h, {steps} optimizer steps.",
@@ -225,7 +224,7 @@ def no_step(context: Context) -> Iterator[Finding]:
     if report is None or not report.batches:
         return
     accum = _accum_grad(context)
-    if not steps_per_epoch(report, FilterConf.of(context.config), context.gpus, accum):
+    if not steps_per_epoch(report, FilterConf.of(context.config), accum):
         yield problem(Severity.ERROR, say(
             "A pass has {batches} batches on {gpus} GPUs, fewer than `accum_grad` {accum} on "
             "each: gradients are thrown away at its end and nothing is ever learnt.",
@@ -241,6 +240,35 @@ def batches_repeat(context: Context) -> Iterator[Finding]:
                 "{manifest} makes {batches} batches for {gpus} GPUs: some are given to several.",
                 manifest=report.name, batches=report.batches, gpus=context.gpus),
                 say("Use fewer GPUs, or a smaller `batch_size`."), file=report.name)
+
+
+@rule("data-unequal-processes", say("Processes that get unequal numbers of batches"), "dataset")
+def unequal_processes(context: Context) -> Iterator[Finding]:
+    report, accum = context.train, _accum_grad(context)
+    for each in report.plan.passes if report is not None else ():
+        if len(set(each)) > 1:
+            steps = {one // accum for one in each}
+            yield problem(Severity.ERROR if len(steps) > 1 else Severity.WARNING, say(
+                "Of one pass over {manifest}, the {gpus} processes get {fewest} to {most} batches, "
+                "and each waits for the others: they fall out of step, and the run hangs or ends.",
+                manifest=report.name, gpus=context.gpus, fewest=min(each), most=max(each)),
+                say("Set `batch_type: token` and a `sort_size` above 0: this sampler alone gives "
+                    "all processes the same number."), key="dataset_conf.sort_size")
+            return
+
+
+@rule("data-uneven", say("`drop_last` with lines that do not divide evenly"), "dataset")
+def uneven(context: Context) -> Iterator[Finding]:
+    conf = FilterConf.of(context.config, context.gpus)
+    for report, _ in _manifests(context):
+        if report.plan.uneven:
+            yield problem(Severity.ERROR, say(
+                "With `drop_last` and `batch_type: example`, FunASR's sampler ends the run unless "
+                "the lines of {manifest} are a multiple of {together} (`batch_size` times "
+                "processes).", manifest=report.name,
+                together=conf.batch_size * conf.processes),
+                say("Take `drop_last` out."), key="dataset_conf.drop_last",
+                edits=(("dataset_conf.drop_last", False),))
 
 
 @rule("data-suspicious", say("Transcripts that may not be what was said"), "dataset")
@@ -401,7 +429,7 @@ def facts(report: ManifestReport, conf: FilterConf, gpus: int = 1, accum_grad: i
     if training:
         rows += [(say("passes of an epoch"), passes_per_epoch(report, conf)),
                  (say("optimizer steps of an epoch"),
-                  steps_per_epoch(report, conf, gpus, accum_grad))]
+                  steps_per_epoch(report, conf, accum_grad))]
     return Table("train" if training else "valid",
                  say("What {manifest} holds", manifest=report.name),
                  (say("Fact"), say("Value")), tuple(rows))

@@ -37,6 +37,18 @@ NEVER_NULL = frozenset((
         "sort_size", "num_workers", "data_split_num", "retry", "max_source_length",
         "min_source_length", "max_target_length", "max_token_length"))))
 """Keys whose null reaches arithmetic or a comparison, where a key left out has a default."""
+_TWICE = (*(f"train_conf.{name}" for name in ("rank", "local_rank", "world_size", "device",
+                                              "excludes", "output_dir")),
+          *(f"dataset_conf.{name}" for name in ("frontend", "tokenizer", "is_training", "path",
+                                                "dataset", "start_step")))
+"""Keys that FunASR hands to the same call by itself."""
+_NEVER_NULL_OF_LORA = tuple(f"llm_conf.lora_conf.{name}" for name in (
+    "r", "lora_alpha", "lora_dropout", "target_modules"))
+_TRULY_WHOLE = ("max_epoch", "data_split_num", "sort_size", "retry", "num_workers",
+                "avg_nbest_model", "n_mels", "lfr_m", "lfr_n", "kernel_size", "attention_heads",
+                "num_blocks", "tp_blocks", "n_layer", "output_size", "linear_units", "ffn_dim",
+                "llm_dim", "encoder_dim", "r", "downsample_rate")
+"""Whole numbers that FunASR counts with or makes tensors of: it takes no 2.0 for 2 there."""
 SCORES = ("acc", "loss")
 _PREPROCESSORS = ("SpeechPreprocessSpeedPerturb", "TextPreprocessSegDict",
                   "TextPreprocessRemovePunctuation")
@@ -184,8 +196,9 @@ def wrong_type(context: Context) -> Iterator[Finding]:
         wanted = context.audit.type_of(key)
         if wanted == "int" and any(isinstance(one, float) for one in context.audit.defaults(key)):
             wanted = "float"
-        if value is None or not _wrong(value, wanted) or key == SAVE_EXCLUDES and isinstance(
-                value, str):
+        broken = isinstance(value, float) and key.rpartition(".")[2] in _TRULY_WHOLE
+        if value is None or not (broken or _wrong(value, wanted)) or (
+                key == SAVE_EXCLUDES and isinstance(value, str)):
             continue  # FunASR splits that one at its commas
         yield problem(
             Severity.ERROR if wanted in _NUMBERS else Severity.WARNING,
@@ -219,7 +232,8 @@ def _wrong(value: Any, wanted: str) -> bool:
 @rule("keys-null", say("A null where FunASR calculates with the value"), "which_knobs")
 def null(context: Context) -> Iterator[Finding]:
     for key, value in context.own.values.items():
-        if value is None and key in NEVER_NULL:
+        if value is None and (key in NEVER_NULL or key in _NEVER_NULL_OF_LORA
+                              and context.get("llm_conf.use_lora") is True):
             yield problem(Severity.ERROR,
                           say("`{key}` is null, which is not the same as left out: FunASR "
                               "calculates with it, and the run ends.", key=key),
@@ -240,6 +254,12 @@ def crash(context: Context) -> Iterator[Finding]:
                       say("`ctc_conf.blank_id` reaches the CTC class twice, and the run ends when "
                           "the model is built."), say("Take it out."), "ctc_conf.blank_id",
                       edits=(("ctc_conf.blank_id", REMOVE),))
+    for key in _TWICE:
+        if key in context.own.values:
+            yield problem(Severity.ERROR,
+                          say("`{key}` is given by FunASR itself as well, and the run ends at the "
+                              "second value.", key=key), say("Take it out."), key,
+                          edits=((key, REMOVE),))
     for key in ("bf16", "fp16"):
         if context.get(key) is True:
             yield problem(Severity.ERROR,

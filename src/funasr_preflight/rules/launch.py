@@ -10,13 +10,14 @@ from funasr_preflight.context import Context
 from funasr_preflight.findings import COMMAND_LINE, REMOVE, Finding, Severity
 from funasr_preflight.launch.directory import HUGGING_FACE, MODEL_DIR, PATHS
 from funasr_preflight.launch.yaml_file import local
-from funasr_preflight.laws.names import COMPONENTS
+from funasr_preflight.laws.names import COMPONENTS, left_out, split_names
 from funasr_preflight.rules.registry import problem, rule
 from funasr_preflight.run import estimates
-from funasr_preflight.run.estimates import CTC, without_ctc
 from funasr_preflight.texts import say
 
 WEIGHTS = "init_param"
+ITS_LLM = "Qwen/"
+"""Who publishes the LLM: its own name on the hub is in order."""
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 _WRITTEN = re.compile(r"model\.pt\.avg$")
 
@@ -128,7 +129,17 @@ def paths(context: Context) -> Iterator[Finding]:
         if value is None:
             what = say("`{key}` is null in the run, and it ends when the file is opened.", key=key)
         elif isinstance(value, str) and _is_missing(context, value) and (
-                key.startswith("dataset_conf") or not _HUB_NAME.fullmatch(value)):
+                not key.startswith("dataset_conf")) and _HUB_NAME.fullmatch(value):
+            if value.startswith(ITS_LLM):
+                continue
+            yield problem(Severity.WARNING,
+                          say("`{key}` is {value}, which is not here: it is looked for on Hugging "
+                              "Face, and the run ends where it is not there either.", key=key,
+                              value=value),
+                          say("Take `{key}` out: the model directory brings its own.", key=key),
+                          key)
+            continue
+        elif isinstance(value, str) and _is_missing(context, value):
             what = say("`{key}` is {value} in the run, and nothing is there: it ends when that is "
                        "opened.", key=key, value=value)
         else:
@@ -163,7 +174,7 @@ def directory(context: Context) -> Iterator[Finding]:
 @rule("launch-tensors", say("Tensors that the weights do not hold"), "ctc_strategy")
 def tensors(context: Context) -> Iterator[Finding]:
     held = context.launch.weights
-    if without_ctc(context):
+    if estimates.without_ctc(context):
         yield problem(
             Severity.NOTE,
             say("These weights hold no CTC branch, or not all of it, as the copy on Hugging Face: "
@@ -174,13 +185,30 @@ def tensors(context: Context) -> Iterator[Finding]:
     for part in COMPONENTS:
         wanted = context.audit.parameters(part)
         missing = [name for name in wanted if name not in held]
-        if missing and part not in CTC:
+        if missing and part not in estimates.CTC:
             yield problem(
                 Severity.ERROR,
                 say("The model directory's weights lack {count} of the {all} tensors of `{part}`, "
                     "such as {name}: these start from random values.", count=len(missing),
                     all=len(wanted), part=part, name=missing[0]),
                 say("Use the released model.pt, or one that was saved whole."), WEIGHTS)
+
+
+@rule("launch-excludes", say("Tensors that are not loaded on purpose"), "configs_side_by_side")
+def excludes(context: Context) -> Iterator[Finding]:
+    value = context.get("excludes")
+    if not context.launch.paths.get(WEIGHTS) or not split_names(value):
+        return
+    names = [name for part in COMPONENTS if part not in estimates.CTC
+             for name in context.audit.parameters(part)]
+    gone = [name for name in names if left_out(name, value)]
+    if gone:
+        yield problem(Severity.ERROR,
+                      say("`excludes` keeps {count} of {all} tensors from being loaded, such as "
+                          "{name}: these start from random values.", count=len(gone),
+                          all=len(names), name=gone[0]),
+                      say("Take `excludes` out."), "excludes", edits=(("excludes", REMOVE),),
+                      decision=True)
 
 
 @rule("launch-remote-code", say("A file of your folder that replaces FunASR's class"),

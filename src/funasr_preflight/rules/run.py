@@ -247,6 +247,21 @@ def no_llm(context: Context) -> Iterator[Finding]:
             edits=(("train_conf.effective_save_name_excludes", None),))
 
 
+@rule("after-lacks", say("The checkpoint lacks a part of the model"), "training_settings")
+def lacks(context: Context) -> Iterator[Finding]:
+    gone = [part for part in estimates.parts(context)
+            if part.saved < part.parameters and part.name in ("audio_encoder", "audio_adaptor")]
+    if gone:
+        yield problem(
+            Severity.ERROR,
+            say("effective_save_name_excludes leaves {names} out of every checkpoint, or a piece "
+                "of it, and FunASR decodes such a checkpoint with random values there.",
+                names=", ".join(f"`{part.name}`" for part in gone)),
+            say("Set train_conf.effective_save_name_excludes: null."),
+            "train_conf.effective_save_name_excludes", decision=True,
+            edits=(("train_conf.effective_save_name_excludes", None),))
+
+
 @rule("after-best", say("Only one checkpoint to choose from"), "training_settings")
 def one_to_choose_from(context: Context) -> Iterator[Finding]:
     if context.train is not None and estimates.disk(context).files.made == 1:

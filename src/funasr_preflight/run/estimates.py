@@ -26,7 +26,7 @@ from funasr_preflight.laws.names import (
     lies_below,
     split_names,
 )
-from funasr_preflight.manifest.scanning import passes_per_epoch
+from funasr_preflight.manifest.scanning import batches_per_epoch, steps_per_epoch
 from funasr_preflight.manifest.settings import FilterConf
 from funasr_preflight.texts import quoted, say
 
@@ -183,15 +183,14 @@ def steps_an_epoch(context: Context, epochs: int = 1) -> int | None:
     """Optimizer steps of one epoch or several, from the training manifest."""
     if context.train is None:
         return None
-    passes, batches = _passes_and_batches(context)
-    return schedule.updates_of_a_run(batches, passes, epochs,
-                                     whole(context.get("train_conf.accum_grad"), 1))
+    return epochs * steps_per_epoch(context.train, FilterConf.of(context.config),
+                                    whole(context.get("train_conf.accum_grad"), 1))
 
 
-def _passes_and_batches(context: Context) -> tuple[int, int]:
-    """Passes of an epoch, and the batches that one process gets of each."""
-    passes = passes_per_epoch(context.train, FilterConf.of(context.config))
-    return passes, -(-context.train.batches // max(1, context.gpus))
+def batches_an_epoch(context: Context) -> int:
+    """Batches that the first process gets in an epoch; 0 without a manifest."""
+    return 0 if context.train is None else batches_per_epoch(
+        context.train, FilterConf.of(context.config))
 
 
 def total_steps(context: Context) -> int | None:
@@ -204,9 +203,10 @@ def total_steps(context: Context) -> int | None:
 
 
 def whole(value: Any, otherwise: int) -> int:
-    """A positive whole number, or something else where the config has none."""
-    usable = isinstance(value, int) and not isinstance(value, bool) and value > 0
-    return value if usable else otherwise
+    """A positive whole number, 2.0 among them, or something else where the config has none."""
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    usable = number and 0 < value < LARGEST_NUMBER and value == int(value)
+    return int(value) if usable else otherwise
 
 
 def rates(context: Context, steps: Sequence[int]) -> np.ndarray | None:
@@ -311,10 +311,9 @@ def disk(context: Context) -> Disk:
     """What the trainer leaves of a run that goes to its end."""
     size = memory.checkpoint_size(_bytes(context, "saved"), _bytes(context, "learning"),
                                   tied=_bytes(context, "tied"))
-    passes, batches = _passes_and_batches(context) if context.train else (0, 0)
     keep = context.get("train_conf.keep_nbest_models")
     files = memory.files_left(
-        whole(context.get("train_conf.max_epoch"), 100), passes * batches,
+        whole(context.get("train_conf.max_epoch"), 100), batches_an_epoch(context),
         whole(context.get("train_conf.save_checkpoint_interval"), 5000),
         whole(context.get("train_conf.validate_interval"), 5000),
         keep if isinstance(keep, int) and not isinstance(keep, bool) else 500,

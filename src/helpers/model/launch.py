@@ -178,7 +178,7 @@ def launch(config: str | Path, overrides: Sequence[str] = (), inside_model_direc
     with tempfile.TemporaryDirectory() as empty:
         folder = directory if inside_model_directory else folder or empty
         try:
-            with contextlib.chdir(folder), _hub_switched_off():
+            with contextlib.chdir(folder), hub_switched_off():
                 return _built(started, composed)
         except Exception as error:  # noqa: BLE001  whatever FunASR raises is the finding
             return _failed(started, error, str(directory))
@@ -298,7 +298,7 @@ def _built(started: Attempt, composed: DictConfig) -> Attempt:
 
     seen: dict[str, Any] = {}
     counted: Counter[str] = Counter()
-    with _watched_loading(seen), torch.device("meta"), funasr_silenced():
+    with watched_loading(seen), torch.device("meta"), funasr_silenced():
         model, _ = AutoModel.build_model(
             **{**composed, "device": "meta", "disable_update": True, "check_latest": False,
                "ncpu": torch.get_num_threads()})
@@ -323,7 +323,7 @@ def _tensors(model: torch.nn.Module, loaded: frozenset[str] | None = None,
 
 
 @contextlib.contextmanager
-def _watched_loading(seen: dict[str, Any]) -> Iterator[None]:
+def watched_loading(seen: dict[str, Any]) -> Iterator[None]:
     """Note which tensors FunASR's loader filled, before it acts on the answer.
 
     The loader copies what the file holds, and hands the model a state in which some tensors are
@@ -353,7 +353,7 @@ def _watched_loading(seen: dict[str, Any]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _hub_switched_off() -> Iterator[None]:
+def hub_switched_off() -> Iterator[None]:
     """Let transformers look in folders only, so that the answer is the same with no network."""
     from huggingface_hub import constants
 

@@ -1,0 +1,531 @@
+"""FunASR runs a drawn launch, and what becomes of it is noted.
+
+`funasr.bin.train_ds.main_hydra` itself runs, from the composed config to the last checkpoint, on
+the mini with fewer blocks. Six things are done for it, and nothing in its place: the trainer keeps
+to the CPU and to a few batches and one epoch; loading runs in this process; a process group of one
+stands for a larger one, while the sampler is asked for the batches of every process; autocast and
+loss scaling are those of the CPU; the keyboard of the debugger is not there; DeepSpeed is a shell
+without an engine, so that a run with it comes as far as its config file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import importlib
+import io
+import os
+import sys
+import tempfile
+import types
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from unittest import mock
+
+import torch
+from torch import distributed
+
+from funasr_preflight.laws.names import component_of
+from helpers.knobs.bench import described, digest
+from helpers.model.launch import hub_switched_off, watched_loading
+from helpers.oracle import files, materials
+from helpers.oracle.cases import Case
+from helpers.session import funasr_silenced
+
+TRAINED, VALIDATED, ACCUMULATED = 2, 1, 6
+"""Batches that are trained and validated at most; and trained where gradients accumulate longer."""
+FILES = 8
+"""No drawn list has so many files: the splits beyond them are empty."""
+UNKNOWN = -(10**9)
+"""Steps where FunASR's trainer does not count them."""
+STAGES = ("command", "debugger", "merge", "build", "model", "trainer", "optimizer", "data",
+          "batches", "train", "validate", "save", "average", "end", "reload", "decode")
+
+
+@dataclass
+class Judgement:
+    """What FunASR did with a case.
+
+    Attributes:
+        stage: the last of STAGES that began; "decode" where everything went well.
+        error: what ended it, or "".
+        missing: component to number of tensors of it that start from random values.
+        ctc: whether the model has its CTC branch.
+        flagged, learning: full-size values that may learn, and that got a gradient, by component.
+        idle: components with parameters that may learn and got no gradient.
+        kept: lines that are in any batch of an epoch; None where it was not found out.
+        batches: of each pass and process, as lists; again: whether passes read one file.
+        steps: optimizer steps of each process in an epoch.
+        empty: batches without a sample.
+        replaced, dropped, served, unheard: of the batches trained on: samples exchanged for others
+            in the dataset, dropped in the collator, wanted, and left without speech.
+        losses: of the batches trained on.
+        moved: whether any weight changed.
+        lacking: component to number of tensors that a checkpoint does not bring back.
+        rates: learning rate of the first steps.
+        outcome: a digest of everything that came out.
+    """
+
+    stage: str = "command"
+    error: str = ""
+    missing: dict[str, int] = field(default_factory=dict)
+    ctc: bool = True
+    flagged: dict[str, int] = field(default_factory=dict)
+    learning: dict[str, int] = field(default_factory=dict)
+    idle: list[str] = field(default_factory=list)
+    lines: int | None = None
+    kept: int | None = None
+    batches: list[list[int]] = field(default_factory=list)
+    again: bool = False
+    steps: list[int] = field(default_factory=list)
+    empty: int = 0
+    replaced: int = 0
+    dropped: int = 0
+    served: int = 0
+    unheard: int = 0
+    losses: list[float] = field(default_factory=list)
+    moved: bool = False
+    updates: int = 0
+    valid_kept: int | None = None
+    lacking: dict[str, int] = field(default_factory=dict)
+    rates: list[float] = field(default_factory=list)
+    outcome: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+class _Stopped(BaseException):
+    """The debugger would wait for a keyboard here."""
+
+
+def judge(case: Case) -> Judgement:
+    """Let FunASR run a case."""
+    found = Judgement()
+    with (tempfile.TemporaryDirectory(prefix="oracle-") as name, contextlib.chdir(name),
+          funasr_silenced(), contextlib.redirect_stderr(io.StringIO())):
+        path, overrides = files.write(case, "small", Path(name))
+        if path is None:
+            path = Path(name) / "empty.yaml"
+            path.write_text("{}\n")
+        try:
+            _run(case, path, overrides, found)
+            found.stage = "decode"
+        except _Stopped:
+            found.error = "the debugger waits for a keyboard"
+        except (Exception, SystemExit) as error:  # noqa: BLE001  whatever FunASR raises
+            found.error = described(error)[:300].replace(name, "FOLDER")
+        finally:
+            if distributed.is_initialized():
+                distributed.destroy_process_group()
+    found.outcome = digest(found.error, found.losses, found.flagged, found.batches, found.lacking,
+                           found.rates, found.outcome)
+    return found
+
+
+def _run(case: Case, path: Path, overrides: list[str], found: Judgement) -> None:
+    from funasr.bin import train_ds
+    from hydra import compose, initialize_config_dir
+
+    with initialize_config_dir(config_dir=str(path.parent), version_base=None):
+        composed = compose(path.stem, overrides=overrides)
+    found.stage = "merge"
+    seen: dict[str, Any] = {}
+    with _around(case, found, seen):
+        train_ds.main_hydra.__wrapped__(composed)
+    found.stage = "reload"
+    _reload(seen, found)
+
+
+@contextlib.contextmanager
+def _around(case: Case, found: Judgement, seen: dict[str, Any]) -> Iterator[None]:
+    """Everything that FunASR's training program needs to run here, and to be watched."""
+    from funasr.bin import train_ds
+    from funasr.register import tables
+    from funasr.train_utils import trainer_ds
+
+    class Model(train_ds.AutoModel):
+        def __init__(self, **keywords):
+            found.stage = "build"
+            with watched_loading(seen):
+                super().__init__(**{**keywords, "ncpu": 1, "disable_update": True})
+            _note_model(self.model, seen, found)
+            found.stage = "model"
+
+    samplers = importlib.import_module("funasr.datasets.audio_datasets.samplers")
+    espnet = importlib.import_module("funasr.datasets.audio_datasets.espnet_samplers")
+    hubs = importlib.import_module("funasr.download.download_model_from_hub")
+    place = SimpleNamespace(get_rank=lambda: seen.get("rank", 0),
+                            get_world_size=lambda: case.processes)
+
+    def stop():
+        found.stage = "debugger"
+        raise _Stopped
+
+    environment = {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": str(case.processes)}
+    loaders = dict(tables.dataloader_classes)
+    loaders["DataloaderMapStyle"] = _loader(loaders["DataloaderMapStyle"], case, found, seen)
+    with contextlib.ExitStack() as stack:
+        for patch in (
+                mock.patch.dict(os.environ, environment),
+                mock.patch("pdb.set_trace", stop),
+                mock.patch.object(train_ds, "AutoModel", Model),
+                mock.patch.object(train_ds, "Trainer", _trainer(found, seen)),
+                mock.patch.object(train_ds, "GradScaler",
+                                  lambda enabled: torch.amp.GradScaler("cpu", enabled=enabled)),
+                mock.patch.object(hubs, "get_or_download_model_dir", _no_network),
+                mock.patch.object(hubs, "get_or_download_model_dir_hf", _no_network),
+                mock.patch.object(train_ds, "deepspeed",
+                                  SimpleNamespace(init_distributed=lambda **_: None)),
+                mock.patch.object(trainer_ds, "autocast", _autocast),
+                mock.patch.object(trainer_ds, "DDP", _parallel),
+                mock.patch.object(torch.nn.Module, "cuda", lambda self, *_: self),
+                mock.patch.object(torch.cuda, "set_device", lambda *_: None),
+                mock.patch.object(train_ds.dist, "init_process_group", _group_of_one),
+                mock.patch.object(samplers, "dist", place),
+                mock.patch.object(espnet, "dist", place),
+                mock.patch("tensorboardX.SummaryWriter"),
+                mock.patch.dict(tables.dataloader_classes, loaders),
+                mock.patch.dict(sys.modules, _deepspeed_modules()),
+                hub_switched_off()):
+            stack.enter_context(patch)
+        yield
+
+
+def _no_network(*_: Any, **__: Any) -> None:
+    raise OSError("no network")
+
+
+def _deepspeed_modules() -> dict[str, types.ModuleType]:
+    """Import names of DeepSpeed's memory estimates, which say nothing."""
+    stage = types.ModuleType("deepspeed.runtime.zero.stage_1_and_2")
+    stage.estimate_zero2_model_states_mem_needs_all_live = lambda *_, **__: None
+    third = types.ModuleType("deepspeed.runtime.zero.stage3")
+    third.estimate_zero3_model_states_mem_needs_all_live = lambda *_, **__: None
+    convert = types.ModuleType("deepspeed.utils.zero_to_fp32")
+    convert.convert_zero_checkpoint_to_fp32_state_dict = lambda *_, **__: None
+    names = ("deepspeed", "deepspeed.runtime", "deepspeed.runtime.zero", "deepspeed.utils")
+    return {**{name: types.ModuleType(name) for name in names},
+            stage.__name__: stage, third.__name__: third, convert.__name__: convert}
+
+
+def _autocast(enabled: bool = True, dtype=None, cache_enabled: bool = True):
+    return torch.autocast("cpu", dtype=dtype, enabled=enabled, cache_enabled=cache_enabled)
+
+
+def _parallel(model, device_ids=None, find_unused_parameters=False):
+    return torch.nn.parallel.DistributedDataParallel(
+        model, find_unused_parameters=find_unused_parameters)
+
+
+_start_group = distributed.init_process_group
+
+
+def _group_of_one(**_: Any) -> None:
+    _start_group("gloo", store=distributed.HashStore(), rank=0, world_size=1)
+
+
+def _note_model(model: torch.nn.Module, seen: Mapping[str, Any], found: Judgement) -> None:
+    found.ctc = getattr(model, "ctc_decoder", None) is not None
+    tensors = seen.get("tensors")
+    loaded = tensors.loaded if tensors else frozenset()
+    found.missing = dict(Counter(
+        component_of(name) for name in model.state_dict()
+        if name not in loaded and ".lora_" not in name))
+
+
+def _trainer(found: Judgement, seen: dict[str, Any]):
+    """FunASR's trainer on a CPU, for a few batches of one epoch."""
+    from funasr.train_utils.trainer_ds import Trainer
+
+    class Watched(Trainer):
+        def __init__(self, **keywords):
+            found.stage = "trainer"
+            super().__init__(**keywords)
+
+        device = property(lambda self: "cpu", lambda self, value: None)
+
+        def warp_model(self, model, **keywords):
+            seen["model"], seen["kwargs"] = model, keywords
+            return super().warp_model(model, **{**keywords, "device": "cpu"})
+
+        def warp_optim_scheduler(self, model, **keywords):
+            found.stage = "optimizer"
+            seen["before"] = {name: digest(one) for name, one in seen["model"].named_parameters()}
+            _watch_gradients(seen)
+            made = super().warp_optim_scheduler(model, **keywords)
+            found.stage = "data"
+            return made
+
+        def resume_checkpoint(self, **keywords):
+            super().resume_checkpoint(**keywords)
+            if isinstance(self.max_epoch, int):
+                self.max_epoch = min(self.max_epoch, 1 if _goes_on(seen, self.accum_grad) else 2)
+
+        def train_epoch(self, dataloader_train=None, **keywords):
+            found.stage = "batches"
+            if "counted" not in seen:
+                seen["counted"] = True
+                _count(self, seen, found)
+            found.stage = "train"
+            accum = self.accum_grad if isinstance(self.accum_grad, (int, float)) else 1
+            most = max(TRAINED, int(accum) + 1 if accum <= ACCUMULATED else TRAINED)
+            optim = keywords["optim"]
+            optim.register_step_post_hook(lambda *_: _stepped(found))
+            super().train_epoch(dataloader_train=_Few(dataloader_train, most, found, seen),
+                                **keywords)
+            _note_learning(seen, found)
+
+        def log(self, loss_dict=None, tag="train", **keywords):
+            if tag == "train":
+                found.losses.append(float(loss_dict["loss"].detach()))
+                found.rates.append(float(loss_dict["lr"]))
+            super().log(loss_dict, tag, **keywords)
+
+        def validate_epoch(self, dataloader_val=None, **keywords):
+            stage, found.stage = found.stage, "validate"
+            super().validate_epoch(dataloader_val=_Few(dataloader_val, VALIDATED), **keywords)
+            found.stage = stage if stage == "train" else "save"
+
+        def save_checkpoint(self, *arguments, **keywords):
+            stage, found.stage = found.stage, "save"
+            super().save_checkpoint(*arguments, **keywords)
+            found.stage = stage if stage == "train" else "average"
+
+        def close(self, *arguments):
+            found.stage = "end"
+            seen["folder"] = self.output_dir
+            super().close(*arguments)
+
+    return Watched
+
+
+def _goes_on(seen: Mapping[str, Any], accum_grad: Any) -> bool:
+    """Whether a pass has a batch after its first update, so that one epoch shows what follows."""
+    try:
+        return len(list(seen["loader"].build_iter(0)[0].batch_sampler)) > accum_grad
+    except Exception:  # noqa: BLE001  the run itself shows it
+        return True
+
+
+def _stepped(found: Judgement) -> None:
+    found.updates += 1
+
+
+def _watch_gradients(seen: dict[str, Any]) -> None:
+    seen["gradients"] = set()
+    for name, parameter in seen["model"].named_parameters():
+        if parameter.requires_grad:
+            parameter.register_post_accumulate_grad_hook(
+                lambda _, name=name: seen["gradients"].add(name))
+
+
+def _note_learning(seen: Mapping[str, Any], found: Judgement) -> None:
+    model = seen["model"]
+    named = dict(model.named_parameters())
+    flagged = {name for name, one in named.items() if one.requires_grad}
+    reached = seen["gradients"]
+    found.flagged = _at_full_size(model, flagged, set(named))
+    found.learning = _at_full_size(model, reached, set(named))
+    found.idle = sorted({component_of(name) for name in flagged - reached})
+    found.moved = any(digest(one) != seen["before"][name] for name, one in named.items()
+                      if one.requires_grad)
+    found.outcome = digest(model.state_dict())
+
+
+def _at_full_size(model: torch.nn.Module, names: set[str], known: set[str]) -> dict[str, int]:
+    """Values of these parameters by component, if the model had its released size."""
+    shapes, counted = materials.full_shapes(), Counter()
+    plain = {name.replace(".base_layer", "") for name in names}
+    for name in materials.names_at_full_size(plain, known):
+        counted[component_of(name)] += torch.Size(shapes[name]).numel()
+    for name in known:
+        if name.endswith(".lora_A") and name in names:
+            rank = model.get_parameter(name).shape[0]
+            for layer in materials.names_at_full_size(
+                    {name.replace(".lora_A", ".weight")},
+                    {one.replace(".lora_A", ".weight") for one in known}):
+                counted["llm"] += rank * sum(shapes[layer])
+    return dict(counted)
+
+
+class _Few:
+    """The first batches of a loader; those of training are looked at as they pass."""
+
+    def __init__(self, loader, most: int, found: Judgement | None = None,
+                 seen: Mapping[str, Any] | None = None):
+        self.loader, self.most, self.found, self.seen = loader, most, found, seen or {}
+        self.batch_sampler = loader.batch_sampler
+
+    def __iter__(self):
+        for number, batch in enumerate(self.loader):
+            if self.found is not None:
+                self._note(number, batch)
+            yield batch
+            if number + 1 >= self.most:
+                break
+
+    def __len__(self):
+        return len(self.loader)
+
+    def _note(self, number: int, batch: Mapping[str, Any]) -> None:
+        wanted = self.seen["wanted"]
+        self.found.served += len(wanted[number]) if number < len(wanted) else 0
+        got = [item.get("key") for item in batch.get("item", ())]
+        dataset = self.loader.dataset
+        expected = [dataset.index_ds[one].get("key") for one in wanted[number]] \
+            if number < len(wanted) else []
+        self.found.replaced += sum(one != other for one, other in zip(got, expected, strict=False))
+        self.found.dropped += max(0, len(expected) - len(got))
+        if "fbank_beg" in batch:
+            self.found.unheard += int((batch["fbank_beg"] <= 0).all(-1).sum())
+
+
+def _loader(original: type, case: Case, found: Judgement, seen: dict[str, Any]) -> type:
+    """FunASR's loader in this process, with two splits at most; its sampler is asked for every
+    process and split before."""
+
+    class Watched(original):
+        def __init__(self, **keywords):
+            found.stage = "data"
+            conf = keywords["dataset_conf"]
+            workers = conf.get("num_workers", 4)
+            if isinstance(workers, int) and workers > 0:
+                keywords = {**keywords, "dataset_conf": {**conf, "num_workers": 0}}
+            elif "num_workers" not in conf:
+                keywords = {**keywords, "dataset_conf": {**conf, "num_workers": 0}}
+            super().__init__(**keywords)
+            seen["loader"] = self
+            self.whole = self.data_split_num  # two of them are enough to see a run
+            if isinstance(self.whole, int):
+                self.data_split_num = min(self.whole, 2)
+            seen["wanted"] = []
+
+        def build_iter(self, *arguments, **keywords):
+            found.stage = "batches"
+            made = super().build_iter(*arguments, **keywords)
+            if "counting" not in seen:
+                import random
+
+                state = random.getstate()
+                seen["wanted"] = list(made[0].batch_sampler)
+                random.setstate(state)
+            return made
+
+    return Watched
+
+
+def _count(trainer, seen: dict[str, Any], found: Judgement) -> None:
+    """Batches and steps of every process and split, from FunASR's sampler and trainer."""
+    import random
+
+    loader = seen["loader"]
+    state, wanted = random.getstate(), seen["wanted"]
+    dataset, dataset_valid = loader.dataset_tr, loader.dataset_val
+    processes = int(os.environ["WORLD_SIZE"])
+    splits = loader.whole
+    listed = not str(loader.kwargs["train_data_set_list"]).endswith((".jsonl", ".json"))
+    asked = range(min(splits, FILES)) if listed else range(splits) if splits <= 2 else [0]
+    found.again = not listed
+    kept: set[Any] = set()
+    seen["counting"] = True
+    steps = [0] * processes
+    indexed = 0
+    try:
+        for split in asked:
+            counts = []
+            for rank in range(processes):
+                seen["rank"] = rank
+                made = loader.build_iter(0, data_split_i=split)[0]
+                rows = list(made.batch_sampler)
+                found.empty += sum(not row for row in rows)
+                counts.append(len(rows))
+                for row in rows:
+                    kept.update((split if listed else 0, one) for one in row)
+                steps[rank] += _steps(trainer, rows) * (
+                    1 if listed or len(asked) == splits else splits)
+            indexed += len(loader.dataset_tr)
+            found.batches.append(counts)
+        found.steps, found.kept = steps, len(kept)
+        found.lines = indexed
+        valid = loader.build_iter(0)[1]
+        found.valid_kept = len({one for row in valid.batch_sampler for one in row})
+    finally:
+        loader.dataset_tr, loader.dataset_val = dataset, dataset_valid
+        seen["rank"] = 0
+        seen["wanted"] = wanted
+        seen.pop("counting")
+        random.setstate(state)
+
+
+def _steps(trainer, rows: list) -> int:
+    """Optimizer steps that FunASR's trainer makes of so many batches, with one number as model."""
+    from funasr.train_utils.trainer_ds import Trainer
+
+    weight = torch.nn.Parameter(torch.zeros(1))
+    counted = [0]
+
+    class Tiny(torch.nn.Module):
+        def forward(self, **_):
+            loss = (weight * 1.0).sum()
+            return loss, {"loss": loss.detach()}, 1
+
+    optim = torch.optim.SGD([weight], 0.0)
+    optim.register_step_post_hook(lambda *_: counted.__setitem__(0, counted[0] + 1))
+    plain = copy.copy(trainer)
+    plain.use_ddp = plain.use_fsdp = plain.use_deepspeed = False
+    plain.validate_interval = plain.save_checkpoint_interval = 10**9
+    plain.log_interval = 10**9
+    plain.dtype, plain.log = torch.float32, lambda *_, **__: None
+    sampler = SimpleNamespace(set_epoch=lambda _: None)
+    batches = _Plain(rows, sampler)
+    try:
+        Trainer.train_epoch(
+            plain, model=Tiny(), optim=optim, scaler=None, dataloader_train=batches, epoch=0,
+            scheduler=SimpleNamespace(step=lambda: None, get_last_lr=lambda: [0.0]))
+    except Exception:  # noqa: BLE001  the training itself, which comes next, shows it
+        return UNKNOWN
+    return counted[0]
+
+
+class _Plain:
+    def __init__(self, rows, sampler):
+        self.rows, self.batch_sampler = rows, sampler
+
+    def __iter__(self):
+        return iter([{} for _ in self.rows])
+
+    def __len__(self):
+        return len(self.rows)
+
+
+def _same(one: torch.Tensor, other: torch.Tensor) -> bool:
+    return one.dtype == other.dtype and torch.equal(one.nan_to_num(), other.nan_to_num())
+
+
+def _reload(seen: Mapping[str, Any], found: Judgement) -> None:
+    """The last checkpoint in a new model of the run's config, and one clip decoded with it."""
+    from funasr import AutoModel
+    from omegaconf import OmegaConf
+
+    checkpoint = Path(seen["folder"]) / "model.pt"
+    if not checkpoint.is_file():
+        raise FileNotFoundError(2, "no checkpoint", checkpoint.name)
+    config = OmegaConf.to_container(OmegaConf.load(Path(seen["folder"]) / "config.yaml"))
+    with hub_switched_off():
+        model, kwargs = AutoModel.build_model(**{
+            **config, "init_param": str(checkpoint), "device": "cpu", "disable_update": True,
+            "excludes": None, "ncpu": 1, "bf16": False, "fp16": False})
+    trained = seen["model"].state_dict()
+    found.lacking = dict(Counter(
+        component_of(name) for name, tensor in model.state_dict().items()
+        if name not in trained or not _same(tensor, trained[name])))
+    found.stage = "decode"
+    clip = str(materials.clip(73))
+    answer = model.inference([clip], key=["a"], **{**kwargs, "device": "cpu",
+                                                   "max_length": 4})
+    found.outcome = digest(found.outcome, str(answer[0])[:200])

@@ -1,0 +1,104 @@
+"""The oracle: FunASR judges drawn launches, and the checker's word agrees with it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from helpers.model import mini
+from helpers.oracle import cases, judge, materials, mending, record, verdicts
+from helpers.oracle.cases import Case
+
+SAMPLE = range(101, 126)
+"""Development seeds that every test run judges again."""
+SOUND = {"freeze_param": "ctc", "ctc_decoder_conf.freeze": True,
+         "train_conf.effective_save_name_excludes": None, "train_conf.use_deepspeed": False,
+         "audio_encoder_conf.freeze": False, "dataset_conf.data_split_num": 1,
+         "dataset_conf.prompt_classes": None, "train_conf.max_epoch": 1}
+LISTS = ("++train_data_set_list=train.jsonl", "++valid_data_set_list=valid.jsonl",
+         "++output_dir=out")
+
+
+def made(values=(), processes=1, lines=12, directory="whole", **train) -> Case:
+    """A launch that works, but for these values."""
+    return Case(0, "", values={**SOUND, **dict(values)}, overrides=["++model=MODEL_DIR", *LISTS],
+                directory=directory, processes=processes,
+                train={"lines": lines, "claimed": False, "files": 0, **train},
+                valid={"lines": 2, "claimed": False, "files": 0})
+
+
+def judged(case: Case) -> dict:
+    return judge.judge(case).as_json()
+
+
+def test_a_seed_is_a_case_that_a_small_json_holds() -> None:
+    for seed in range(200):
+        case = cases.drawn(seed)
+        text = json.dumps(case.as_json())
+        assert cases.drawn(seed) == case == Case(**json.loads(text)) and len(text) < 6000
+
+
+def test_what_is_held_out_was_never_drawn_before() -> None:
+    held_out, seen = ({seed for block in range(record.BLOCKS[name])
+                       for seed in record.seeds_of(name, block)}
+                      for name in (record.HELD_OUT, record.DEVELOPMENT))
+    assert not held_out & (seen | set(SAMPLE))
+
+
+def test_the_small_model_has_the_minis_widths() -> None:
+    widths = {key: value for key, value in mini.MINI_DIMENSIONS.items()
+              if key not in materials.BLOCKS}
+    assert {key: value for key, value in materials.SMALL.items()
+            if key not in materials.BLOCKS} == widths
+    assert cases.MINI_VOCABULARY == mini.MINI_CTC_VOCABULARY
+
+
+def test_a_launch_that_works_is_found_sound() -> None:
+    found = judged(made())
+    assert not found["error"] and verdicts.faults(found) == []
+    assert found["kept"] == 12 and found["learning"].keys() == {"audio_encoder", "audio_adaptor"}
+    assert found["flagged"] == found["learning"] and not found["missing"] and not found["lacking"]
+
+
+@pytest.mark.parametrize(("case", "fault"), [
+    (made({"audio_encoder_conf.freeze": True, "audio_adaptor_conf.freeze": True}), "ends: train"),
+    (made({"init_param": None}), "random start"),
+    (made({"train_conf.effective_save_name_excludes": ["llm."]}), "checkpoint without LLM"),
+    (made({"train_conf.accum_grad": 500}), "no step"),
+    (made({"freeze_param": None, "ctc_decoder_conf.freeze": False}, processes=2), "ends: train"),
+    (made({"dataset_conf.sort_size": -1, "dataset_conf.batch_size": 700}, processes=3, lines=37),
+     "processes out of step"),
+    (made(faults=[["no_bang", 1.0]]), "audio unheard"),
+    (made(faults=[["no_messages", 0.0]]), "ends: data"),
+    (made(directory="no_vocabulary"), "ends: build"),
+    (made({"debug": True}), "ends: debugger"),
+    (made({"train_conf.use_deepspeed": True}), "ends: optimizer"),
+])
+def test_a_fault_is_seen(case: Case, fault: str) -> None:
+    assert fault in verdicts.faults(judged(case))
+
+
+def test_the_copy_without_ctc_has_nothing_that_is_idle() -> None:
+    case = made({"freeze_param": None, "ctc_decoder_conf.freeze": False}, processes=2,
+                directory="without_ctc")
+    assert not judged(case)["error"]
+
+
+def test_the_checker_is_right_about_a_sample() -> None:
+    for seed in SAMPLE:
+        row = record.compared(seed)
+        wrong = [fault for fault, named in row.get("faults", {}).items() if not named]
+        assert (seed, wrong, row.get("false_errors", []), row["numbers"], row.get("crashed")) == (
+            seed, [], [], {}, None)
+
+
+def test_intervals_are_wilsons() -> None:
+    low, high = record.Share(98, 100).interval()
+    assert (low, high) == pytest.approx((0.9300, 0.9945), abs=1e-4)
+
+
+def test_a_mended_config_runs() -> None:
+    case = made({"ctc_conf.blank_id": 0})
+    assert mending.mended(case, judged(case), judged) == "runs now"
+    assert mending.mended(made(), judged(made()), judged) == "untouched"
