@@ -116,3 +116,15 @@ def test_counts_that_do_not_belong_together_are_refused():
         intervals.error_rate(np.zeros((1, 4)), np.ones(4), list("abc"))
     with pytest.raises(BookError, match="one of each"):
         intervals.error_rate(np.zeros((1, 0)), np.ones(0), [])
+
+
+def test_the_best_of_many_is_no_winner_by_chance():
+    """Of twenty arms that are all the same, one seems better or worse in a third of the sets."""
+    draw, alone, together = np.random.default_rng(5), 0, 0
+    for _ in range(20):
+        base = simulated(draw, 0.0, 0.02, seeds=5)
+        arms = [simulated(draw, 0.0, 0.02, seeds=5) for _ in range(20)]
+        alone += any(intervals.difference(arm, base, WORDS, VOICES).direction for arm in arms)
+        together += any(intervals.difference(arm, base, WORDS, VOICES, among=20).direction
+                        for arm in arms)
+    assert together <= 2 < 4 <= alone

@@ -80,7 +80,9 @@ def home(tmp_path_factory, source) -> Path:
     run(folder, folder / "bin" / "pip", "install", "--no-deps", "--no-index", wheel)
     own = next(site.glob("funasr_preflight-*.dist-info/METADATA")).read_text(encoding="utf-8")
     for line in re.findall(r"^Requires-Dist: (.+)$", own, re.MULTILINE):
-        lend(Requirement(line).name, site)
+        wanted = Requirement(line)
+        if wanted.marker is None or wanted.marker.evaluate({"extra": ""}):
+            lend(wanted.name, site)
     run(folder, folder / "bin" / "pip", "uninstall", "-y", "-q", "setuptools")  # venv's own is old
     lend("setuptools", site)
     run(folder, folder / "bin" / "pip", "check")
@@ -143,6 +145,14 @@ def test_versions_and_cards_are_known_there_too(home, work):
                "--gpu-memory", "4090", "--format", "json", code=1)
     rules = {one["rule"] for one in json.loads(done.stdout)["findings"]}
     assert {"version-cannot-train", "cost-gpu-memory"} <= rules
+
+
+def test_the_other_commands_start_there_and_name_what_they_miss(home, work):
+    for name in ("checkpoint", "manifest"):
+        assert f"preflight {name} " in run(work, home / "preflight", name, "--help").stdout
+    said = run(work, home / "preflight", "manifest", ".", "--out", "new.jsonl", "--tokenizer", ".",
+               code=2).stderr
+    assert "funasr-preflight[manifest]" in said and "Traceback" not in said
 
 
 def test_no_message_sends_the_user_to_what_is_not_there(home, work):

@@ -29,18 +29,31 @@ def shapes(path: Path) -> Shapes:
     Raises:
         BookError: it is no file of PyTorch's, or its index cannot be read.
     """
+    return shapes_of(contents(path), path.name)
+
+
+def contents(path: Path) -> Any:
+    """What `torch.save` wrote, with a shape in the place of each tensor.
+
+    Raises:
+        BookError: it is no file of PyTorch's, or its index cannot be read.
+    """
     try:
-        state = _index(path)
+        return _index(path)
     except Exception as error:  # a broken index fails in as many ways as there are readers in it
         raise BookError(say("{file} cannot be read as weights of PyTorch ({error}): name a "
                             "checkpoint that torch.save wrote.", file=path.name,
                             error=type(error).__name__)) from None
+
+
+def shapes_of(state: Any, name: str) -> Shapes:
+    """`shapes` of what `contents` read from the file of that name."""
     for wrapper in _WRAPPERS:
         if isinstance(state, dict) and isinstance(state.get(wrapper), dict):
             state = state[wrapper]
     if not isinstance(state, dict):
         raise BookError(say("{file} holds no tensors by name: name a checkpoint of a model.",
-                            file=path.name))
+                            file=name))
     return {str(name).removeprefix("module."): tensor for name, tensor in state.items()
             if isinstance(tensor, tuple)}
 

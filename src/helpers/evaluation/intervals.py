@@ -41,7 +41,8 @@ class Interval:
         return format(self)
 
     @classmethod
-    def resampled(cls, errors: np.ndarray, words: np.ndarray, voices: Sequence[str]) -> Self:
+    def resampled(cls, errors: np.ndarray, words: np.ndarray, voices: Sequence[str],
+                  among: int = 1) -> Self:
         """From word errors, or from their differences between two models on the same sentences.
 
         With one seed the interval says nothing of other seeds; with one voice, nothing of other
@@ -51,6 +52,8 @@ class Interval:
             errors: shape (seeds, sentences).
             words: reference words of each sentence, shape (sentences,).
             voices: who speaks each sentence.
+            among: how many comparisons are read together. All of their intervals hold at once in
+                95 of 100 cases, so that the best of many is no winner by chance (Bonferroni).
 
         Raises:
             BookError: the three do not belong to the same sentences, or there are none.
@@ -63,13 +66,15 @@ class Interval:
         if len(names) == 1:
             voice = np.arange(len(words))
         wrong, spoken = (np.bincount(voice, each) for each in (errors.mean(0), words))
-        times = draw.multinomial(len(spoken), np.full(len(spoken), 1 / len(spoken)), RESAMPLES)
+        resamples = RESAMPLES * among
+        times = draw.multinomial(len(spoken), np.full(len(spoken), 1 / len(spoken)), resamples)
         drawn = times @ wrong / (times @ spoken)
         by_seed = errors.sum(1) / words.sum()
         if len(by_seed) > 1:
             deviation = by_seed.std(ddof=1) / np.sqrt(len(by_seed))
-            drawn += deviation * draw.standard_t(len(by_seed) - 1, RESAMPLES)
-        low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+            drawn += deviation * draw.standard_t(len(by_seed) - 1, resamples)
+        tail = (1 - LEVEL) / 2 / among
+        low, high = np.quantile(drawn, [tail, 1 - tail])
         return cls(float(by_seed.mean()), float(low), float(high))
 
 
@@ -94,7 +99,7 @@ def error_rate(errors: np.ndarray, words: np.ndarray, voices: Sequence[str]) -> 
 
 
 def difference(errors: np.ndarray, other: np.ndarray, words: np.ndarray,
-               voices: Sequence[str]) -> Difference:
+               voices: Sequence[str], among: int = 1) -> Difference:
     """How much higher one error rate is than another, sentence by sentence and seed by seed.
 
     What is hard about a sentence, and what a seed draws for both, cancels out.
@@ -102,7 +107,7 @@ def difference(errors: np.ndarray, other: np.ndarray, words: np.ndarray,
     Args:
         errors, other: word errors, shape (seeds, sentences), of the same seeds; or one of the two
             has a single run, which is then compared with every run of the other.
-        words, voices: as those of `Interval.resampled`.
+        words, voices, among: as those of `Interval.resampled`.
 
     Raises:
         BookError: both have several seeds, and not as many.
@@ -111,4 +116,4 @@ def difference(errors: np.ndarray, other: np.ndarray, words: np.ndarray,
     if len(first) != len(second) and 1 not in (len(first), len(second)):
         raise BookError(f"{len(first)} seeds against {len(second)}: compare runs of the same "
                         "seeds.")
-    return Difference.resampled(first - second, words, voices)
+    return Difference.resampled(first - second, words, voices, among)

@@ -60,6 +60,11 @@ class Experiment:
     bands: tuple[str, ...] = BANDS[:2]
     names: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def comparisons(self) -> int:
+        """Arms that are compared with `against`."""
+        return len(self.arms) - 1
+
     def title_of(self, arm: str) -> str:
         """What an arm is called among these."""
         return self.names.get(arm, ARMS[arm].title)
@@ -78,15 +83,30 @@ ALL_LENGTHS = {"longest": LONGEST, "epochs": 4}
 EPOCHS_OF_AMOUNT = (105, 35, 15, 7, 3)
 AMOUNT_STEPS = 105
 MASKS = {"specaug": "SpecAugLFR"}
+SPEECH_MEAN = 12.0
+"""About the mean of a call's features in the bins that a line passes: see spec_augment.md."""
 
 
-def masks(width: tuple[int, int], number: int, bins: int = 0) -> dict[str, Any]:
-    """Keys for time masks of these widths in LFR frames, and frequency masks of up to `bins`."""
+def masks(width: tuple[int, int] | None, number: int, bins: int = 0, bands: int = 2,
+          fill: float = 0.0, ratio: tuple[float, float] | None = None) -> dict[str, Any]:
+    """Keys for time masks and frequency masks.
+
+    Args:
+        width: of a time mask, in LFR frames; None where `ratio` gives it.
+        number: time masks.
+        bins: a frequency mask is narrower than this; without it there is none.
+        bands: frequency masks.
+        fill: the value under a mask.
+        ratio: width of a time mask as a share of the utterance.
+    """
     conf = {"apply_time_warp": False, "apply_freq_mask": bins > 0,
-            "freq_mask_width_range": [0, bins or 1], "num_freq_mask": 2 if bins else 0,
-            "apply_time_mask": True, "time_mask_width_range": list(width),
+            "freq_mask_width_range": [0, bins or 1], "num_freq_mask": bands if bins else 0,
+            "apply_time_mask": True, "time_mask_width_range": list(width) if width else None,
             "num_time_mask": number}
-    return {**MASKS, **{f"specaug_conf.{key}": value for key, value in conf.items()}}
+    if ratio:
+        conf["time_mask_width_ratio_range"] = list(ratio)
+    return {**MASKS, **{f"specaug_conf.{key}": value for key, value in conf.items()},
+            **({"specaug_fill": fill} if fill else {})}
 
 
 ARMS = {arm.name: arm for arm in (
@@ -112,6 +132,11 @@ ARMS = {arm.name: arm for arm in (
     Arm("masks_long", "long masks", masks((4, 12), 2), wrapper="masks"),
     Arm("masks_both", "masks as long as gaps, and of bins", masks((1, 4), 2, 20),
         wrapper="masks"),
+    Arm("masks_both_filled", "masks as long as gaps, and of bins, filled with speech's mean",
+        masks((1, 4), 2, 20, fill=SPEECH_MEAN), wrapper="masks"),
+    Arm("masks_box", "short masks and one narrow band", masks((1, 4), 2, 10, 1), wrapper="masks"),
+    Arm("masks_ratio", "masks of up to a tenth of the utterance",
+        masks(None, 2, ratio=(0.0, 0.1)), wrapper="masks"),
     Arm("trained_lossy", "trained on calls that lose packets", channel=LOSSY),
     Arm("up_to_2s", "up to 2.5 s", longest=250, epochs=4),
     Arm("up_to_4s", "up to 4 s", longest=400, epochs=4),
@@ -141,8 +166,8 @@ EXPERIMENTS = {one.name: one for one in (
     Experiment("ctc", "A CTC term", ("encoder", "ctc_detached", "ctc_term"), "encoder",
                names={"encoder": "no CTC term"}),
     Experiment("specaug", "SpecAug", (
-        "no_specaug", "encoder", "masks_main", "masks_gaps", "masks_both", "masks_long",
-        "trained_lossy"), "no_specaug", BANDS,
+        "no_specaug", "encoder", "masks_main", "masks_gaps", "masks_both", "masks_box",
+        "masks_ratio", "masks_both_filled", "masks_long", "trained_lossy"), "no_specaug", BANDS,
         names={"encoder": "as configured"}),
     Experiment("lengths", "Lengths of the training utterances", (
         "up_to_2s", "up_to_4s", "all_lengths", "all_lengths_small"), "all_lengths"),

@@ -20,7 +20,7 @@ from helpers.model import mini
 from helpers.paths import RESULTS
 from helpers.speech import corpus
 from helpers.telephone import speech_codecs
-from helpers.telephone.channel import Channel, call_set
+from helpers.telephone.channel import LINE_BAND_HZ, Channel, call_set, filtered_set
 
 RECORDS = RunRecords(RESULTS / "call_cost.json",
                      "python -m helpers.experiments.call_cost --record", ("stage", "seed"))
@@ -45,6 +45,11 @@ STAGES: dict[str, Channel | None] = {
     "20 % lost, silence": Channel(loss=0.2, burst=3),
 }
 """Each stage is the one above it and a thing more, down to G.711 mu-law; the rest vary that."""
+FILTERS: dict[str, tuple[float | None, float | None]] = {
+    "300-3400 Hz, at 16 kHz": LINE_BAND_HZ,
+    "above 300 Hz, at 16 kHz": (LINE_BAND_HZ[0], None),
+    "below 3400 Hz, at 16 kHz": (None, LINE_BAND_HZ[1])}
+"""The line's band put on before the rate falls, whole and one edge alone: what the order hides."""
 
 
 def items_of(stage: str, limit: int | None = None) -> list[dict]:
@@ -53,8 +58,11 @@ def items_of(stage: str, limit: int | None = None) -> list[dict]:
     Raises:
         BookError: an unknown stage, or a codec that this machine cannot run.
     """
+    if stage in FILTERS:
+        return filtered_set("test", *FILTERS[stage], limit)
     if stage not in STAGES:
-        raise BookError(f"There is no stage {stage!r}: choose one of {', '.join(STAGES)}.")
+        raise BookError(f"There is no stage {stage!r}: choose one of "
+                        f"{', '.join((*STAGES, *FILTERS))}.")
     channel = STAGES[stage]
     return corpus.load_set("test")[:limit] if channel is None else call_set("test", channel, limit)
 
@@ -62,8 +70,8 @@ def items_of(stage: str, limit: int | None = None) -> list[dict]:
 def possible() -> list[str]:
     """The stages whose codec this machine can run."""
     codecs = {None, *speech_codecs.available()}
-    return [stage for stage, channel in STAGES.items() if channel is None
-            or channel.codec in codecs]
+    return [*(stage for stage, channel in STAGES.items() if channel is None
+              or channel.codec in codecs), *FILTERS]
 
 
 def make(name: str, seed: int, lacking: Sequence[Key]) -> Iterator[Row]:
@@ -103,7 +111,7 @@ def show() -> None:
 
 
 RECORDING = Recording("helpers.experiments.call_cost", RECORDS,
-                      {(stage, 0): [(stage, 0)] for stage in STAGES}, make, show)
+                      {(stage, 0): [(stage, 0)] for stage in (*STAGES, *FILTERS)}, make, show)
 
 if __name__ == "__main__":
     sys.exit(RECORDING.main())

@@ -27,7 +27,7 @@ from helpers.experiments import runs
 from helpers.experiments.records import Key, Recording, Row, RunRecords
 from helpers.experiments.results import Results
 from helpers.experiments.runs import MAIN, SEEDS, STAGE1, TEST_SENTENCES, Heard
-from helpers.paths import RESULTS
+from helpers.paths import CONFIGS, RESULTS
 from helpers.training import finetune
 
 RECORDS = RunRecords(RESULTS / "recipes.json", "python -m helpers.experiments.recipes --record",
@@ -38,6 +38,11 @@ RATE_FACTOR = 10.0
 STEPS_FOR_ONE = 100
 """So many steps of the config's warm-up are one step here."""
 STEPS_PER_EPOCH = 20
+MIXED = 1 / 3
+"""Share of wideband speech in the list that the recommended config is trained with."""
+PUBLISHED_MAIN, PUBLISHED_STAGE1 = configs.PUBLISHED
+DECIDING = ("main", "recommended", "main_mixed")
+"""The recipes between which the recommendation is chosen."""
 
 
 @dataclass(frozen=True)
@@ -89,9 +94,19 @@ RECIPES = {recipe.name: recipe for recipe in (
         Phase("at the switch", MAIN, 0),
         Phase("after stage 1, then main", MAIN, 80))),
     Recipe("recommended", "recommended", (
-        Phase("after the recommended config", RECOMMENDED, 120, replay=1 / 3),)),
+        Phase("after the recommended config", RECOMMENDED, 120, replay=MIXED),)),
     Recipe("recommended_without_replay", "recommended, without replay", (
         Phase("after the recommended config alone", RECOMMENDED, 120),)),
+    Recipe("main_mixed", "main config, the same list", (
+        Phase("after the main config with the same list", MAIN, 120, replay=MIXED),)),
+    Recipe("recommended_all_blocks", "recommended, all blocks train", (
+        Phase("after the recommended config, all blocks", RECOMMENDED, 120, replay=MIXED,
+              overrides={"freeze_param": "ctc"}),)),
+    Recipe("published_stage1", "published stage 1", (
+        Phase("after the published stage 1", PUBLISHED_STAGE1, 120),)),
+    Recipe("published_stage1_then_main", "published stage 1, then main", (
+        Phase("after the published stage 1", PUBLISHED_STAGE1, 40),
+        Phase("after the published stage 1, then main", PUBLISHED_MAIN, 80))),
 )}
 """All have the same number of steps. The configs give stage 1 half as many epochs as the main
 config, and so does the recipe that has both."""
@@ -164,7 +179,8 @@ def as_row(recipe: Recipe, seed: int, heard: Sequence[Heard]) -> Row:
         steps += phase.steps
         phases.append({
             **asdict(phase), "replay": round(phase.replay, 3),
-            "config": configs.path_of(phase.config).name, "settings": paced_keys(phase),
+            "config": configs.path_of(phase.config).relative_to(CONFIGS).as_posix(),
+            "settings": paced_keys(phase),
             "total_steps": steps,
             "validation_loss": one.done.validations[-1].loss if one.done else None,
             "errors": runs.written(one.errors)})
@@ -219,6 +235,13 @@ class Recorded(Results):
         return cls(RECORDS.read())
 
 
+def seeds_of(name: str) -> tuple[int, ...]:
+    """The seeds that a recipe is recorded with."""
+    if not RECIPES[name].steps:
+        return SEEDS[:1]
+    return runs.MORE_SEEDS if name in DECIDING else SEEDS
+
+
 def make(name: str, seed: int, lacking: Sequence[Key]) -> Iterator[Row]:
     """The row that a recording stores."""
     started = time.perf_counter()
@@ -243,7 +266,7 @@ def show() -> None:
 
 RECORDING = Recording("helpers.experiments.recipes", RECORDS,
                       {(name, seed): [(name, seed)] for name in RECIPES
-                       for seed in SEEDS[:None if RECIPES[name].steps else 1]}, make, show)
+                       for seed in seeds_of(name)}, make, show)
 
 if __name__ == "__main__":
     sys.exit(RECORDING.main())

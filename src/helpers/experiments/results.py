@@ -84,17 +84,29 @@ class Results:
                                     self.voices[chosen])
 
     def difference(self, arm: Hashable, other: Hashable, band: str, branch: str,
-                   some: Sequence[bool] | None = None, other_band: str | None = None) -> Difference:
+                   some: Sequence[bool] | None = None, other_band: str | None = None,
+                   among: int = 1) -> Difference:
         """How much higher the error rate of one arm is than another's, on the same sentences.
+
+        Arms with several seeds each are compared seed by seed, with the seeds that both have.
 
         Args:
             some: which sentences count; all without it.
             other_band: what the other arm heard; the same band without it.
+            among: how many comparisons are read together.
+
+        Raises:
+            BookError: the two have several seeds each and none in common.
         """
         chosen = self._chosen(some)
-        return intervals.difference(self.errors(arm, band, branch)[:, chosen],
-                                    self.errors(other, other_band or band, branch)[:, chosen],
-                                    self.words[chosen], self.voices[chosen])
+        first, second = (self._errors[each] for each in (arm, other)
+                         if self.seeds(each))
+        both = first.keys() & second.keys()
+        pair = [np.array([seeds[seed][heard, branch] for seed in sorted(seeds)
+                          if seed in both or min(len(first), len(second)) == 1])
+                for seeds, heard in ((first, band), (second, other_band or band))]
+        return intervals.difference(*(errors[:, chosen] for errors in pair), self.words[chosen],
+                                    self.voices[chosen], among)
 
     def _chosen(self, some: Sequence[bool] | None) -> np.ndarray:
         return np.ones(len(self.words), dtype=bool) if some is None else np.array(some)

@@ -28,6 +28,8 @@ from helpers.training import finetune
 
 MAIN, STAGE1 = configs.FINE_TUNING
 SEEDS = (0, 1, 2)
+MORE_SEEDS = (*SEEDS, 3, 4)
+"""Where the recommendation is chosen."""
 LOSSY = Channel(loss=0.1, burst=2.0)
 CHANNELS = {"telephone": Channel(), "wideband": None, "lossy calls": LOSSY}
 """What the sentences of each band went through."""

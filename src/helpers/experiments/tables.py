@@ -10,12 +10,12 @@ def rows_of(results: Recorded, experiment: Experiment) -> list[list[str]]:
     """A row for each arm: title, minutes of speech, then for each band and branch the rate.
 
     The last cell is the difference to the arm that the experiment compares with, on the telephone,
-    CTC branch.
+    CTC branch; its interval allows for as many comparisons as there are rows.
     """
     found = []
     for arm in experiment.arms:
         against = "" if arm == experiment.against else str(results.difference(
-            arm, experiment.against, "telephone", "ctc"))
+            arm, experiment.against, "telephone", "ctc", among=experiment.comparisons))
         found.append([experiment.title_of(arm), f"{results.row(arm)['training_minutes']:.1f}",
                       *(str(results.rate(arm, band, branch)) for band in experiment.bands
                         for branch in BRANCHES), against])
@@ -33,7 +33,8 @@ def compact_rows(results: Recorded, experiment: Experiment, branch: str = "ctc")
     """A row for each arm: title, then for each band the rate and its difference to the base."""
     return [[experiment.title_of(arm), *(cell for band in experiment.bands for cell in (
         str(results.rate(arm, band, branch)), "" if arm == experiment.against else
-        str(results.difference(arm, experiment.against, band, branch))))]
+        str(results.difference(arm, experiment.against, band, branch,
+                               among=experiment.comparisons))))]
         for arm in experiment.arms]
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from funasr_preflight.converting.lines import SYSTEM_PROMPT
 from helpers.errors import BookError
 from helpers.speech import manifests
 
@@ -107,7 +108,7 @@ def collate(data: Utterances, indices: np.ndarray, prompt: tuple[list[int], list
 
 def chat_prompt(tokenizer) -> tuple[list[int], list[int]]:
     """Token ids before and after the speech, split exactly where FunASR's dataset splits."""
-    before = (f"<|im_start|>system\n{manifests.SYSTEM_PROMPT}<|im_end|>\n"
+    before = (f"<|im_start|>system\n{SYSTEM_PROMPT}<|im_end|>\n"
               f"<|im_start|>user\n{manifests.USER_PROMPT}")
     after = "<|im_end|>\n<|im_start|>assistant\n"
     return tokenizer.encode(before), tokenizer.encode(after)

@@ -23,13 +23,13 @@ import soundfile
 import torch
 from tqdm import tqdm
 
+from funasr_preflight.laws.geometry import speech_frames
 from helpers.errors import BookError, one_sentence
 from helpers.paths import CACHE, CORPUS, ROOT
 from helpers.speech.manifests import (
     audio_path,
     chatml,
     read_manifest,
-    speech_frames,
     with_audio,
     write_manifest,
 )

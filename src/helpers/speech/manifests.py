@@ -6,16 +6,10 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
+from funasr_preflight.converting.lines import message_turns, prompt
 from helpers.errors import BookError
 
-SYSTEM_PROMPT = "You are a helpful assistant."
-USER_PROMPT = "语音转写："
-FRAME_LENGTH_SAMPLES, FRAME_SHIFT_SAMPLES = 400, 160
-
-
-def speech_frames(samples: int) -> int:
-    """Number of 10 ms frames (25 ms windows, no padding) in 16 kHz audio: `speech_length`."""
-    return max(0, 1 + (samples - FRAME_LENGTH_SAMPLES) // FRAME_SHIFT_SAMPLES)
+USER_PROMPT = prompt()
 
 
 def chatml(key: str, audio: str, text: str, speech_length: int, text_length: int,
@@ -23,12 +17,7 @@ def chatml(key: str, audio: str, text: str, speech_length: int, text_length: int
     """One line of a FunASR manifest for this model."""
     return {
         "key": key,
-        "messages": [
-            {"role": "system", "content": SYSTEM_PROMPT},
-            {"role": "user",
-             "content": f"{USER_PROMPT}<|startofspeech|>!{audio}<|endofspeech|>"},
-            {"role": "assistant", "content": text},
-        ],
+        "messages": message_turns(audio, text),
         "speech_length": speech_length,
         "text_length": text_length,
         **extra,
@@ -63,6 +52,19 @@ def write_manifest(items: Iterable[dict], path: Path) -> Path:
     lines = (json.dumps(item, ensure_ascii=False) for item in items)
     partial.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return partial.replace(path)
+
+
+def write_kaldi(items: Iterable[dict], folder: Path) -> Path:
+    """Write `wav.scp`, `text` and `utt2spk` of lines that name their voice; paths are absolute."""
+    folder.mkdir(parents=True, exist_ok=True)
+    items = list(items)
+    rows = {"wav.scp": [(item["key"], Path(audio_path(item)).resolve()) for item in items],
+            "text": [(item["key"], transcript(item)) for item in items],
+            "utt2spk": [(item["key"], item["voice"]) for item in items]}
+    for name, pairs in rows.items():
+        (folder / name).write_text("".join(f"{key} {value}\n" for key, value in pairs),
+                                   encoding="utf-8")
+    return folder
 
 
 def audio_path(item: dict) -> str:

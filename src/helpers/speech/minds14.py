@@ -13,6 +13,7 @@ from typing import Any
 
 import soundfile
 
+from funasr_preflight.laws.geometry import speech_frames
 from helpers.errors import BookError
 from helpers.paths import CACHE
 from helpers.speech import manifests
@@ -53,7 +54,7 @@ def sets(language: str = "en-US", tokenizer: Any = None, source: str | Path = HU
         path = folder / "audio" / f"{key}.wav"
         path.parent.mkdir(parents=True, exist_ok=True)
         soundfile.write(path, samples, rate, subtype="PCM_16")
-        frames = manifests.speech_frames(round(len(samples) * 16_000 / rate))
+        frames = speech_frames(len(samples), rate)
         length = len(tokenizer.encode(text)) if tokenizer else len(text.split())
         found[_split(key)].append(manifests.chatml(key, str(path), text, frames, length,
                                                 intent=row.get("intent_class")))

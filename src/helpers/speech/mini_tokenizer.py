@@ -10,8 +10,9 @@ from __future__ import annotations
 import base64
 from pathlib import Path
 
+from funasr_preflight.converting.lines import SYSTEM_PROMPT
 from helpers.paths import MINI
-from helpers.speech.manifests import SYSTEM_PROMPT, USER_PROMPT
+from helpers.speech.manifests import USER_PROMPT
 
 VOCABULARY_SIZE = 896
 SPECIAL_TOKENS = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]

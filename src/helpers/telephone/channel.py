@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,9 +33,19 @@ def to_8khz(samples: np.ndarray, rate: int) -> np.ndarray:
     return soxr.resample(checked(samples), rate, TELEPHONE_RATE, quality="HQ")
 
 
-def line_band(samples: np.ndarray, rate: int = TELEPHONE_RATE) -> np.ndarray:
-    """Keep 300 to 3400 Hz: a sixth-order Butterworth band-pass, run forwards only."""
-    sections = signal.butter(6, LINE_BAND_HZ, "bandpass", fs=rate, output="sos")
+def line_band(samples: np.ndarray, rate: int = TELEPHONE_RATE,
+              low: float | None = LINE_BAND_HZ[0],
+              high: float | None = LINE_BAND_HZ[1]) -> np.ndarray:
+    """Keep `low` to `high` Hz: a sixth-order Butterworth filter at each edge, run forwards only.
+
+    Args:
+        samples: mono, shape (samples,).
+        rate: samples a second.
+        low, high: the edges in Hz; None leaves that side open, and one of them is given.
+    """
+    edges, kind = {(False, False): ((low, high), "bandpass"), (False, True): (low, "highpass"),
+                   (True, False): (high, "lowpass")}[low is None, high is None]
+    sections = signal.butter(6, edges, kind, fs=rate, output="sos")
     return signal.sosfilt(sections, checked(samples)).astype(np.float32)
 
 
@@ -133,19 +144,36 @@ def call_set(name: str, channel: Channel, limit: int | None = None, seed: int = 
     folder = CACHE / "telephone" / name
     if channel != Channel() or seed:
         folder = CACHE / "calls" / name / f"{_digest(channel)}_{seed}"
+    def through(samples: np.ndarray, rate: int, own_seed: int) -> tuple[np.ndarray, int]:
+        return call(samples, rate, channel, own_seed), TELEPHONE_RATE
+
+    return _made(name, folder, through, limit, seed)
+
+
+def filtered_set(name: str, low: float | None, high: float | None,
+                 limit: int | None = None) -> list[dict]:
+    """A committed set at its own rate, with only the filter of a line; as `telephone_set`."""
+    def band(samples: np.ndarray, rate: int, seed: int) -> tuple[np.ndarray, int]:
+        return line_band(samples, rate, low, high), rate
+
+    return _made(name, CACHE / "filtered" / name / f"{low}_{high}", band, limit)
+
+
+def _made(name: str, folder: Path, change: Callable[[np.ndarray, int, int],
+          tuple[np.ndarray, int]], limit: int | None, seed: int = 0) -> list[dict]:
+    """A set whose clips went through `change`: from samples, rate and seed to samples and rate."""
     folder.mkdir(parents=True, exist_ok=True)
-    items = corpus.load_set(name)[:limit]
-    return [manifests.with_audio(item, _through(channel, item, folder, seed)) for item in items]
+    return [manifests.with_audio(item, _kept(item, folder, change, seed))
+            for item in corpus.load_set(name)[:limit]]
 
 
-def _through(channel: Channel, item: dict, folder: Path, seed: int) -> Path:
+def _kept(item: dict, folder: Path, change: Callable, seed: int) -> Path:
     target = folder / f"{item['key']}.wav"
     if not target.exists():
         samples, rate = soundfile.read(manifests.audio_path(item), dtype="float32")
         partial = target.with_suffix(f".{os.getpid()}")  # others may be making it too
-        own_seed = zlib.crc32(f"{seed} {item['key']}".encode())
-        soundfile.write(partial, call(samples, rate, channel, own_seed), TELEPHONE_RATE,
-                        format="WAV", subtype="PCM_16")
+        changed, rate = change(samples, rate, zlib.crc32(f"{seed} {item['key']}".encode()))
+        soundfile.write(partial, changed, rate, format="WAV", subtype="PCM_16")
         partial.replace(target)
     return target
 

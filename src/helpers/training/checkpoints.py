@@ -20,6 +20,7 @@ from unittest import mock
 
 import torch
 
+from funasr_preflight import with_funasr
 from funasr_preflight.laws.names import COMPONENTS
 from helpers.config import configs
 from helpers.errors import BookError
@@ -179,6 +180,27 @@ def reload(config: configs.ConfigLike, checkpoint: Path) -> Built:
         return mini.build(finetune.with_overrides(config, {"init_param": str(checkpoint)}))
 
 
+def save_config(built: Built, folder: Path, called: str | None = None) -> Path:
+    """Write the `config.yaml` that FunASR's training program leaves beside its checkpoints.
+
+    Args:
+        built: the model of the run.
+        folder: the run's `output_dir`.
+        called: what the launch called the mini's model directory; its path without it.
+    """
+    from funasr.utils.misc import prepare_model_dir
+
+    base = mini.model_directory("mini")
+    with funasr_silenced():
+        prepare_model_dir(**{**built.config, "output_dir": str(folder),
+                             "init_param": str(base / "model.pt")})
+    path = folder / "config.yaml"
+    if called:
+        path.write_text(path.read_text(encoding="utf-8").replace(str(base), called),
+                        encoding="utf-8")
+    return path
+
+
 def kept(folder: Path) -> tuple[str, ...]:
     """Names of the checkpoints in a run's folder."""
     return tuple(sorted(_times(folder)))
@@ -206,14 +228,7 @@ def completed(checkpoint: Path, pretrained: Path, target: Path) -> Path:
     Raises:
         BookError: the checkpoint has a tensor that the pretrained file lacks.
     """
-    whole = read(pretrained)
-    whole = whole.get("state_dict", whole)
-    tuned = read(checkpoint)["state_dict"]
-    strange = sorted(tuned.keys() - whole.keys())
-    if strange:
-        raise BookError(f"{Path(pretrained).name} has no tensor {strange[0]}: give the file that "
-                        "this run started from.")
-    torch.save({"state_dict": whole | tuned}, target)
+    with_funasr.write_complete(Path(checkpoint), Path(pretrained), Path(target))
     return target
 
 

@@ -1,0 +1,333 @@
+"""From utterances to FunASR's manifest: measured, cut, split, and every lost line accounted for.
+
+All is written into a folder beside the manifest and moved into place at the end, so that an
+interruption leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import os
+import re
+import shutil
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TextIO
+
+from funasr_preflight.converting import pauses, sound
+from funasr_preflight.converting.lines import as_json, message_turns, prompt
+from funasr_preflight.converting.sources import LEGS, Lost, Read, Utterance
+from funasr_preflight.converting.split import for_validation
+from funasr_preflight.errors import BookError
+from funasr_preflight.laws.geometry import FEATURE_FRAMES_A_SECOND, speech_frames
+from funasr_preflight.texts import Text, say
+
+KEPT, LEFT_OUT, CUT = "kept", "left out", "cut"
+REPORT_HEAD = ("file", "line", "key", "what became of it", "why")
+UNTRANSCRIBED = ".to_transcribe.scp"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to convert.
+
+    Attributes:
+        out, valid: the manifests to write; without `valid` there is no split.
+        valid_share: of the speech, for validation. `seed`: of the draw of its speakers.
+        audio: folder for the files that are cut.
+        tokens: counts the tokens of a transcript.
+        hotwords_in: the hot words of a list that a transcript has.
+        cut: recordings without a transcript are cut into pieces of so many seconds.
+        relative_to: paths are written as seen from there; absolute without it.
+        language, normalised, hotwords_in_prompt: see `lines.prompt`.
+        legs: names of the channels, where calls are split.
+        jobs: threads that open audio files.
+    """
+
+    out: Path
+    audio: Path
+    tokens: Callable[[str], int]
+    valid: Path | None = None
+    valid_share: float = 0.05
+    seed: int = 0
+    hotwords_in: Callable[[str], list[str]] = lambda text: []
+    cut: float | None = None
+    relative_to: Path | None = None
+    language: str | None = None
+    normalised: bool = True
+    hotwords_in_prompt: bool = False
+    legs: tuple[str, ...] = ()
+    jobs: int = 4
+
+    @property
+    def report(self) -> Path:
+        return self.out.with_suffix(".report.tsv")
+
+    @property
+    def untranscribed(self) -> Path:
+        return self.out.with_suffix(UNTRANSCRIBED)
+
+    @property
+    def targets(self) -> tuple[Path, ...]:
+        """What may be written and is never overwritten; a report is."""
+        return self.out, *((self.valid,) if self.valid else ()), self.untranscribed, self.audio
+
+
+@dataclass
+class Outcome:
+    """What became of the source.
+
+    Attributes:
+        written: utterances in each manifest, training first. `hours`: of speech in it.
+        speakers: how many there are in each.
+        left_out, remarked: kind of reason to number of lines that are not in a manifest, or that
+            are and should be looked at. `examples`: the first reason of each kind.
+        pieces: files cut from recordings without a transcript.
+        files: what was written.
+    """
+
+    written: list[int] = field(default_factory=list)
+    hours: list[float] = field(default_factory=list)
+    speakers: list[int] = field(default_factory=list)
+    left_out: Counter[str] = field(default_factory=Counter)
+    remarked: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, Text] = field(default_factory=dict)
+    pieces: int = 0
+    files: list[Path] = field(default_factory=list)
+
+    def count(self, kind: Counter[str], reason: Text) -> None:
+        kind[reason.template] += 1
+        self.examples.setdefault(reason.template, reason)
+
+
+@dataclass(frozen=True)
+class _Line:
+    """An utterance that can be trained on, its length in frames, and what to remark about it."""
+
+    utterance: Utterance
+    audio: str
+    frames: int
+    remark: Text | None = None
+
+
+@dataclass(frozen=True)
+class _Pieces:
+    """Files cut from a recording without a transcript: name and path, and whether all are clean."""
+
+    utterance: Utterance
+    files: tuple[tuple[str, str], ...]
+    clean: bool
+
+
+def convert(source: Read, settings: Settings, bar: Any = None) -> Outcome:
+    """Write the manifests, the report and the files that are cut.
+
+    Args:
+        bar: counts what has been read, as `tqdm` does.
+
+    Raises:
+        BookError: something is in the way of the files, or no line could be used.
+    """
+    for path in settings.targets:
+        if path.exists() or path.is_symlink():
+            raise BookError(str(say("{name} is there already, and nothing is overwritten: remove "
+                                    "it, or name another.", name=path.name)))
+    settings.out.parent.mkdir(parents=True, exist_ok=True)
+    work = settings.out.parent / f".{settings.out.name}.{os.getpid()}.partial"
+    outcome = Outcome()
+    try:
+        work.mkdir()
+        maker = _Maker(settings, work)
+        lengths, speakers = maker.run(source, outcome, bar)
+        _split(settings, work, lengths, speakers, outcome)
+        _into_place(settings, work, outcome)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return outcome
+
+
+class _Maker:
+    """Measures and cuts utterances in threads, and writes their lines in order."""
+
+    def __init__(self, settings: Settings, work: Path):
+        self.settings, self.work = settings, work
+        self.names: Counter[str] = Counter()
+
+    def run(self, source: Read, outcome: Outcome, bar: Any) -> tuple[list[int], list[str]]:
+        """Write all lines: frames and speaker of each."""
+        lengths: list[int] = []
+        speakers: list[str] = []
+        with (open(self.work / "all", "w", encoding="utf-8") as lines,
+              open(self.work / "scp", "w", encoding="utf-8") as scp,
+              open(self.work / "report", "w", encoding="utf-8", newline="") as stream):
+            report = csv.writer(stream, delimiter="\t", lineterminator="\n")
+            report.writerow(REPORT_HEAD)
+            for made in self._in_order(source):
+                if bar is not None:
+                    bar.update()
+                if isinstance(made, _Line):
+                    self._write(made, lines)
+                    lengths.append(made.frames)
+                    speakers.append(made.utterance.speaker)
+                    if made.remark is not None:
+                        outcome.count(outcome.remarked, made.remark)
+                        _note(report, made.utterance, KEPT, made.remark)
+                elif isinstance(made, _Pieces):
+                    outcome.pieces += len(made.files)
+                    scp.writelines(f"{key} {path}\n" for key, path in made.files)
+                    _note(report, made.utterance, CUT, say(
+                        "it has no transcript: {count} pieces to transcribe",
+                        count=len(made.files)) if made.clean else say(
+                        "it has no transcript: {count} pieces to transcribe, some cut where "
+                        "somebody speaks", count=len(made.files)))
+                else:
+                    outcome.count(outcome.left_out, made.reason)
+                    _note(report, made, LEFT_OUT, made.reason)
+        return lengths, speakers
+
+    def _in_order(self, source: Read) -> Iterator[_Line | _Pieces | Lost]:
+        waiting: deque[Lost | Future] = deque()
+        with ThreadPoolExecutor(self.settings.jobs) as pool:
+            try:
+                for one in source:
+                    waiting.append(one if isinstance(one, Lost) else pool.submit(
+                        self._made, one, self._file_name(one)))
+                    while len(waiting) > 8 * self.settings.jobs:
+                        yield _result(waiting.popleft())
+                while waiting:
+                    yield _result(waiting.popleft())
+            finally:
+                pool.shutdown(cancel_futures=True)
+
+    def _file_name(self, one: Utterance) -> str:
+        """A name for a file of its own, which no other utterance has."""
+        plain = re.sub(r"[^\w.+-]", "_", one.key).strip(".")[:120] or "utterance"
+        self.names[plain] += 1
+        return plain if self.names[plain] == 1 else f"{plain}-{self.names[plain]}"
+
+    def _made(self, one: Utterance, name: str) -> _Line | _Pieces | Lost:
+        try:
+            if not one.text:
+                if self.settings.cut is not None:
+                    return self._cut(one, name)
+                raise sound.Unusable(say("it has no transcript") if one.text is None else
+                                     say("its transcript is empty"))
+            return self._measured(one, name)
+        except sound.Unusable as fault:
+            return Lost(one.file, one.line, one.key, fault.reason)
+
+    def _measured(self, one: Utterance, name: str) -> _Line:
+        remark = None
+        if one.is_part or one.data is not None:
+            samples, rate = sound.part(one.audio, one.start, one.end, one.channel, one.data)
+            count, channels = len(samples), samples.shape[1] if samples.ndim > 1 else 1
+        else:
+            head = sound.header(one.audio)
+            samples, rate, count, channels = None, head.rate, head.samples, head.channels
+        if channels > 1 and self.settings.legs:
+            raise sound.Unusable(say(
+                "the call has two legs and the transcript names none: name them {first} and "
+                "{second}", first=f"{one.key}-{self.settings.legs[0]}",
+                second=f"{one.key}-{self.settings.legs[-1]}"))
+        if channels > 1:
+            remark = say("it has several channels, and FunASR takes their mean: split them with "
+                         "--legs")
+        frames = speech_frames(count, rate)
+        if not frames:
+            raise sound.Unusable(say("it is shorter than one frame of 25 ms"))
+        if samples is None:
+            return _Line(one, self._shown(Path(one.audio)), frames, remark)
+        sound.write(self.work / "audio" / f"{name}.wav", samples, rate)
+        return _Line(one, self._shown(self.settings.audio / f"{name}.wav"), frames, remark)
+
+    def _cut(self, one: Utterance, name: str) -> _Pieces:
+        legs = self.settings.legs or LEGS
+        samples, rate = sound.part(one.audio, one.start, one.end, one.channel, one.data)
+        if samples.ndim == 1:
+            sides = [(name, samples)]
+        elif self.settings.legs:
+            sides = [(f"{name}-{leg}", samples[:, number])
+                     for number, leg in enumerate(legs[:samples.shape[1]])]
+        else:
+            sides = [(name, samples.mean(1).astype(samples.dtype))]
+        files, clean = [], True
+        for side, heard in sides:
+            for start, end, whole in pauses.pieces(heard, rate, self.settings.cut):
+                piece = f"{side}-{round(1000 * start):07d}-{round(1000 * end):07d}"
+                sound.write(self.work / "audio" / f"{piece}.wav",
+                            heard[round(start * rate):round(end * rate)], rate)
+                files.append((piece, self._shown(self.settings.audio / f"{piece}.wav")))
+                clean &= whole
+        if not files:
+            raise sound.Unusable(say("nobody speaks in it"))
+        return _Pieces(one, tuple(files), clean)
+
+    def _shown(self, path: Path) -> str:
+        """The path as the manifest names it."""
+        whole = path.resolve()
+        base = self.settings.relative_to
+        return str(whole if base is None else os.path.relpath(whole, base.resolve()))
+
+    def _write(self, made: _Line, stream: TextIO) -> None:
+        one, settings = made.utterance, self.settings
+        words = list(dict.fromkeys([*one.hotwords, *settings.hotwords_in(one.text)]))
+        asked = prompt(settings.language, settings.normalised,
+                       words if settings.hotwords_in_prompt else ())
+        line = {"key": one.key, "messages": message_turns(made.audio, one.text, asked),
+                "speech_length": made.frames, "text_length": settings.tokens(one.text)}
+        if words and not settings.hotwords_in_prompt:
+            line["hotwords"] = ", ".join(words)
+        stream.write(as_json(line) + "\n")
+
+
+def _result(waiting: Lost | Future) -> _Line | _Pieces | Lost:
+    return waiting if isinstance(waiting, Lost) else waiting.result()
+
+
+def _note(report: Any, one: Utterance | Lost, became: str, reason: Text) -> None:
+    report.writerow([one.file, one.line, one.key.encode(errors="replace").decode(), became,
+                     str(reason)])
+
+
+def _split(settings: Settings, work: Path, lengths: list[int], speakers: list[str],
+           outcome: Outcome) -> None:
+    """Divide the lines among training and validation set."""
+    by_speaker: Counter[str] = Counter()
+    for frames, speaker in zip(lengths, speakers, strict=True):
+        by_speaker[speaker] += frames
+    held = (for_validation(by_speaker, settings.valid_share, settings.seed)
+            if settings.valid and lengths else set())
+    written, frames_of = [0, 0], [0, 0]
+    with contextlib.ExitStack() as stack:
+        whole = stack.enter_context(open(work / "all", encoding="utf-8", newline="\n"))
+        parts = [stack.enter_context(open(work / name, "w", encoding="utf-8", newline="\n"))
+                 for name in ("train", "valid")]
+        for line, frames, speaker in zip(whole, lengths, speakers, strict=True):
+            part = int(speaker in held)
+            parts[part].write(line)
+            written[part] += 1
+            frames_of[part] += frames
+    parts = 1 + bool(settings.valid)
+    outcome.written = written[:parts]
+    outcome.hours = [frames / FEATURE_FRAMES_A_SECOND / 3600 for frames in frames_of[:parts]]
+    outcome.speakers = [len(by_speaker) - len(held), len(held)][:parts]
+
+
+def _into_place(settings: Settings, work: Path, outcome: Outcome) -> None:
+    """Move what was made to where it belongs; the manifest last, since it names the rest."""
+    moves = [("audio", settings.audio), ("report", settings.report)]
+    if outcome.pieces:
+        moves.append(("scp", settings.untranscribed))
+    if outcome.written[0]:
+        if settings.valid:
+            moves.append(("valid", settings.valid))
+        moves.append(("train", settings.out))
+    for name, target in moves:
+        if (work / name).exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.move(work / name, target)
+            outcome.files.append(target)
