@@ -195,7 +195,7 @@ def _cost_table(context: Context) -> Table:
     if need.buckets:
         rows.append((say("DDP's buckets, a copy of every gradient"), _gib(need.buckets)))
     if need.batch.known:
-        rows.append((say("activations of the largest batch, an estimate (at most {error:.0%} off)",
+        rows.append((say("activations of the largest batch, an estimate (at most {error:.1%} off)",
                          error=gpu_memory.error_share(context)), _gib(need.activations)))
     chosen = context.get("train_conf.avg_keep_nbest_models_type", "acc")
     rows += [(say("one checkpoint"), _gib(disk.checkpoint.total)),

@@ -15,21 +15,20 @@ Exit codes: 0 nothing as bad as --fail-on, 1 findings at or above it, 2 could no
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 from funasr_preflight import commands
-from funasr_preflight.errors import BookError, one_sentence, reason_of
+from funasr_preflight.commands import LANGUAGES
+from funasr_preflight.errors import BookError, one_sentence
+from funasr_preflight.terminal import colour, show, width
 from funasr_preflight.texts import Text, quoted, say, speak
 
-LANGUAGES = commands.LANGUAGES
 SCRIPTS = (".sh", ".bash", ".bat", ".cmd", ".ps1")
 FORMATS = ("text", "json", "sarif", "html")
 SEVERITIES = ("note", "warning", "error")
-PIPE_COLUMNS = 80
 _ABOUT = say("""Check a fine-tuning config of Fun-ASR-Nano before it burns GPU hours.
 
     preflight CONFIG.yaml [key=value ...] --train train.jsonl [--valid val.jsonl]
@@ -114,7 +113,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except BookError as error:
             raise BookError(str(error)) from None  # in the language that is spoken here
         except KeyboardInterrupt:
-            _show(str(say("Stopped.")), sys.stderr)
+            show(str(say("Stopped.")), sys.stderr)
             return 130
 
 
@@ -126,11 +125,14 @@ def _language(given: Sequence[str]) -> str:
 
 
 def _run(given: Sequence[str]) -> int:
+    done = commands.run(given)
+    if done is not None:
+        return done
     options = parser().parse_intermixed_args(given)
     if options.explain:
         from funasr_preflight.explain import explained
 
-        _show(explained(options.explain, width=_width(), colour=_colour()))
+        show(explained(options.explain, width=width(), colour=colour()))
         return 0
     options.gpus = _number("--gpus", options.gpus, int)
     options.steps = _number("--steps", options.steps, int)
@@ -153,7 +155,7 @@ def _checked(options: argparse.Namespace, name: str | None) -> int:
     report = check(config, **settings, progress=sys.stderr.isatty())
     chosen = "note" if options.notes else options.show or (
         "warning" if options.format == "text" else "note")
-    _show(rendered(report, options.format, width=_width(), colour=_colour(),
+    show(rendered(report, options.format, width=width(), colour=colour(),
                    least=Severity[chosen.upper()], facts=options.facts,
                    addresses=_addresses([config or name, settings["train"],
                                          settings["valid"]])))
@@ -228,42 +230,6 @@ def _addresses(names: Sequence[str | Path | None]) -> dict[str, str]:
     paths = [Path(one) for one in names if one]
     return {path.name: quote((path.resolve().relative_to(here) if path.resolve().is_relative_to(
         here) else path).as_posix()) for path in paths}
-
-
-def _colour() -> bool:
-    """Whether a terminal is there that shows colours and nobody minds them (no-color.org)."""
-    return (sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-            and os.environ.get("TERM") != "dumb")
-
-
-def _width() -> int:
-    """Columns: of the terminal, or what `COLUMNS` says; a pipe has none of its own."""
-    wanted = os.environ.get("COLUMNS", "")
-    if wanted.isascii() and wanted.isdigit() and int(wanted) > 0:
-        return int(wanted)
-    try:
-        return os.get_terminal_size(sys.stdout.fileno()).columns or PIPE_COLUMNS
-    except (OSError, ValueError):
-        return PIPE_COLUMNS
-
-
-def _show(text: str, stream: Any = None) -> None:
-    """Print, whatever the terminal's encoding, and into a pipe that closes early.
-
-    Raises:
-        BookError: the report cannot be written.
-    """
-    stream = stream or sys.stdout
-    if hasattr(stream, "reconfigure"):
-        stream.reconfigure(errors="replace")
-    try:
-        print(text, flush=True, file=stream)
-    except BrokenPipeError:  # the reader has seen enough; keep Python from saying so at its end
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-    except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-        raise BookError(say("The report cannot be written ({reason}): give it another place.",
-                            reason=reason_of(error))) from None
 
 
 def _probe(text: str) -> int | None:

@@ -6,7 +6,7 @@ import argparse
 import importlib
 from collections.abc import Sequence
 
-from funasr_preflight.errors import BookError
+from funasr_preflight.errors import BookError, reason_of
 from funasr_preflight.texts import say, speak
 
 MODULES = {"checkpoint": "funasr_preflight.checkpoint.command",
@@ -29,10 +29,9 @@ def run(arguments: Sequence[str]) -> int | None:
         try:
             return module.main(options)
         except OSError as error:
-            raise BookError(str(say(
-                "{path}: {reason}. Give another path, or make room.",
-                path=str(error.filename or "")[-80:], reason=error.strerror or type(error).__name__)
-                )) from None
+            raise BookError(say("{path}: {reason}. Give another path, or make room.",
+                                path=str(error.filename or "")[-80:], reason=reason_of(error))
+                            ) from None
 
 
 def new_parser(name: str, about: str) -> argparse.ArgumentParser:

@@ -9,9 +9,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from funasr_preflight.errors import BookError, reason_of
 from funasr_preflight.findings import Severity, Table
 from funasr_preflight.texts import NOTHING, Text, say
 
+PIPE_COLUMNS = 80
 _STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "bold yellow", Severity.NOTE: "dim"}
 
 
@@ -32,9 +34,9 @@ def printed(name: str, head: Text, remarks: Iterable[Remark], tables: Iterable[T
 
     words = {Severity.ERROR: say("error"), Severity.WARNING: say("warning"),
              Severity.NOTE: say("note")}
-    colour = sys.stdout.isatty()
-    console = Console(force_terminal=colour, no_color=not colour, highlight=False, record=True,
-                      file=io.StringIO(), force_jupyter=False)
+    coloured = colour()
+    console = Console(width=width(), force_terminal=coloured, no_color=not coloured,
+                      highlight=False, record=True, file=io.StringIO(), force_jupyter=False)
     console.print(f"[bold]{_safe(name)}[/bold]: {_safe(head)}")
     for one in remarks:
         console.print(f"\n[{_STYLES[one.severity]}]{words[one.severity]}[/]")
@@ -49,17 +51,43 @@ def printed(name: str, head: Text, remarks: Iterable[Remark], tables: Iterable[T
             grid.add_row(*map(_safe, row))
         console.print()
         console.print(grid)
-    return "\n".join(map(str.rstrip, console.export_text(styles=colour).splitlines())).rstrip()
+    return "\n".join(map(str.rstrip, console.export_text(styles=coloured).splitlines())).rstrip()
 
 
-def show(text: str) -> None:
-    """Print, whatever the terminal's encoding, and into a pipe that closes early."""
-    if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(errors="replace")
+def colour() -> bool:
+    """Whether a terminal is there that shows colours and nobody minds them (no-color.org)."""
+    return (sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+            and os.environ.get("TERM") != "dumb")
+
+
+def width() -> int:
+    """Columns: of the terminal, or what `COLUMNS` says; a pipe has none of its own."""
+    wanted = os.environ.get("COLUMNS", "")
+    if wanted.isascii() and wanted.isdigit() and int(wanted) > 0:
+        return int(wanted)
     try:
-        print(text, flush=True)
+        return os.get_terminal_size(sys.stdout.fileno()).columns or PIPE_COLUMNS
+    except (OSError, ValueError):
+        return PIPE_COLUMNS
+
+
+def show(text: str, stream: Any = None) -> None:
+    """Print, whatever the terminal's encoding, and into a pipe that closes early.
+
+    Raises:
+        BookError: the report cannot be written.
+    """
+    stream = stream or sys.stdout
+    if hasattr(stream, "reconfigure"):
+        stream.reconfigure(errors="replace")
+    try:
+        print(text, flush=True, file=stream)
     except BrokenPipeError:  # the reader has seen enough; keep Python from saying so at its end
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        raise BookError(say("The report cannot be written ({reason}): give it another place.",
+                            reason=reason_of(error))) from None
 
 
 def _safe(text: Any) -> str:

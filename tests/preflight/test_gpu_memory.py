@@ -172,16 +172,48 @@ def test_the_weights_of_the_directory_decide_what_is_counted(with_ctc, tmp_path)
     assert (rows["ctc_decoder"][1] == "0.0 M") == (not with_ctc)
 
 
-def test_precision_and_what_learns_change_what_is_kept():
-    def kept(*overrides: str) -> int:
-        return need(*overrides).activations
+def with_laws(monkeypatch, **stored) -> None:
+    """An audit of this law of activations."""
+    from funasr_preflight import audit
 
-    assert kept("train_conf.use_bf16=true") < kept()
-    assert kept("++llm_conf.llm_dtype=bf16") < kept("++llm_conf.llm_dtype=fp32")
-    frozen = ("++audio_encoder_conf.freeze=true", "++audio_adaptor_conf.freeze=true")
-    lora = kept(*frozen, "++llm_conf.use_lora=true")
-    assert 0 < lora < kept() and kept(*frozen) == 0
-    assert kept("++llm_conf.freeze=false") > kept()
+    content = {**audit.load().content, "activations": {"largest_error": 0.01, **stored}}
+    monkeypatch.setattr(audit, "load", lambda: audit.Audit(content))
+
+
+FROZEN = ("++audio_encoder_conf.freeze=true", "++audio_adaptor_conf.freeze=true")
+
+
+def test_a_part_below_which_nothing_learns_keeps_nothing():
+    assert need(*FROZEN).activations == 0
+    lora = need(*FROZEN, "++llm_conf.use_lora=true").activations
+    assert 0 < lora < need().activations
+
+
+def test_each_part_goes_by_its_own_law(monkeypatch):
+    """One byte for each frame or token of the law that must be taken, nothing for the others."""
+    names = [*(f"{part} {usual}" for part in ("audio_encoder", "audio_adaptor")
+               for usual in ("fp32", "amp")),
+             *(f"llm {mode} {kind}" for mode in ("frozen", "lora", "full")
+               for kind in ("fp32", "amp", "bf16"))]
+
+    def taken(*overrides: str) -> set[str]:
+        found = set()
+        for name in names:
+            with_laws(monkeypatch, laws={one: [float(one == name), 0.0] for one in names})
+            found |= {name} if need(*overrides).activations else set()
+        return found
+
+    fp32 = ("++llm_conf.llm_dtype=fp32",)
+    assert taken() == {"audio_encoder fp32", "audio_adaptor fp32", "llm frozen bf16"}
+    assert taken(*fp32, "train_conf.use_bf16=true") == {
+        "audio_encoder amp", "audio_adaptor amp", "llm frozen amp"}
+    assert taken(*fp32, *FROZEN, "++llm_conf.use_lora=true") == {"llm lora fp32"}
+    assert taken(*FROZEN, "++llm_conf.freeze=false") == {"llm full bf16"}
+
+
+def test_an_audit_with_one_law_says_for_which_case_it_was_counted(monkeypatch, train):
+    with_laws(monkeypatch, bytes=[3e6, 3e3, 2e6])
+    assert "frozen in 16 bits" in str(fits("24", train).message)
 
 
 @pytest.mark.slow

@@ -52,10 +52,13 @@ def fits(context: Context) -> Iterator[Finding]:
     advice = _advice(context, size, budget)
     about = say("The largest batch, {samples} x {seconds:.1f} s{assumed}, needs {total:.1f} GiB "
                 "({parts}); activations are an estimate, which missed what was counted by at most "
-                "{error:.0%}, and nothing of it was measured on a GPU.", samples=need.batch.samples,
+                "{error:.1%}{case}, and nothing of it was measured on a GPU.",
+                samples=need.batch.samples,
                 seconds=need.batch.frames / FEATURE_FRAMES_A_SECOND,
                 assumed=say("") if need.batch.known else
                 say(" as long as no manifest is given"), total=need.total / GIBIBYTE, parts=parts,
+                case=say("") if gpu_memory.counted_by_part(context) else
+                say(" where the encoder learns in float32 and the LLM is frozen in 16 bits"),
                 error=gpu_memory.error_share(context))
     if need.total > card:
         yield problem(Severity.ERROR if named and need.batch.known else Severity.WARNING,

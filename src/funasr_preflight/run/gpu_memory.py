@@ -89,25 +89,36 @@ def llm_tokens(context: Context, frames: int) -> float:
 def activation_bytes(context: Context, samples: int, frames: int) -> int:
     """What the backward pass keeps of a batch: an estimate, by what trains and by precision.
 
-    The audit counted each part on a CPU at full width, and fitted bytes for each frame or token and
-    for each pair of them. A part keeps nothing where nothing in it and below it learns.
+    The audit counted it on a CPU at full size, and fitted bytes for each frame or token and for
+    each pair of them. A part keeps nothing where nothing in it and below it learns. An audit that
+    was not counted part by part has one law, of a learning encoder in float32 under a frozen LLM in
+    16 bits; that stands for every case then, and `counted_by_part` says so.
     """
-    laws = context.audit.content["activations"]["laws"]
     learns = {part.name: part.learning > 0 for part in estimates.parts(context)}
-    autocast = context.get("train_conf.use_bf16") is True
-    usual = "amp" if autocast else "fp32"
+    below = learns["audio_encoder"] or learns["audio_adaptor"]
+    length, tokens = geometry.encoder_frames(frames), llm_tokens(context, frames)
+    if not any(learns.values()):
+        return 0
+    if not counted_by_part(context):
+        frame, pair, token = context.audit.content["activations"]["bytes"]
+        return int(below * memory.activation_bytes(samples, length, (frame, pair))
+                   + memory.activation_bytes(samples, tokens, (token, 0)))
+    laws = context.audit.content["activations"]["laws"]
+    usual = "amp" if context.get("train_conf.use_bf16") is True else "fp32"
     half = estimates.bytes_of(context, "llm") == 2
     mode = ("lora" if context.get("llm_conf.use_lora") is True and estimates.frozen(context, "llm")
             else "full" if learns["llm"] else "frozen")
-    kept = {f"audio_encoder {usual}": learns["audio_encoder"],
-            f"audio_adaptor {usual}": learns["audio_encoder"] or learns["audio_adaptor"]}
-    length = geometry.encoder_frames(frames)
-    total = sum(memory.activation_bytes(samples, length, laws[name])
-                for name, counts in kept.items() if counts)
-    if any(learns.values()):
-        law = laws[f"llm {mode} {'bf16' if half else usual}"]
-        total += memory.activation_bytes(samples, llm_tokens(context, frames), law)
+    total = memory.activation_bytes(samples, tokens,
+                                    laws[f"llm {mode} {'bf16' if half else usual}"])
+    for part, counts in (("audio_encoder", learns["audio_encoder"]), ("audio_adaptor", below)):
+        if counts:
+            total += memory.activation_bytes(samples, length, laws[f"{part} {usual}"])
     return total
+
+
+def counted_by_part(context: Context) -> bool:
+    """Whether the audit has a law for each part, mode and precision."""
+    return "laws" in context.audit.content["activations"]
 
 
 def error_share(context: Context) -> float:

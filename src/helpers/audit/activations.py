@@ -26,8 +26,8 @@ DEPTHS = (1, 3)
 PRECISIONS = {"fp32": ("fp32", False), "amp": ("fp32", True), "bf16": ("bf16", False)}
 """Name to `llm_conf.llm_dtype` and `train_conf.use_bf16`."""
 LLM_MODES = ("frozen", "lora", "full")
-FITTED = ((5,), (300,), (575,))
-UNSEEN = ((60,), (350,), (598,), (100, 101))
+FITTED = ((5,), (575,))
+UNSEEN = ((60,), (350,), (100, 101))
 """Places in the corpus's telephone turns, by length: what a law is fitted to, and judged by."""
 PARTS = ("audio_encoder", "audio_adaptor", "llm")
 LORA = {"llm_conf.use_lora": True, "llm_conf.lora_conf": {
