@@ -125,9 +125,6 @@ def _language(given: Sequence[str]) -> str:
 
 
 def _run(given: Sequence[str]) -> int:
-    done = commands.run(given)
-    if done is not None:
-        return done
     options = parser().parse_intermixed_args(given)
     if options.explain:
         from funasr_preflight.explain import explained
