@@ -155,7 +155,7 @@ def test_five_lines_say_what_there_is_before_any_finding(train, capsys, monkeypa
     monkeypatch.setenv("COLUMNS", "100")
     text = shown(capsys, MAIN, "--train", train, "--probe", "none", "--gpus", "2")
     head, _, rest = text.partition("\n\n")
-    assert len(head.splitlines()) == 5 and "3 errors" in head
+    assert len(head.splitlines()) == 5 and "4 errors" in head
     assert all(word in head for word in ("learns:", "data:", "run:", "cost:"))
     assert rest.startswith("error ")
 
@@ -179,7 +179,7 @@ def test_notes_come_on_request_and_the_worst_comes_first(capsys):
 
 
 def test_what_is_hidden_still_counts(capsys):
-    assert run(OURS, "--steps", "50000", "--fail-on", "note") == 1
+    assert run(OURS, "--steps", "5000", "--fail-on", "note") == 1
     assert "0 errors, 0 warnings" in capsys.readouterr().out
 
 
