@@ -99,7 +99,7 @@ class Context:
     base: Mapping[str, Any] = field(default_factory=dict)
     launch: Launch = field(default_factory=Launch)
     gpu_bytes: int | None = None
-    column: versions.Column = field(default=None)  # type: ignore[assignment]
+    column: versions.VersionColumn = field(default=None)  # type: ignore[assignment]
     notes: dict[str, Any] = field(default_factory=dict)
     """Facts that one rule computed and another needs, by name."""
 

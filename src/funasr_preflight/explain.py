@@ -12,8 +12,9 @@ from typing import Any
 
 from funasr_preflight import audit
 from funasr_preflight.errors import BookError
-from funasr_preflight.explanations import EXPLANATIONS, Example, Explanation, Place
+from funasr_preflight.explanations import EXPLANATIONS, Example, Explanation, Spot
 from funasr_preflight.findings import Finding
+from funasr_preflight.laws.memory import GIBIBYTE
 from funasr_preflight.rules.registry import Rule
 from funasr_preflight.texts import say
 
@@ -92,7 +93,7 @@ def _facts(rule: Rule, about: Explanation | None) -> list[tuple[Any, list[str]]]
     return facts
 
 
-def address(place: Place, version: str) -> str:
+def address(place: Spot, version: str) -> str:
     """Where a line of FunASR can be read."""
     return SOURCE.format(version=version, file=place.file, line=place.line)
 
@@ -108,7 +109,7 @@ def shown(example: Example) -> str:
         if key in _OPTIONS:
             arguments += [_OPTIONS[key], str(value)]
         if key == "gpu_bytes":
-            arguments += ["--gpu-memory", f"{value / 2**30:.0f}"]
+            arguments += ["--gpu-memory", f"{value / GIBIBYTE:.0f}"]
     command = " ".join(arguments)
     if example.settings.get("whole"):
         command = f"--command 'funasr-train-ds {command}'"

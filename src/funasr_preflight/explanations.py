@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from funasr_preflight.laws.geometry import FEATURE_FRAMES_A_SECOND
+from funasr_preflight.laws.memory import GIBIBYTE
 from funasr_preflight.texts import Text, say
 
 YAML, OVERRIDES, COMMAND = say("the YAML"), say("the overrides"), say("the whole command")
@@ -20,7 +22,7 @@ DIRECTORY, VERSION = say("the model directory"), say("the version of FunASR")
 
 
 @dataclass(frozen=True)
-class Place:
+class Spot:
     """A line of FunASR, and a word that stands in it."""
 
     file: str
@@ -55,7 +57,7 @@ class Explanation:
     """What `--explain` adds to a rule's title."""
 
     looks_at: tuple[Text | str, ...]
-    places: tuple[Place, ...]
+    places: tuple[Spot, ...]
     example: Example
 
 
@@ -66,7 +68,8 @@ def line(name: str = "a.wav", seconds: float = 3.0, text: str = "yes please", to
     return json.dumps({"messages": [
         {"role": "system", "content": "You are a helpful assistant."},
         {"role": "user", "content": user}, {"role": "assistant", "content": text}],
-        "speech_length": round(seconds * 100), "text_length": tokens}, ensure_ascii=False)
+        "speech_length": round(seconds * FEATURE_FRAMES_A_SECOND),
+        "text_length": tokens}, ensure_ascii=False)
 
 
 def lines(count: int, seconds: float = 3.0) -> tuple[str, ...]:
@@ -81,29 +84,29 @@ _DATA = "funasr/datasets/fun_asr_datasets/datasets.py"
 _SAMPLERS, _LOADER = ("funasr/datasets/audio_datasets/samplers.py",
                       "funasr/datasets/dataloader_entry.py")
 _SOUND = "funasr/utils/load_utils.py"
-_ALONE = Place(_AUTO, 558, "model_conf")
-_MERGE = Place(_DOWNLOAD, 75, "merge")
-_WEIGHTS = Place(_AUTO, 663, "init_param")
-_ABSENT = Place(_AUTO, 675, "init_param")
-_GROUPS = Place(_TRAINER, 1061, "optim_conf")
-_SCHEDULE = Place(_TRAINER, 1068, "scheduler_conf")
-_EXCLUDES = Place(_TRAINER, 169, "effective_save_name_excludes")
-_VALIDATES = Place(_TRAINER, 697, "validate_interval")
-_LISTS = Place(_DATA, 412, "jsonl")
-_INDEX = Place(_DATA, 440, "json.loads")
-_OPENS = Place(_DATA, 227, "load_audio")
-_MARK = Place(_DATA, 225, "!")
-_BATCH = Place(_SAMPLERS, 366, "batch_size")
+_ALONE = Spot(_AUTO, 558, "model_conf")
+_MERGE = Spot(_DOWNLOAD, 75, "merge")
+_WEIGHTS = Spot(_AUTO, 663, "init_param")
+_ABSENT = Spot(_AUTO, 675, "init_param")
+_GROUPS = Spot(_TRAINER, 1061, "optim_conf")
+_SCHEDULE = Spot(_TRAINER, 1068, "scheduler_conf")
+_EXCLUDES = Spot(_TRAINER, 169, "effective_save_name_excludes")
+_VALIDATES = Spot(_TRAINER, 697, "validate_interval")
+_LISTS = Spot(_DATA, 412, "jsonl")
+_INDEX = Spot(_DATA, 440, "json.loads")
+_OPENS = Spot(_DATA, 227, "load_audio")
+_MARK = Spot(_DATA, 225, "!")
+_BATCH = Spot(_SAMPLERS, 366, "batch_size")
 _WAVS = {"a.wav": (16000, 1, 3.0)}
 _THREE = "audio_encoder_conf:\n  freeze: {0}\naudio_adaptor_conf:\n  freeze: {1}\n"
 
 EXPLANATIONS: dict[str, Explanation] = {
     "launch-alone": Explanation(("model_conf", DIRECTORY), (_ALONE,), Example("model_conf: {}\n")),
     "override-refused": Explanation(
-        (OVERRIDES, YAML), (Place(_PROGRAM, 75, "hydra"),),
+        (OVERRIDES, YAML), (Spot(_PROGRAM, 75, "hydra"),),
         Example(overrides=("optim_conf.weight_decay=0.01",))),
     "launch-incomplete": Explanation(
-        (COMMAND,), (Place(_PROGRAM, 87, "model"),),
+        (COMMAND,), (Spot(_PROGRAM, 87, "model"),),
         Example("", ("++model=FunAudioLLM/Fun-ASR-Nano-2512", "++train_data_set_list=train.jsonl"),
                 settings={"whole": True})),
     "launch-lists": Explanation(("train_data_set_list", "valid_data_set_list"), (_LISTS,),
@@ -115,88 +118,88 @@ EXPLANATIONS: dict[str, Explanation] = {
          "dataset_conf.ctc_tokenizer_conf.vocab_path"), (_MERGE,),
         Example("llm_conf:\n  init_param_path: null\n")),
     "launch-directory": Explanation(
-        (DIRECTORY,), (Place(_DOWNLOAD, 72, "file_path_metas"),),
+        (DIRECTORY,), (Spot(_DOWNLOAD, 72, "file_path_metas"),),
         Example(files={"nano/config.yaml": "model: FunASRNano\n"}, settings={"over": "nano"})),
     "launch-tensors": Explanation(
-        (DIRECTORY, "hub"), (Place(_MODEL, 285, "disable_incomplete_ctc"),),
+        (DIRECTORY, "hub"), (Spot(_MODEL, 285, "disable_incomplete_ctc"),),
         Example(overrides=("++hub=hf",))),
     "launch-remote-code": Explanation(
-        ("trust_remote_code", "remote_code"), (Place(_DOWNLOAD, 115, "import_module"),),
+        ("trust_remote_code", "remote_code"), (Spot(_DOWNLOAD, 115, "import_module"),),
         Example("trust_remote_code: true\n", files={"model.py": "# a class of your own\n"})),
     "launch-excludes": Explanation(
-        ("excludes",), (Place(_TRAINER, 164, "excludes"),),
+        ("excludes",), (Spot(_TRAINER, 164, "excludes"),),
         Example("excludes: [audio_encoder.]\n")),
-    "keys-unknown": Explanation((YAML,), (Place(_TRAINER, 116, "kwargs.get"),),
+    "keys-unknown": Explanation((YAML,), (Spot(_TRAINER, 116, "kwargs.get"),),
                                 Example("train_conf:\n  max_epochs: 3\n")),
     "keys-refused": Explanation(("optim_conf", "scheduler_conf"), (_GROUPS, _SCHEDULE),
                                 Example("scheduler: steplr\n")),
     "keys-never-read": Explanation(
         (YAML,), (), Example("audio_encoder_conf:\n  freeze_layer_num: 3\n")),
-    "keys-no-effect": Explanation((YAML,), (Place(_MODEL, 199, "ctc_weight"),),
+    "keys-no-effect": Explanation((YAML,), (Spot(_MODEL, 199, "ctc_weight"),),
                                   Example("ctc_weight: 0.5\n")),
     "keys-otherwise": Explanation((YAML,), (_BATCH,), Example(
         "dataset_conf:\n  batch_size: 6001\n")),
     "keys-type": Explanation((YAML,), (), Example("train_conf:\n  max_epoch: ten\n")),
     "keys-section": Explanation((YAML,), (), Example("train_conf: 3\n")),
-    "keys-null": Explanation((YAML,), (Place(_TRAINER, 763, "accum_grad"),),
+    "keys-null": Explanation((YAML,), (Spot(_TRAINER, 763, "accum_grad"),),
                              Example("train_conf:\n  accum_grad: null\n")),
     "keys-crash": Explanation(
         ("ctc_conf.blank_id", "bf16", "fp16", "train_conf.use_fp16",
          "train_conf.avg_keep_nbest_models_type", "dataset_conf.preprocessor_speech"),
-        (Place(_MODEL, 204, "ctc_conf"), Place(_TRAINER, 240, "avg_keep_nbest_models_type")),
+        (Spot(_MODEL, 204, "ctc_conf"), Spot(_TRAINER, 240, "avg_keep_nbest_models_type")),
         Example("ctc_conf:\n  blank_id: 0\n")),
     "keys-range": Explanation((YAML,), (), Example("train_conf:\n  accum_grad: 0\n")),
-    "keys-class": Explanation((YAML,), (Place(_AUTO, 649, "model_classes"),),
+    "keys-class": Explanation((YAML,), (Spot(_AUTO, 649, "model_classes"),),
                               Example("scheduler: warmup\n")),
     "keys-deprecated": Explanation(
-        ("optim", "scheduler"), (Place("funasr/schedulers/noam_lr.py", 48, "deprecated"),),
+        ("optim", "scheduler"), (Spot("funasr/schedulers/noam_lr.py", 48, "deprecated"),),
         Example("scheduler: noamlr\n")),
-    "keys-exchanged": Explanation((YAML,), (Place(_MODEL, 100, "encoder_class"),),
+    "keys-exchanged": Explanation((YAML,), (Spot(_MODEL, 100, "encoder_class"),),
                                   Example("audio_adaptor: Linear\n")),
-    "keys-debug": Explanation(("debug",), (Place(_PROGRAM, 85, "set_trace"),),
+    "keys-debug": Explanation(("debug",), (Spot(_PROGRAM, 85, "set_trace"),),
                               Example("debug: true\n")),
     "keys-default": Explanation((YAML,), (), Example("optim_conf:\n  lr: 5.0e-6\n")),
     "keys-conflict": Explanation(
         ("train_conf.use_fp16", "train_conf.use_bf16", "train_conf.avg_nbest_model",
-         "train_conf.keep_nbest_models", "lora_only"), (Place(_TRAINER, 114, "use_bf16"),),
+         "train_conf.keep_nbest_models", "lora_only"), (Spot(_TRAINER, 114, "use_bf16"),),
         Example("train_conf:\n  keep_nbest_models: 5\n  avg_nbest_model: 10\n")),
     "keys-omitted": Explanation((YAML,), (_ALONE,), Example("model_conf: {}\n")),
     "trains-nothing": Explanation(
         ("audio_encoder_conf.freeze", "audio_adaptor_conf.freeze", "llm_conf.freeze",
-         "freeze_param"), (Place(_MODEL, 103, "freeze"),), Example(_THREE.format("true", "true"))),
+         "freeze_param"), (Spot(_MODEL, 103, "freeze"),), Example(_THREE.format("true", "true"))),
     "trains-without-gradient": Explanation(
-        ("ctc_decoder_conf.freeze", "freeze_param", "--gpus"), (Place(_TRAINER, 1031, "DDP"),),
+        ("ctc_decoder_conf.freeze", "freeze_param", "--gpus"), (Spot(_TRAINER, 1031, "DDP"),),
         Example("ctc_decoder_conf:\n  freeze: false\n", settings={"gpus": 2})),
     "trains-encoder-frozen": Explanation(
-        ("audio_encoder_conf.freeze",), (Place(_MODEL, 103, "freeze"),),
+        ("audio_encoder_conf.freeze",), (Spot(_MODEL, 103, "freeze"),),
         Example(_THREE.format("true", "false"))),
     "trains-freeze-param": Explanation(
-        ("freeze_param",), (Place(_PROGRAM, 158, "split"),),
+        ("freeze_param",), (Spot(_PROGRAM, 158, "split"),),
         Example('freeze_param: "ctc, audio_encoder"\n')),
     "trains-lora-not-saved": Explanation(
         ("llm_conf.use_lora", "train_conf.effective_save_name_excludes"), (_EXCLUDES,),
         Example("llm_conf:\n  use_lora: true\ntrain_conf:\n"
                 "  effective_save_name_excludes: [llm.]\n")),
     "trains-in-half": Explanation(
-        ("llm_conf.llm_dtype", "llm_conf.freeze"), (Place(_MODEL, 129, "dtype"),),
+        ("llm_conf.llm_dtype", "llm_conf.freeze"), (Spot(_MODEL, 129, "dtype"),),
         Example("llm_conf:\n  freeze: false\n")),
     "run-deepspeed": Explanation(
         ("train_conf.use_deepspeed", "train_conf.deepspeed_config"),
-        (Place(_TRAINER, 1074, "open"),), Example("train_conf:\n  use_deepspeed: true\n")),
+        (Spot(_TRAINER, 1074, "open"),), Example("train_conf:\n  use_deepspeed: true\n")),
     "run-activation-checkpoint": Explanation(
         ("audio_encoder_conf.activation_checkpoint", "llm_conf.activation_checkpoint"),
-        (Place("funasr/models/sense_voice/model.py", 632, "*="),),
+        (Spot("funasr/models/sense_voice/model.py", 632, "*="),),
         Example("audio_encoder_conf:\n  activation_checkpoint: true\n")),
     "run-frontend-rate": Explanation(
-        ("frontend_conf.fs",), (Place("funasr/frontends/wav_frontend.py", 130, "fs"),),
+        ("frontend_conf.fs",), (Spot("funasr/frontends/wav_frontend.py", 130, "fs"),),
         Example("frontend_conf:\n  fs: 8000\n")),
     "schedule-warmup-unfinished": Explanation(
         ("scheduler_conf.warmup_steps", "--steps", TRAIN),
-        (Place("funasr/schedulers/warmup_lr.py", 40, "warmup_steps"),),
+        (Spot("funasr/schedulers/warmup_lr.py", 40, "warmup_steps"),),
         Example("scheduler_conf:\n  warmup_steps: 5000\n", settings={"steps": 1000})),
     "schedule-mean": Explanation(
         ("optim_conf.lr", "scheduler_conf.warmup_steps", "--steps", TRAIN),
-        (Place("funasr/schedulers/warmup_lr.py", 40, "warmup_steps"),),
+        (Spot("funasr/schedulers/warmup_lr.py", 40, "warmup_steps"),),
         Example("scheduler_conf:\n  warmup_steps: 100\n", settings={"steps": 100_000})),
     "schedule-not-drawn": Explanation(
         ("scheduler", "--steps"), (_SCHEDULE,),
@@ -218,13 +221,13 @@ EXPLANATIONS: dict[str, Explanation] = {
         ("train_conf.validate_interval", "train_conf.max_epoch", TRAIN), (_VALIDATES,),
         Example("train_conf:\n  max_epoch: 1\n", train=lines(4))),
     "after-prompt": Explanation(
-        ("dataset_conf.prompt_classes",), (Place(_DATA, 57, "prompt_classes"),),
+        ("dataset_conf.prompt_classes",), (Spot(_DATA, 57, "prompt_classes"),),
         Example("dataset_conf:\n  prompt_classes: MultiContextPrompt\n")),
-    "after-resume": Explanation(("train_conf.resume",), (Place(_TRAINER, 102, "resume"),),
+    "after-resume": Explanation(("train_conf.resume",), (Spot(_TRAINER, 102, "resume"),),
                                 Example()),
     "cost-averaging": Explanation(
         ("train_conf.avg_nbest_model", "train_conf.keep_nbest_models"),
-        (Place("funasr/train_utils/average_nbest_models.py", 86, "torch.load"),),
+        (Spot("funasr/train_utils/average_nbest_models.py", 86, "torch.load"),),
         Example("train_conf:\n  max_epoch: 200\n  avg_nbest_model: 200\n"
                 "  keep_nbest_models: 200\n")),
     "specaug-not-applied": Explanation(
@@ -235,10 +238,10 @@ EXPLANATIONS: dict[str, Explanation] = {
     "cost-gpu-memory": Explanation(
         ("--gpu-memory", "dataset_conf.batch_size", "train_conf.use_bf16", TRAIN), (_BATCH,),
         Example("audio_encoder_conf:\n  freeze: false\ntrain_conf:\n  use_deepspeed: false\n",
-                settings={"gpu_bytes": 4 * 2**30})),
+                settings={"gpu_bytes": 4 * GIBIBYTE})),
     "version-cannot-train": Explanation((VERSION,), (), Example(settings={"funasr": "1.2.9"})),
     "version-lora": Explanation(
-        (VERSION, "llm_conf.use_lora"), (Place(_MODEL, 133, "use_lora"),),
+        (VERSION, "llm_conf.use_lora"), (Spot(_MODEL, 133, "use_lora"),),
         Example("llm_conf:\n  use_lora: true\n", settings={"funasr": "1.4.0"})),
     "version-feat-permute": Explanation(
         (VERSION, "audio_encoder_conf.feat_permute"), (),
@@ -249,37 +252,37 @@ EXPLANATIONS: dict[str, Explanation] = {
         Example("train_conf:\n  save_checkpoint_interval: 500\n  validate_interval: 1000\n",
                 settings={"funasr": "1.4.0"})),
     "version-deepspeed": Explanation(
-        (VERSION, "train_conf.use_deepspeed", "--gpus"), (Place(_PROGRAM, 71, "use_ddp"),),
+        (VERSION, "train_conf.use_deepspeed", "--gpus"), (Spot(_PROGRAM, 71, "use_ddp"),),
         Example("train_conf:\n  use_deepspeed: true\n  deepspeed_config: ds.json\n",
                 settings={"funasr": "1.4.0", "gpus": 2})),
     "version-freeze-param": Explanation(
-        (VERSION, "freeze_param"), (Place(_PROGRAM, 157, "freeze_param"),),
+        (VERSION, "freeze_param"), (Spot(_PROGRAM, 157, "freeze_param"),),
         Example("freeze_param: ctc,ctc_decoder\n", settings={"funasr": "1.2.9"})),
     "version-ctc-stays": Explanation(
-        (VERSION, DIRECTORY), (Place(_MODEL, 285, "disable_incomplete_ctc"),),
+        (VERSION, DIRECTORY), (Spot(_MODEL, 285, "disable_incomplete_ctc"),),
         Example(overrides=("++hub=hf",), settings={"funasr": "1.3.2"})),
     "data-stops-reading": Explanation((BOTH,), (_INDEX,), Example(
         train=('{"key": "no messages"}', *lines(2)))),
     "data-malformed": Explanation((BOTH,), (_INDEX,), Example(train=("{", *lines(2)))),
     "data-nothing-left": Explanation(
-        (BOTH, "dataset_conf"), (Place(_DATA, 467, "min_source_length"),),
+        (BOTH, "dataset_conf"), (Spot(_DATA, 467, "min_source_length"),),
         Example(train=lines(2, 0.05))),
     "data-lost": Explanation(
-        (BOTH, "dataset_conf"), (Place(_DATA, 465, "max_source_length"),),
+        (BOTH, "dataset_conf"), (Spot(_DATA, 465, "max_source_length"),),
         Example(train=(*lines(2), line("long.wav", 900.0)))),
     "data-empty-batch": Explanation(
         ("dataset_conf.batch_size", BOTH), (_BATCH,),
         Example("dataset_conf:\n  batch_type: token\n  batch_size: 60\n", train=lines(4))),
     "data-dropped-in-collator": Explanation(
-        ("dataset_conf.batch_size_token_max", BOTH), (Place(_DATA, 379, "batch_size_token_max"),),
+        ("dataset_conf.batch_size_token_max", BOTH), (Spot(_DATA, 379, "batch_size_token_max"),),
         Example("dataset_conf:\n  batch_type: token\n  batch_size: 6000\n"
                 "  batch_size_token_max: 50\n", train=lines(20))),
     "data-replaced-in-dataset": Explanation(
-        ("dataset_conf.max_token_length", BOTH), (Place(_DATA, 333, "max_token_length"),),
+        ("dataset_conf.max_token_length", BOTH), (Spot(_DATA, 333, "max_token_length"),),
         Example("dataset_conf:\n  batch_type: example\n  batch_size: 1\n  max_token_length: 100\n"
                 "  prompt_classes: MultiContextPrompt\n", train=lines(20, 0.5))),
     "data-padding": Explanation(
-        ("dataset_conf.sort_size", TRAIN), (Place(_SAMPLERS, 33, "sort_size"),),
+        ("dataset_conf.sort_size", TRAIN), (Spot(_SAMPLERS, 33, "sort_size"),),
         Example("dataset_conf:\n  batch_type: token\n  batch_size: 6000\n  sort_size: -1\n",
                 train=tuple(line(f"{number}.wav", 1.0 if number % 2 else 9.0, f"number {number}")
                             for number in range(20)))),
@@ -287,23 +290,23 @@ EXPLANATIONS: dict[str, Explanation] = {
         ("dataset_conf.batch_size", TRAIN), (_BATCH,),
         Example("dataset_conf:\n  batch_type: token\n  batch_size: 400\n", train=lines(20))),
     "data-read-again": Explanation(
-        ("dataset_conf.data_split_num", TRAIN), (Place(_LOADER, 107, "data_split_num"),),
+        ("dataset_conf.data_split_num", TRAIN), (Spot(_LOADER, 107, "data_split_num"),),
         Example("dataset_conf:\n  data_split_num: 4\n", train=lines(20))),
     "data-no-step": Explanation(
-        ("train_conf.accum_grad", TRAIN), (Place(_TRAINER, 783, "accum_grad"),),
+        ("train_conf.accum_grad", TRAIN), (Spot(_TRAINER, 783, "accum_grad"),),
         Example("train_conf:\n  accum_grad: 100\n", train=lines(4))),
     "data-batches-repeat": Explanation(
-        (BOTH, "--gpus"), (Place(_SAMPLERS, 297, "Sampler"),),
+        (BOTH, "--gpus"), (Spot(_SAMPLERS, 297, "Sampler"),),
         Example(train=lines(1), settings={"gpus": 2})),
     "data-unequal-processes": Explanation(
         ("dataset_conf.sort_size", "dataset_conf.batch_type", TRAIN, "--gpus"),
-        (Place(_SAMPLERS, 297, "Sampler"),),
+        (Spot(_SAMPLERS, 297, "Sampler"),),
         Example("dataset_conf:\n  batch_type: token\n  batch_size: 1500\n  sort_size: -1\n",
                 train=tuple(line(f"{number}.wav", 1.0 + number * number % 11, f"number {number}")
                             for number in range(97)), settings={"gpus": 4})),
     "data-uneven": Explanation(
         ("dataset_conf.drop_last", "dataset_conf.batch_type", BOTH, "--gpus"),
-        (Place(_SAMPLERS, 90, "total_size"),),
+        (Spot(_SAMPLERS, 90, "total_size"),),
         Example("dataset_conf:\n  batch_type: example\n  batch_size: 4\n  drop_last: true\n",
                 train=lines(9))),
     "data-suspicious": Explanation((BOTH,), (_MARK,), Example(train=(line(mark=""),))),
@@ -313,20 +316,20 @@ EXPLANATIONS: dict[str, Explanation] = {
     "data-audio": Explanation((AUDIO,), (_OPENS,), Example(train=lines(2),
                                                             settings={"probe": 10})),
     "data-remote-audio": Explanation(
-        (AUDIO,), (Place(_SOUND, 99, "http"),),
+        (AUDIO,), (Spot(_SOUND, 99, "http"),),
         Example(train=(line("https://example.org/a.wav"),), settings={"probe": 10})),
     "data-speech-length": Explanation(
-        (BOTH, AUDIO), (Place(_DATA, 452, "speech_length"),),
+        (BOTH, AUDIO), (Spot(_DATA, 452, "speech_length"),),
         Example(train=(line(seconds=9.0),), sounds=_WAVS, settings={"probe": 10})),
     "data-downsampled": Explanation(
-        ("frontend_conf.fs", AUDIO), (Place(_SOUND, 181, "Resample"),),
+        ("frontend_conf.fs", AUDIO), (Spot(_SOUND, 181, "Resample"),),
         Example("frontend_conf:\n  fs: 8000\n", train=(line(),), sounds=_WAVS,
                 settings={"probe": 10})),
     "data-mixed-rates": Explanation(
-        (AUDIO,), (Place(_SOUND, 181, "Resample"),),
+        (AUDIO,), (Spot(_SOUND, 181, "Resample"),),
         Example(train=(line(), line("b.wav")), sounds={**_WAVS, "b.wav": (8000, 1, 3.0)},
                 settings={"probe": 10})),
     "data-channels": Explanation(
-        (AUDIO,), (Place(_SOUND, 130, "mean"),),
+        (AUDIO,), (Spot(_SOUND, 130, "mean"),),
         Example(train=(line(),), sounds={"a.wav": (16000, 2, 3.0)}, settings={"probe": 10})),
 }

@@ -49,7 +49,7 @@ class Nearest:
 
 
 @dataclass(frozen=True)
-class Column:
+class VersionColumn:
     """What is recorded for the version of a run."""
 
     nearest: Nearest
@@ -127,14 +127,14 @@ class Record:
         older = [one for one in self.versions if parsed(one) <= parsed(version)]
         return Nearest(older[-1] if older else self.versions[0], version)
 
-    def column(self, version: str) -> Column:
+    def column(self, version: str) -> VersionColumn:
         """What is recorded for a version, or for the nearest.
 
         Raises:
             BookError: this is no version.
         """
         near = self.nearest(version)
-        return Column(near, self.content["versions"][near.version]["findings"])
+        return VersionColumn(near, self.content["versions"][near.version]["findings"])
 
 
 @cache

@@ -38,13 +38,13 @@ def code_of(chapter: str) -> str:
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_every_part_in_the_book_could_come_out_no(chapter: str) -> None:
-    assert parts.Source(code_of(chapter)).faults() == []
+    assert parts.Witness(code_of(chapter)).faults() == []
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_the_parts_are_seen(chapter: str) -> None:
     """A call whose parts were not found would pass the test above for nothing."""
-    source = parts.Source(code_of(chapter))
+    source = parts.Witness(code_of(chapter))
     for call in ast.walk(source.tree):
         if isinstance(call, ast.Call) and getattr(call.func, "attr", "") == "settle":
             assert list(source.parts(call.args[1])), ast.unparse(call)
@@ -58,11 +58,11 @@ def test_the_parts_are_seen(chapter: str) -> None:
 ])
 def test_a_part_that_could_not_come_out_no_is_named(part: str) -> None:
     for given in (f"{{'it': {part}}}", f"{{**{{'it': {part}}}}}", f"{{n: {part} for n in 'ab'}}"):
-        source = parts.Source(f"{HEAD}\nclaims.settle('a', {given})\n")
+        source = parts.Witness(f"{HEAD}\nclaims.settle('a', {given})\n")
         assert len(source.faults()) == 1, given
-    named = parts.Source(f"{HEAD}\nit = {{'it': {part}}}\nclaims.settle('a', it)\n")
+    named = parts.Witness(f"{HEAD}\nit = {{'it': {part}}}\nclaims.settle('a', it)\n")
     assert len(named.faults()) == 1
-    function = parts.Source(f"{HEAD}\ndef of():\n    return {{'it': {part}}}\n"
+    function = parts.Witness(f"{HEAD}\ndef of():\n    return {{'it': {part}}}\n"
                             "claims.settle('a', of())\n")
     assert len(function.faults()) == 1
 
@@ -73,7 +73,7 @@ def test_a_part_that_could_not_come_out_no_is_named(part: str) -> None:
     "document.public_values()['model'] == rows[0].value", "unknown > 3",
 ])
 def test_a_part_that_could_is_left_alone(part: str) -> None:
-    source = parts.Source(f"{HEAD}\nclaims.settle('a', {{'it': {part}}})\n")
+    source = parts.Witness(f"{HEAD}\nclaims.settle('a', {{'it': {part}}})\n")
     assert source.faults() == []
 
 

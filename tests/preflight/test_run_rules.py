@@ -166,7 +166,7 @@ def test_another_scheduler_is_run_as_funasr_runs_it():
     context = checking.context_of(OURS, overrides=given, steps=100)
     context.config["scheduler_conf"] = {"gamma": 0.999}
     assert np.allclose(estimates.rates(context, [1, 50, 100]),
-                       1e-4 * 0.999 ** np.array([0, 49, 99]), rtol=1e-5)
+                       context.get("optim_conf.lr") * 0.999 ** np.array([0, 49, 99]), rtol=1e-5)
 
 
 def test_a_long_runs_mean_rate_is_that_of_every_step():

@@ -13,7 +13,7 @@ from funasr_preflight.checkpoint import export, loading
 from funasr_preflight.checkpoint.folder import (
     BEST,
     LATEST,
-    Choice,
+    ChosenFile,
     RunFolder,
     Saved,
     choose,
@@ -212,7 +212,7 @@ def beside_table(folder: RunFolder, base: ModelDirectory | None) -> Table:
         for one in loading.beside(folder, base)))
 
 
-def _plain(folder: RunFolder, choice: Choice, held: Holding, remarks: list[Remark],
+def _plain(folder: RunFolder, choice: ChosenFile, held: Holding, remarks: list[Remark],
            tables: list[Table], code: str) -> dict:
     return {
         "folder": folder.path.name, "use": choice.file.name, "why": str(choice.why),

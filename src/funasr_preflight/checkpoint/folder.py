@@ -154,7 +154,7 @@ class RunFolder:
 
 
 @dataclass(frozen=True)
-class Choice:
+class ChosenFile:
     """Which file to use, and why."""
 
     file: Saved
@@ -194,7 +194,7 @@ def _order(path: Path) -> tuple[int, tuple[int, int], str]:
     return kind, place_in_run(path.name) or (0, 0), path.name
 
 
-def choose(folder: RunFolder, name: str | None = None) -> Choice:
+def choose(folder: RunFolder, name: str | None = None) -> ChosenFile:
     """The file to use: the one that is asked for, else the best by the run's own validation.
 
     Raises:
@@ -204,18 +204,18 @@ def choose(folder: RunFolder, name: str | None = None) -> Choice:
         if name not in folder.files:
             raise BookError(str(say("There is no {name} in {folder}: it has {files}.", name=name,
                                     folder=folder.path.name, files=", ".join(folder.files))))
-        return Choice(folder.files[name], say("you asked for it"))
+        return ChosenFile(folder.files[name], say("you asked for it"))
     kept = folder.best_scored(kept=True)
     if BEST in folder.files:
         own = folder.own_name(BEST)
         worse = kept and kept != own and folder.best_scored() != own and own in folder.scores
         if not worse:
-            return Choice(folder.files[BEST], _why_best(folder, own))
+            return ChosenFile(folder.files[BEST], _why_best(folder, own))
     if kept:
-        return Choice(folder.files[kept], say(
+        return ChosenFile(folder.files[kept], say(
             "of the files that are here it has the best score on the validation set"))
     last = LATEST if LATEST in folder.files else list(folder.files)[-1]
-    return Choice(folder.files[last], say(
+    return ChosenFile(folder.files[last], say(
         "no checkpoint here has a score on the validation set, and this is the last one"))
 
 

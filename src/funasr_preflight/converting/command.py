@@ -8,7 +8,7 @@ from pathlib import Path
 
 from funasr_preflight.commands import new_parser
 from funasr_preflight.converting import pauses
-from funasr_preflight.converting.convert import Outcome, Settings, convert
+from funasr_preflight.converting.convert import Conversion, Settings, convert
 from funasr_preflight.converting.lines import hotword_finder, token_counter
 from funasr_preflight.converting.sources import (
     COLUMNS,
@@ -189,7 +189,7 @@ def _expected(options: argparse.Namespace) -> int | None:
         return sum(chunk.count(b"\n") for chunk in iter(lambda: stream.read(1 << 20), b""))
 
 
-def _told(outcome: Outcome, settings: Settings) -> str:
+def _told(outcome: Conversion, settings: Settings) -> str:
     names = [settings.out.name, *([settings.valid.name] if settings.valid else [])]
     rows = [(name, count, f"{hours:.2f}", speakers) for name, count, hours, speakers in
             zip(names, outcome.written, outcome.hours, outcome.speakers, strict=True)]

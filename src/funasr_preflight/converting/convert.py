@@ -79,7 +79,7 @@ class Settings:
 
 
 @dataclass
-class Outcome:
+class Conversion:
     """What became of the source.
 
     Attributes:
@@ -106,7 +106,7 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class _Line:
+class _SourceLine:
     """An utterance that can be trained on, its length in frames, and what to remark about it."""
 
     utterance: Utterance
@@ -129,7 +129,7 @@ class _Pieces:
     silent: tuple[str, ...] = ()
 
 
-def convert(source: Read, settings: Settings, bar: Any = None) -> Outcome:
+def convert(source: Read, settings: Settings, bar: Any = None) -> Conversion:
     """Write the manifests, the report and the files that are cut.
 
     Args:
@@ -144,7 +144,7 @@ def convert(source: Read, settings: Settings, bar: Any = None) -> Outcome:
                                     "it, or name another.", name=path.name)))
     settings.out.parent.mkdir(parents=True, exist_ok=True)
     work = settings.out.parent / f".{settings.out.name}.{os.getpid()}.partial"
-    outcome = Outcome()
+    outcome = Conversion()
     try:
         work.mkdir()
         maker = _Maker(settings, work)
@@ -163,7 +163,7 @@ class _Maker:
         self.settings, self.work = settings, work
         self.names: Counter[str] = Counter()
 
-    def run(self, source: Read, outcome: Outcome, bar: Any) -> tuple[list[int], list[str]]:
+    def run(self, source: Read, outcome: Conversion, bar: Any) -> tuple[list[int], list[str]]:
         """Write all lines: frames and speaker of each."""
         lengths: list[int] = []
         speakers: list[str] = []
@@ -176,7 +176,7 @@ class _Maker:
             for made in in_order:
                 if bar is not None:
                     bar.update()
-                if isinstance(made, _Line):
+                if isinstance(made, _SourceLine):
                     self._write(made, lines)
                     lengths.append(made.frames)
                     speakers.append(made.utterance.speaker)
@@ -199,7 +199,7 @@ class _Maker:
                     _note(report, made, LEFT_OUT, made.reason)
         return lengths, speakers
 
-    def _in_order(self, source: Read) -> Iterator[_Line | _Pieces | Lost]:
+    def _in_order(self, source: Read) -> Iterator[_SourceLine | _Pieces | Lost]:
         waiting: deque[Lost | Future] = deque()
         with ThreadPoolExecutor(self.settings.jobs) as pool:
             try:
@@ -219,7 +219,7 @@ class _Maker:
         self.names[plain] += 1
         return plain if self.names[plain] == 1 else f"{plain}-{self.names[plain]}"
 
-    def _made(self, one: Utterance, name: str) -> _Line | _Pieces | Lost:
+    def _made(self, one: Utterance, name: str) -> _SourceLine | _Pieces | Lost:
         try:
             if not one.text:
                 if self.settings.cut is not None:
@@ -230,7 +230,7 @@ class _Maker:
         except sound.Unusable as fault:
             return Lost(one.file, one.line, one.key, fault.reason)
 
-    def _measured(self, one: Utterance, name: str) -> _Line:
+    def _measured(self, one: Utterance, name: str) -> _SourceLine:
         remark = None
         if one.is_part or one.data is not None:
             samples, rate = sound.part(one.audio, one.start, one.end, one.channel, one.data)
@@ -250,9 +250,9 @@ class _Maker:
         if not frames:
             raise sound.Unusable(say("it is shorter than one frame of 25 ms"))
         if samples is None:
-            return _Line(one, self._shown(Path(one.audio)), frames, remark)
+            return _SourceLine(one, self._shown(Path(one.audio)), frames, remark)
         sound.write(self.work / "audio" / f"{name}.wav", samples, rate)
-        return _Line(one, self._shown(self.settings.audio / f"{name}.wav"), frames, remark)
+        return _SourceLine(one, self._shown(self.settings.audio / f"{name}.wav"), frames, remark)
 
     def _cut(self, one: Utterance, name: str) -> _Pieces:
         legs = self.settings.legs or LEGS
@@ -285,7 +285,7 @@ class _Maker:
         base = self.settings.relative_to
         return str(whole if base is None else os.path.relpath(whole, base.resolve()))
 
-    def _write(self, made: _Line, stream: TextIO) -> None:
+    def _write(self, made: _SourceLine, stream: TextIO) -> None:
         one, settings = made.utterance, self.settings
         words = list(dict.fromkeys([*one.hotwords, *settings.hotwords_in(one.text)]))
         asked = prompt(settings.language, settings.normalised,
@@ -297,7 +297,7 @@ class _Maker:
         stream.write(as_json(line) + "\n")
 
 
-def _result(waiting: Lost | Future) -> _Line | _Pieces | Lost:
+def _result(waiting: Lost | Future) -> _SourceLine | _Pieces | Lost:
     return waiting if isinstance(waiting, Lost) else waiting.result()
 
 
@@ -307,7 +307,7 @@ def _note(report: Any, one: Utterance | Lost, became: str, reason: Text) -> None
 
 
 def _split(settings: Settings, work: Path, lengths: list[int], speakers: list[str],
-           outcome: Outcome) -> None:
+           outcome: Conversion) -> None:
     """Divide the lines among training and validation set."""
     by_speaker: Counter[str] = Counter()
     for frames, speaker in zip(lengths, speakers, strict=True):
@@ -330,7 +330,7 @@ def _split(settings: Settings, work: Path, lengths: list[int], speakers: list[st
     outcome.speakers = [len(by_speaker) - len(held), len(held)][:parts]
 
 
-def _into_place(settings: Settings, work: Path, outcome: Outcome) -> None:
+def _into_place(settings: Settings, work: Path, outcome: Conversion) -> None:
     """Move what was made to where it belongs; the manifest last, since it names the rest."""
     moves = [("audio", settings.audio), ("report", settings.report)]
     if outcome.pieces:

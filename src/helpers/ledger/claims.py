@@ -32,7 +32,7 @@ from helpers.ledger.parts import faults_of_caller
 from helpers.ledger.published import Values, judged, published
 from helpers.paths import ROOT
 
-__all__ = ["Claim", "Finding", "counts", "decided_by", "findings", "load", "published", "settle",
+__all__ = ["Claim", "KeyFact", "counts", "decided_by", "findings", "load", "published", "settle",
            "settle_values", "tally", "tally_full_size", "untestable", "value_parts", "verdict_of"]
 
 FOLDER = ROOT / "book" / "claims"
@@ -99,7 +99,7 @@ class Claim:
 
 
 @dataclass(frozen=True)
-class Finding:
+class KeyFact:
     """One fact that makes a part of several claims come out "no".
 
     Attributes:
@@ -131,7 +131,7 @@ def load(folder: Path = FOLDER) -> dict[str, Claim]:
     return ledger
 
 
-def findings(folder: Path = FOLDER) -> dict[str, Finding]:
+def findings(folder: Path = FOLDER) -> dict[str, KeyFact]:
     """Every finding by its name, in the order of the file.
 
     Raises:
@@ -139,7 +139,7 @@ def findings(folder: Path = FOLDER) -> dict[str, Finding]:
     """
     path = folder / f"{FINDINGS}.yml"
     try:
-        return {entry["id"]: Finding(**entry) for entry in _entries(path)}
+        return {entry["id"]: KeyFact(**entry) for entry in _entries(path)}
     except (KeyError, TypeError):
         raise BookError(f"{path.name}: each entry needs the fields id, text and chapter.") from None
 

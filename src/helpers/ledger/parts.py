@@ -23,7 +23,7 @@ WITNESSES = ("helpers.config.document.public_values",)
 """What of these modules asks the published files."""
 
 
-class Source:
+class Witness:
     """The names of a piece of code, and what they were made from."""
 
     def __init__(self, code: str) -> None:
@@ -146,6 +146,6 @@ def faults_of_caller(frame: FrameType | None) -> list[str]:
         return []
     code = "".join(linecache.getlines(inspect.getfile(frame), frame.f_globals))
     try:
-        return Source(code).faults(line=frame.f_lineno)
+        return Witness(code).faults(line=frame.f_lineno)
     except SyntaxError:  # no Python of its own, such as the text of a magic
         return []

@@ -18,7 +18,7 @@ import yaml
 
 from helpers.errors import BookError
 from helpers.ledger import claims
-from helpers.ledger.claims import FINDINGS, Claim, Finding
+from helpers.ledger.claims import FINDINGS, Claim, KeyFact
 from helpers.paths import ROOT
 
 FIELDS = {"id", "claim", "why", "english"}
@@ -95,7 +95,7 @@ def faults(language: str) -> list[str]:
         for name, found in claims.findings().items() if done.get(name) != fingerprint(found.text)]
 
 
-def findings(language: str) -> dict[str, Finding]:
+def findings(language: str) -> dict[str, KeyFact]:
     """Every finding by its name, in a language."""
     known = claims.findings()
     return {entry["id"]: replace(known[entry["id"]], text=entry["text"])

@@ -16,7 +16,7 @@ from helpers.ledger.claims import (
     UNTRIED,
     VERDICTS,
     Claim,
-    Finding,
+    KeyFact,
     decided_by,
     findings,
     quoted,
@@ -99,7 +99,7 @@ def tally_table(claims: Iterable[Claim], caption: str, language: str = "en") -> 
 
 
 def findings_table(claims: Iterable[Claim], caption: str, language: str = "en",
-                   known: Mapping[str, Finding] | None = None) -> str:
+                   known: Mapping[str, KeyFact] | None = None) -> str:
     """HTML of the facts behind many verdicts, with the number of claims that each decides.
 
     Args:
