@@ -88,6 +88,8 @@ def test_the_copy_without_ctc_has_nothing_that_is_idle() -> None:
 def test_the_checker_is_right_about_a_sample() -> None:
     for seed in SAMPLE:
         row = record.compared(seed)
+        if row.get("unjudged"):
+            continue
         wrong = [fault for fault, named in row.get("faults", {}).items() if not named]
         assert (seed, wrong, row.get("false_errors", []), row["numbers"], row.get("crashed")) == (
             seed, [], [], {}, None)
