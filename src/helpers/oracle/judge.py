@@ -15,6 +15,7 @@ import copy
 import importlib
 import io
 import os
+import signal
 import sys
 import tempfile
 import types
@@ -40,6 +41,8 @@ TRAINED, VALIDATED, ACCUMULATED = 2, 1, 6
 """Batches that are trained and validated at most; and trained where gradients accumulate longer."""
 FILES = 8
 """No drawn list has so many files: the splits beyond them are empty."""
+CPU_SECONDS = 10
+"""A case that takes FunASR longer at this size is not judged: a rate of 1 Hz, say."""
 UNKNOWN = -(10**9)
 """Steps where FunASR's trainer does not count them."""
 STAGES = ("command", "debugger", "merge", "build", "model", "trainer", "optimizer", "data",
@@ -68,6 +71,7 @@ class Judgement:
         lacking: component to number of tensors that a checkpoint does not bring back.
         rates: learning rate of the first steps.
         outcome: a digest of everything that came out.
+        unjudged: whether FunASR was still at it when its time was up.
     """
 
     stage: str = "command"
@@ -94,6 +98,7 @@ class Judgement:
     lacking: dict[str, int] = field(default_factory=dict)
     rates: list[float] = field(default_factory=list)
     outcome: str = ""
+    unjudged: bool = False
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -101,6 +106,25 @@ class Judgement:
 
 class _Stopped(BaseException):
     """The debugger would wait for a keyboard here."""
+
+
+class _TooLong(BaseException):
+    """FunASR is still at it after CPU_SECONDS."""
+
+
+@contextlib.contextmanager
+def _limited() -> Iterator[None]:
+    """End what takes longer than CPU_SECONDS of this process's own time."""
+    def end(*_: Any) -> None:
+        raise _TooLong
+
+    before = signal.signal(signal.SIGVTALRM, end)
+    signal.setitimer(signal.ITIMER_VIRTUAL, CPU_SECONDS)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
 
 
 def judge(case: Case) -> Judgement:
@@ -113,8 +137,11 @@ def judge(case: Case) -> Judgement:
             path = Path(name) / "empty.yaml"
             path.write_text("{}\n")
         try:
-            _run(case, path, overrides, found)
+            with _limited():
+                _run(case, path, overrides, found)
             found.stage = "decode"
+        except _TooLong:
+            found.unjudged = True
         except _Stopped:
             found.error = "the debugger waits for a keyboard"
         except (Exception, SystemExit) as error:  # noqa: BLE001  whatever FunASR raises

@@ -62,6 +62,8 @@ def _edited(case: Case, values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _judged(before: Mapping[str, Any], after: Mapping[str, Any], case: Case, other: Case) -> str:
+    if after["unjudged"]:
+        return "not judged"
     faults = [set(verdicts.faults(one)) for one in (before, after)]
     ends = [any(fault.startswith("ends") for fault in one) for one in faults]
     if ends[1] and not ends[0] or not ends[0] and faults[1] - faults[0]:

@@ -198,6 +198,8 @@ class Verdict:
 def compare(case: Case, judged: Mapping[str, Any], said: Word,
             twin: Mapping[str, Any] | None = None) -> Verdict:
     """Hold the checker's word against FunASR's judgement of a case."""
+    if judged["unjudged"]:
+        return Verdict(crashed=said.crashed)
     shown = faults(judged)
     if not judged["error"] or judged["stage"] in ("reload", "decode"):
         shown += lines_faults(judged, case)
