@@ -305,14 +305,13 @@ def test_adamw_holds_what_the_memory_table_says(built, calls):
 
 
 def test_activations_at_full_size_are_what_pytorch_keeps(full, calls):
-    """The estimate that decides whether a batch fits: the audit's laws, on a batch not fitted."""
+    """The estimate that decides whether a batch fits: the audit's law, on a batch not fitted."""
     model = full.model.to_empty(device="cpu")  # bytes do not depend on values
     model.train()
     batch = finetune.batch(full, calls[20:22])
-    kept = sum(activations.kept_at(model, batch, "fp32").values())
+    kept = sum(activations.kept_at(model, batch, "bf16").values())
     longest = max(item["speech_length"] for item in calls[20:22])
-    context = checking.context_of(OURS, overrides=["++llm_conf.llm_dtype=fp32"])
-    told = gpu_memory.activation_bytes(context, len(batch["speech"]), longest)
+    told = gpu_memory.activation_bytes(checking.context_of(OURS), len(batch["speech"]), longest)
     assert told == pytest.approx(kept, rel=0.15)
 
 

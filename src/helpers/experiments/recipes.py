@@ -40,7 +40,6 @@ STEPS_FOR_ONE = 100
 STEPS_PER_EPOCH = 20
 MIXED = 1 / 3
 """Share of wideband speech in the list that the recommended config is trained with."""
-PUBLISHED_MAIN, PUBLISHED_STAGE1 = configs.PUBLISHED
 TWICE_THE_RATE: dict[str, Any] = {"optim_conf.lr": 1e-4}
 SECOND_STACK_FROZEN = {"freeze_param": "ctc,audio_encoder.tp_encoders,audio_encoder.tp_norm"}
 DECIDING = ("main", "main_mixed", "faster_frozen")
@@ -105,11 +104,6 @@ RECIPES = {recipe.name: recipe for recipe in (
     Recipe("faster_frozen_calls", "twice the rate, second stack frozen, calls alone", (
         Phase("after twice the rate, second stack frozen, calls alone", RECOMMENDED, 120,
               overrides=TWICE_THE_RATE | SECOND_STACK_FROZEN),)),
-    Recipe("published_stage1", "published stage 1", (
-        Phase("after the published stage 1", PUBLISHED_STAGE1, 120),)),
-    Recipe("published_stage1_then_main", "published stage 1, then main", (
-        Phase("after the published stage 1", PUBLISHED_STAGE1, 40),
-        Phase("after the published stage 1, then main", PUBLISHED_MAIN, 80))),
 )}
 """All have the same number of steps. The configs give stage 1 half as many epochs as the main
 config, and so does the recipe that has both."""
