@@ -8,7 +8,7 @@ import pytest
 
 from helpers.model import mini
 from helpers.oracle import cases, judge, materials, mending, record, verdicts
-from helpers.oracle.cases import Case
+from helpers.oracle.cases import Drawn
 
 SAMPLE = range(61, 73)
 """Development seeds that every test run judges again."""
@@ -20,15 +20,15 @@ LISTS = ("++train_data_set_list=train.jsonl", "++valid_data_set_list=valid.jsonl
          "++output_dir=out")
 
 
-def made(values=(), processes=1, lines=12, directory="whole", **train) -> Case:
+def made(values=(), processes=1, lines=12, directory="whole", **train) -> Drawn:
     """A launch that works, but for these values."""
-    return Case(0, "", values={**SOUND, **dict(values)}, overrides=["++model=MODEL_DIR", *LISTS],
+    return Drawn(0, "", values={**SOUND, **dict(values)}, overrides=["++model=MODEL_DIR", *LISTS],
                 directory=directory, processes=processes,
                 train={"lines": lines, "claimed": False, "files": 0, **train},
                 valid={"lines": 2, "claimed": False, "files": 0})
 
 
-def judged(case: Case) -> dict:
+def judged(case: Drawn) -> dict:
     return judge.judge(case).as_json()
 
 
@@ -36,7 +36,7 @@ def test_a_seed_is_a_case_that_a_small_json_holds() -> None:
     for seed in range(200):
         case = cases.drawn(seed)
         text = json.dumps(case.as_json())
-        assert cases.drawn(seed) == case == Case(**json.loads(text)) and len(text) < 6000
+        assert cases.drawn(seed) == case == Drawn(**json.loads(text)) and len(text) < 6000
 
 
 def test_what_is_held_out_was_never_drawn_before() -> None:
@@ -75,7 +75,7 @@ def test_a_launch_that_works_is_found_sound() -> None:
     (made({"debug": True}), "ends: debugger"),
     (made({"train_conf.use_deepspeed": True}), "ends: optimizer"),
 ])
-def test_a_fault_is_seen(case: Case, fault: str) -> None:
+def test_a_fault_is_seen(case: Drawn, fault: str) -> None:
     assert fault in verdicts.faults(judged(case))
 
 

@@ -35,7 +35,7 @@ QUIET = {"train_conf.use_deepspeed": False}
 
 
 @dataclass
-class Case:
+class Drawn:
     """A launch.
 
     Attributes:
@@ -65,10 +65,10 @@ class Case:
         return asdict(self)
 
 
-def drawn(seed: int) -> Case:
+def drawn(seed: int) -> Drawn:
     """The case of a seed."""
     draw = random.Random(f"oracle {seed}")
-    case = Case(seed, draw.choices((*BASES, "", "none"), (1, 2, 2, 3, 3, 5, 6, 2))[0])
+    case = Drawn(seed, draw.choices((*BASES, "", "none"), (1, 2, 2, 3, 3, 5, 6, 2))[0])
     _launch(case, draw)
     _plain_settings(case, draw)
     for _ in range(draw.choices((0, 1, 2, 3), (26, 50, 16, 8))[0]):
@@ -90,7 +90,7 @@ def _is_small(size: Any) -> bool:
         return size is not None
 
 
-def yaml_values(case: Case, full: bool = True) -> dict[str, Any] | None:
+def yaml_values(case: Drawn, full: bool = True) -> dict[str, Any] | None:
     """The YAML of a case, nested; None where the launch has none.
 
     Args:
@@ -144,7 +144,7 @@ def _get(values: Any, key: str) -> Any:
     return values
 
 
-def _launch(case: Case, draw: random.Random) -> None:
+def _launch(case: Drawn, draw: random.Random) -> None:
     """How the YAML and the directory come together: mostly in a way that works."""
     raw = draw.random() < 0.06 and case.base not in ("", "none", "recommended_8k")
     case.overrides = [f"++train_data_set_list={TRAIN}", f"++valid_data_set_list={VALID}",
@@ -184,7 +184,7 @@ def _has(values: Any, key: str) -> bool:
     return True
 
 
-def _plain_settings(case: Case, draw: random.Random) -> None:
+def _plain_settings(case: Drawn, draw: random.Random) -> None:
     case.processes = draw.choices((1, 2, 3, 4, 8), (50, 20, 8, 12, 10))[0]
     claimed = draw.random() < 0.4
     case.train = {"lines": int(2 ** draw.uniform(3, 7.3)) if claimed else int(
@@ -243,7 +243,7 @@ def _plain_settings(case: Case, draw: random.Random) -> None:
         _put(case, key, settings[key](), draw)
 
 
-def _effective(case: Case, key: str) -> Any:
+def _effective(case: Drawn, key: str) -> Any:
     for text in reversed(case.overrides):
         name, _, value = text.lstrip("+~").partition("=")
         if name == key:
@@ -253,7 +253,7 @@ def _effective(case: Case, key: str) -> Any:
     return _get(_base(case.base) if case.base not in ("none",) else {}, key)
 
 
-def _put(case: Case, key: str, value: Any, draw: random.Random) -> None:
+def _put(case: Drawn, key: str, value: Any, draw: random.Random) -> None:
     """Set a key, in the YAML or on the command line."""
     case.overrides = [text for text in case.overrides if text.lstrip("+~").partition("=")[0] != key]
     if case.base == "none" or draw.random() < 0.25:
@@ -277,7 +277,7 @@ def as_override(value: Any) -> str:
     return str(value)
 
 
-def _place(case: Case, key: str) -> int:
+def _place(case: Drawn, key: str) -> int:
     return next(number for number, text in enumerate(case.overrides)
                 if text.lstrip("+~").partition("=")[0] == key)
 
@@ -313,7 +313,7 @@ def turnable() -> tuple[str, ...]:
                  and not key.endswith(("_conf", "kwargs")))
 
 
-def _value_of_any_type(case: Case, draw: random.Random) -> str | None:
+def _value_of_any_type(case: Drawn, draw: random.Random) -> str | None:
     """A known key gets a value of some type."""
     key = draw.choice(turnable())
     wanted = audit.load().type_of(key)
@@ -334,13 +334,13 @@ def _value_of_any_type(case: Case, draw: random.Random) -> str | None:
     return key
 
 
-def _null(case: Case, draw: random.Random) -> str:
+def _null(case: Drawn, draw: random.Random) -> str:
     key = draw.choice(turnable())
     _put(case, key, None, draw)
     return key
 
 
-def _typo(case: Case, draw: random.Random) -> str | None:
+def _typo(case: Drawn, draw: random.Random) -> str | None:
     """A key that the case sets is misspelt."""
     own = [key for key, value in case.values.items()
            if value != REMOVE and key != "model" and len(key.rpartition(".")[2]) > 2]
@@ -358,7 +358,7 @@ def _typo(case: Case, draw: random.Random) -> str | None:
     return f"{section}{dot}{made}"
 
 
-def _moved(case: Case, draw: random.Random) -> str | None:
+def _moved(case: Drawn, draw: random.Random) -> str | None:
     """A key stands in another section, or at the top."""
     own = [key for key, value in case.values.items() if value != REMOVE and "." in key]
     if not own or case.base == "none":
@@ -372,7 +372,7 @@ def _moved(case: Case, draw: random.Random) -> str | None:
     return made
 
 
-def _path(case: Case, draw: random.Random) -> str:
+def _path(case: Drawn, draw: random.Random) -> str:
     key = draw.choice((*PATH_KEYS[:4], "init_param", "frontend_conf.cmvn_file",
                        "ctc_decoder_conf.init_param_path",
                        "dataset_conf.prompt_conf.chinese_hotwords_list"))
@@ -385,7 +385,7 @@ def _path(case: Case, draw: random.Random) -> str:
     return key
 
 
-def _model(case: Case, draw: random.Random) -> str | None:
+def _model(case: Drawn, draw: random.Random) -> str | None:
     """`model` is wrong, or `model_conf` is there, or the command leaves something out."""
     kind = draw.choice(("model_conf", "no model", "no train", "no valid", "list", "class"))
     if kind == "model_conf" and case.base != "none":
@@ -415,14 +415,14 @@ def _model(case: Case, draw: random.Random) -> str | None:
     return kind
 
 
-def _directory(case: Case, draw: random.Random) -> str | None:
+def _directory(case: Drawn, draw: random.Random) -> str | None:
     if case.alone:
         return None
     case.directory = draw.choice(materials.VARIANTS[1:])
     return case.directory
 
 
-def _freeze(case: Case, draw: random.Random) -> str:
+def _freeze(case: Drawn, draw: random.Random) -> str:
     value = draw.choice((
         "ctc", "ctc, ctc_decoder", "ctc,ctc_decoder", "audio_encoder", ["ctc", "llm"],
         "audio_encoder.tp_encoders,ctc", "ctc, audio_encoder.encoders", "", "ctc,", None,
@@ -436,7 +436,7 @@ def _freeze(case: Case, draw: random.Random) -> str:
     return str(value)
 
 
-def _excludes(case: Case, draw: random.Random) -> str:
+def _excludes(case: Drawn, draw: random.Random) -> str:
     value = draw.choice((
         "llm.", ["llm."], "ctc., llm.", "ctc.,llm.", "ctc.,", "", None, ["audio_encoder."],
         "audio_adaptor.", ["ctc_decoder.", "ctc."], "llm", ["llm.model.layers.0."], "None",
@@ -447,7 +447,7 @@ def _excludes(case: Case, draw: random.Random) -> str:
     return f"{key}={value}"
 
 
-def _lora(case: Case, draw: random.Random) -> str:
+def _lora(case: Drawn, draw: random.Random) -> str:
     _put(case, "llm_conf.use_lora", True, draw)
     for key, value in draw.sample((
             ("llm_conf.lora_conf.target_modules", draw.choice((
@@ -467,7 +467,7 @@ def _lora(case: Case, draw: random.Random) -> str:
     return "use_lora"
 
 
-def _precision(case: Case, draw: random.Random) -> str:
+def _precision(case: Drawn, draw: random.Random) -> str:
     key, value = draw.choice((
         ("train_conf.use_fp16", True), ("train_conf.use_bf16", True), ("bf16", True),
         ("fp16", True), ("llm_conf.llm_dtype", "fp16"), ("llm_conf.llm_dtype", "bf16"),
@@ -481,7 +481,7 @@ def _precision(case: Case, draw: random.Random) -> str:
     return key
 
 
-def _optimizer(case: Case, draw: random.Random) -> str:
+def _optimizer(case: Drawn, draw: random.Random) -> str:
     key, value = draw.choice((
         ("optim_conf.lr", draw.choice((0, -1e-4, 1.0, 10, 0.5, "1e-4", None, 1e-30))),
         ("optim_conf.weight_decay", draw.choice((-0.1, 0.5, None, "0.01"))),
@@ -501,7 +501,7 @@ def _optimizer(case: Case, draw: random.Random) -> str:
     return key
 
 
-def _data(case: Case, draw: random.Random) -> str:
+def _data(case: Drawn, draw: random.Random) -> str:
     numbers = (0, -1, 1, 2, 5, 60, 300, 1500, 6000, 100000, 2.5, 300.0, None, "60", [1])
     name = draw.choice((
         "batch_size", "batch_size", "max_token_length", "sort_size", "batch_size_sample_max",
@@ -540,7 +540,7 @@ FILE_FAULTS = ("empty_file", "no_final_newline", "crlf", "bom", "blank_end", "bl
                "no_file", "json_array")
 
 
-def _lines(case: Case, draw: random.Random) -> str:
+def _lines(case: Drawn, draw: random.Random) -> str:
     which = "valid" if draw.random() < 0.2 else "train"
     kind = draw.choice(LINE_FAULTS)
     share = draw.choice((1.0, 0.3, 0.0))
@@ -548,7 +548,7 @@ def _lines(case: Case, draw: random.Random) -> str:
     return f"{which}:{kind}:{share}"
 
 
-def _file(case: Case, draw: random.Random) -> str:
+def _file(case: Drawn, draw: random.Random) -> str:
     which = "valid" if draw.random() < 0.2 else "train"
     kind = draw.choice(FILE_FAULTS)
     if kind.startswith("list") and not getattr(case, which)["files"]:
@@ -559,20 +559,20 @@ def _file(case: Case, draw: random.Random) -> str:
     return f"{which}:{kind}"
 
 
-def _hub(case: Case, draw: random.Random) -> str:
+def _hub(case: Drawn, draw: random.Random) -> str:
     value = draw.choice(("hf", "huggingface", "ms", "modelscope", "openai", None, "other"))
     _put(case, "hub", value, draw)
     return f"hub={value}"
 
 
-def _override(case: Case, draw: random.Random) -> str:
+def _override(case: Drawn, draw: random.Random) -> str:
     key = draw.choice(turnable())
     text = draw.choice((f"~{key}", f"{key}=1", f"+{key}=1"))
     case.overrides.append(text)
     return text
 
 
-MUTATIONS: dict[str, tuple[int, Callable[[Case, random.Random], Any]]] = {
+MUTATIONS: dict[str, tuple[int, Callable[[Drawn, random.Random], Any]]] = {
     "value": (18, _value_of_any_type), "null": (5, _null), "typo": (7, _typo), "moved": (4, _moved),
     "path": (6, _path), "model": (6, _model), "directory": (4, _directory), "freeze": (6, _freeze),
     "excludes": (5, _excludes), "lora": (6, _lora), "precision": (5, _precision),
@@ -580,7 +580,7 @@ MUTATIONS: dict[str, tuple[int, Callable[[Case, random.Random], Any]]] = {
     "hub": (2, _hub), "override": (2, _override)}
 
 
-def manifest_lines(case: Case, which: str) -> list[dict[str, Any]]:
+def manifest_lines(case: Drawn, which: str) -> list[dict[str, Any]]:
     """The lines of a manifest before anything is broken in them."""
     about = getattr(case, which)
     draw = random.Random(f"lines {case.seed} {which}")

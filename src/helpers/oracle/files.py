@@ -12,12 +12,12 @@ import yaml
 
 from funasr_preflight.launch.directory import MODEL_DIR
 from helpers.oracle import materials
-from helpers.oracle.cases import Case, manifest_lines, yaml_values
+from helpers.oracle.cases import Drawn, manifest_lines, yaml_values
 
 CONFIG = "config.yaml"
 
 
-def write(case: Case, size: str, folder: Path) -> tuple[Path | None, list[str]]:
+def write(case: Drawn, size: str, folder: Path) -> tuple[Path | None, list[str]]:
     """Write a case's YAML and manifests; gives the YAML, if there is one, and the overrides."""
     directory = str(materials.model_directory(size, case.directory))
     for which in ("train", "valid"):
@@ -31,7 +31,7 @@ def write(case: Case, size: str, folder: Path) -> tuple[Path | None, list[str]]:
     return path, [one.replace(MODEL_DIR, directory) for one in case.overrides]
 
 
-def _write_manifest(case: Case, which: str, folder: Path) -> None:
+def _write_manifest(case: Drawn, which: str, folder: Path) -> None:
     about: dict[str, Any] = getattr(case, which)
     fault = about.get("file", "")
     if fault == "no_file":

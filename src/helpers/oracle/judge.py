@@ -34,7 +34,7 @@ from funasr_preflight.laws.names import component_of
 from helpers.knobs.bench import described, digest
 from helpers.model.launch import hub_switched_off, watched_loading
 from helpers.oracle import files, materials
-from helpers.oracle.cases import Case
+from helpers.oracle.cases import Drawn
 from helpers.session import funasr_silenced
 
 TRAINED, VALIDATED, ACCUMULATED = 2, 1, 6
@@ -127,7 +127,7 @@ def _limited() -> Iterator[None]:
         signal.signal(signal.SIGVTALRM, before)
 
 
-def judge(case: Case) -> Judgement:
+def judge(case: Drawn) -> Judgement:
     """Let FunASR run a case."""
     found = Judgement()
     with (tempfile.TemporaryDirectory(prefix="oracle-") as name, contextlib.chdir(name),
@@ -154,7 +154,7 @@ def judge(case: Case) -> Judgement:
     return found
 
 
-def _run(case: Case, path: Path, overrides: list[str], found: Judgement) -> None:
+def _run(case: Drawn, path: Path, overrides: list[str], found: Judgement) -> None:
     from funasr.bin import train_ds
     from hydra import compose, initialize_config_dir
 
@@ -169,7 +169,7 @@ def _run(case: Case, path: Path, overrides: list[str], found: Judgement) -> None
 
 
 @contextlib.contextmanager
-def _around(case: Case, found: Judgement, seen: dict[str, Any]) -> Iterator[None]:
+def _around(case: Drawn, found: Judgement, seen: dict[str, Any]) -> Iterator[None]:
     """Everything that FunASR's training program needs to run here, and to be watched."""
     from funasr.bin import train_ds
     from funasr.register import tables
@@ -412,11 +412,11 @@ class _Few:
             self.found.unheard += int((batch["fbank_beg"] <= 0).all(-1).sum())
 
 
-def _loader(original: type, case: Case, found: Judgement, seen: dict[str, Any]) -> type:
+def _loader(original: type, case: Drawn, found: Judgement, seen: dict[str, Any]) -> type:
     """FunASR's loader in this process, with two splits at most; its sampler is asked for every
     process and split before."""
 
-    class Watched(original):
+    class WatchedLoader(original):
         def __init__(self, **keywords):
             found.stage = "data"
             conf = keywords["dataset_conf"]
@@ -443,7 +443,7 @@ def _loader(original: type, case: Case, found: Judgement, seen: dict[str, Any]) 
                 random.setstate(state)
             return made
 
-    return Watched
+    return WatchedLoader
 
 
 def _count(trainer, seen: dict[str, Any], found: Judgement) -> None:

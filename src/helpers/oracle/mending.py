@@ -16,12 +16,12 @@ from funasr_preflight.launch.directory import MODEL_DIR
 from funasr_preflight.launch.reading import Given
 from funasr_preflight.launch.yaml_file import flatten
 from helpers.oracle import files, materials, verdicts
-from helpers.oracle.cases import REMOVE, Case, yaml_values
+from helpers.oracle.cases import REMOVE, Drawn, yaml_values
 
-Judge = Callable[[Case], Mapping[str, Any]]
+Judge = Callable[[Drawn], Mapping[str, Any]]
 
 
-def mended(case: Case, found: Mapping[str, Any], judge: Judge) -> str:
+def mended(case: Drawn, found: Mapping[str, Any], judge: Judge) -> str:
     """What `--fix` makes of a case's config, in a word or two.
 
     Args:
@@ -46,12 +46,12 @@ def mended(case: Case, found: Mapping[str, Any], judge: Judge) -> str:
         return "untouched"
     directory = str(materials.model_directory("full", case.directory))
     values = yaml.safe_load(text.replace(directory, MODEL_DIR)) or {}
-    other = Case(**{**case.as_json(), "values": _edited(case, values)})
+    other = Drawn(**{**case.as_json(), "values": _edited(case, values)})
     after = judge(other)
     return _judged(found, after, case, other)
 
 
-def _edited(case: Case, values: dict[str, Any]) -> dict[str, Any]:
+def _edited(case: Drawn, values: dict[str, Any]) -> dict[str, Any]:
     """The values of a case whose YAML is this one."""
     before = dict(flatten(yaml_values(case) or {}))
     new = dict(flatten(values))
@@ -61,7 +61,7 @@ def _edited(case: Case, values: dict[str, Any]) -> dict[str, Any]:
     return {**case.values, **gone, **changed}
 
 
-def _judged(before: Mapping[str, Any], after: Mapping[str, Any], case: Case, other: Case) -> str:
+def _judged(before: Mapping[str, Any], after: Mapping[str, Any], case: Drawn, other: Drawn) -> str:
     if after["unjudged"]:
         return "not judged"
     faults = [set(verdicts.faults(one)) for one in (before, after)]

@@ -39,7 +39,7 @@ def seeds_of(name: str, block: int) -> range:
     return range(first, first + BLOCK)
 
 
-def judged(case: cases.Case) -> dict[str, Any]:
+def judged(case: cases.Drawn) -> dict[str, Any]:
     """FunASR's judgement of a case; one that this machine has made already is not made again."""
     text = json.dumps(case.as_json(), sort_keys=True)
     name = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()[:20]
@@ -63,12 +63,12 @@ def _code() -> str:
     return hashed.hexdigest()[:12]
 
 
-def twin_of(case: cases.Case) -> cases.Case | None:
+def twin_of(case: cases.Drawn) -> cases.Drawn | None:
     """The same launch without the one key that was misspelt or moved."""
     if len(case.mutations) != 1 or case.mutations[0][0] not in TWINS:
         return None
     key = case.mutations[0][1]
-    return cases.Case(**{**case.as_json(), "values": {
+    return cases.Drawn(**{**case.as_json(), "values": {
         name: value for name, value in case.values.items() if name != key}})
 
 

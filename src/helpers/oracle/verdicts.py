@@ -15,7 +15,7 @@ from funasr_preflight.findings import Severity
 from funasr_preflight.launch.reading import Given
 from funasr_preflight.run import estimates
 from helpers.oracle import files
-from helpers.oracle.cases import Case
+from helpers.oracle.cases import Drawn
 
 REFUSED = "refused"
 """Stands for the checker's own refusal, one sentence and exit code 2, in the place of a rule."""
@@ -68,7 +68,7 @@ CTC = ("ctc", "ctc_decoder")
 
 
 @dataclass
-class Word:
+class CheckerWord:
     """What the checker says of a case.
 
     Attributes:
@@ -87,9 +87,9 @@ class Word:
         return asdict(self)
 
 
-def word(case: Case) -> Word:
+def word(case: Drawn) -> CheckerWord:
     """Ask the checker about a case."""
-    said = Word()
+    said = CheckerWord()
     with tempfile.TemporaryDirectory(prefix="oracle-") as name, contextlib.chdir(name):
         path, overrides = files.write(case, "full", Path(name))
         try:
@@ -161,7 +161,7 @@ def _quiet_faults(judged: Mapping[str, Any]) -> Iterator[str]:
         yield "checkpoint lacks a part"
 
 
-def lines_faults(judged: Mapping[str, Any], case: Case) -> Iterator[str]:
+def lines_faults(judged: Mapping[str, Any], case: Drawn) -> Iterator[str]:
     """Lines of the manifests that no batch holds."""
     if judged["kept"] is not None and judged["kept"] < _written(case, "train"):
         yield "lines lost"
@@ -169,7 +169,7 @@ def lines_faults(judged: Mapping[str, Any], case: Case) -> Iterator[str]:
         yield "validation lost"
 
 
-def _written(case: Case, which: str) -> int:
+def _written(case: Drawn, which: str) -> int:
     about = getattr(case, which)
     lines = case.valid["lines"] if about.get("file") == "same_as_valid" else \
         about["lines"]
@@ -195,7 +195,7 @@ class Verdict:
         return {key: value for key, value in asdict(self).items() if value}
 
 
-def compare(case: Case, judged: Mapping[str, Any], said: Word,
+def compare(case: Drawn, judged: Mapping[str, Any], said: CheckerWord,
             twin: Mapping[str, Any] | None = None) -> Verdict:
     """Hold the checker's word against FunASR's judgement of a case."""
     if judged["unjudged"]:
@@ -222,7 +222,7 @@ HARMLESS = ("lines lost", "validation lost", "dropped in the collator", "key doe
 """Faults of a run that goes to a usable end: an error beside them alone is a false one."""
 
 
-def _named(fault: str, said: Word, rules: set[str]) -> bool:
+def _named(fault: str, said: CheckerWord, rules: set[str]) -> bool:
     wanted = RULES[fault]
     if not fault.startswith("ends: "):
         return bool(rules & set(wanted))
