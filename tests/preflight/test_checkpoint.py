@@ -317,8 +317,8 @@ def test_lora_matrices_are_seen_loaded_and_folded(with_lora, base, calls, capsys
             with torch.no_grad():
                 eye = torch.eye(layer.in_features, dtype=layer.weight.dtype)
                 wanted = layer(eye).T.float()  # what FunASR's own layer computes
-            torch.testing.assert_close(folded[f"{name}.weight"].float(), wanted, rtol=2**-8,
-                                       atol=1e-5)  # of bfloat16
+            torch.testing.assert_close(folded[f"{name}.weight"].float(), wanted, rtol=2**-7,
+                                       atol=1e-3)  # a sum rounded to bfloat16
             moved = (folded[f"{name}.weight"].float() - before[f"{name}.weight"].float()).abs()
             assert float(moved.max()) > 0.002, "the matrices learnt too little for this test"
     exported = heard_by_lines(loading.loading_exported(tmp_path / "folded"), calls, tmp_path)
