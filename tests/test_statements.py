@@ -15,7 +15,7 @@ PAGES = sorted([*(ROOT / "notebooks").glob("*.md"), *(ROOT / "book").glob("*.md"
 each_page = pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
 FRONT = {name: (ROOT / name).read_text(encoding="utf-8")
          for name in ("notebooks/introduction.md", "book/zh/introduction.md", "README.md")}
-COMMAND = re.compile(r"-m helpers\.gpu\.first_question --model \S+ --data \S+")
+COMMAND = re.compile(r"-m helpers\.gpu\.first_question[\s\\]+--model \S+ --data \S+")
 
 
 def prose(path: Path) -> list[str]:
