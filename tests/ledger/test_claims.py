@@ -71,7 +71,7 @@ def test_verdicts_follow_from_the_parts() -> None:
 
 def test_a_cell_that_contradicts_the_ledger_fails() -> None:
     with pytest.raises(AssertionError, match="encoder-150-million.*'holds'"):
-        claims.settle("encoder-150-million", {"it is about that": True})
+        claims.settle("encoder-150-million", {"it is about that": "encoder-150-million" in LEDGER})
 
 
 def test_an_unknown_claim_is_named() -> None:
