@@ -41,7 +41,7 @@ TRAINED, VALIDATED, ACCUMULATED = 2, 1, 6
 """Batches that are trained and validated at most; and trained where gradients accumulate longer."""
 FILES = 8
 """No drawn list has so many files: the splits beyond them are empty."""
-CPU_SECONDS = 10
+CPU_SECONDS = 30
 """A case that takes FunASR longer at this size is not judged: a rate of 1 Hz, say."""
 UNKNOWN = -(10**9)
 """Steps where FunASR's trainer does not count them."""
