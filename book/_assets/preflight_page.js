@@ -254,7 +254,8 @@
     for (const [key, one] of mine) {
       let wanted = typeOf(key);
       if (wanted === "int" && defaults(key).some((each) => typeof each === "number" && !Number.isInteger(each))) wanted = "float";
-      if (one === null || !wrong(one, wanted) || (key === rules.saveExcludes && typeof one === "string")) continue;
+      const broken = isFloat(one) && rules.trulyWhole.includes(key.split(".").pop());
+      if (one === null || !(broken || wrong(one, wanted)) || (key === rules.saveExcludes && typeof one === "string")) continue;
       add("keys-type", ["int", "float"].includes(wanted) ? "error" : "warning",
         say("`{key}` is {value} of type {found}, and {wanted} is wanted.", { key, value: short(one), found: kind(one), wanted }), say("Write a value of type {wanted}.", { wanted }), key);
     }
@@ -270,7 +271,7 @@
       }
     }
     for (const [key, one] of Object.entries(flat)) {
-      if (one === null && rules.neverNull.includes(key)) add("keys-null", "error", say("`{key}` is null, which is not the same as left out: FunASR calculates with it, and the run ends.", { key }), say("Take it out, or give a number."), key);
+      if (one === null && (rules.neverNull.includes(key) || rules.neverNullOfLora.includes(key) && value("llm_conf.use_lora") === true)) add("keys-null", "error", say("`{key}` is null, which is not the same as left out: FunASR calculates with it, and the run ends.", { key }), say("Take it out, or give a number."), key);
     }
     if (value("dataset_conf.ctc_tokenizer") === null && value("ctc_decoder") && !value("ctc_tokenizer")) {
       add("keys-null", "error", say("`{key}` is null, and the model ends the run without one.", { key: "dataset_conf.ctc_tokenizer" }), say("Take it out."), "dataset_conf.ctc_tokenizer");

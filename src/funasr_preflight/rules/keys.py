@@ -42,12 +42,12 @@ _TWICE = (*(f"train_conf.{name}" for name in ("rank", "local_rank", "world_size"
           *(f"dataset_conf.{name}" for name in ("frontend", "tokenizer", "is_training", "path",
                                                 "dataset", "start_step")))
 """Keys that FunASR hands to the same call by itself."""
-_NEVER_NULL_OF_LORA = tuple(f"llm_conf.lora_conf.{name}" for name in (
+NEVER_NULL_OF_LORA = tuple(f"llm_conf.lora_conf.{name}" for name in (
     "r", "lora_alpha", "lora_dropout", "target_modules"))
-_TRULY_WHOLE = ("max_epoch", "data_split_num", "sort_size", "retry", "num_workers",
-                "avg_nbest_model", "n_mels", "lfr_m", "lfr_n", "kernel_size", "attention_heads",
-                "num_blocks", "tp_blocks", "n_layer", "output_size", "linear_units", "ffn_dim",
-                "llm_dim", "encoder_dim", "r", "downsample_rate")
+TRULY_WHOLE = ("max_epoch", "data_split_num", "sort_size", "retry", "num_workers",
+               "avg_nbest_model", "n_mels", "lfr_m", "lfr_n", "kernel_size", "attention_heads",
+               "num_blocks", "tp_blocks", "n_layer", "output_size", "linear_units", "ffn_dim",
+               "llm_dim", "encoder_dim", "r", "downsample_rate")
 """Whole numbers that FunASR counts with or makes tensors of: it takes no 2.0 for 2 there."""
 SCORES = ("acc", "loss")
 _PREPROCESSORS = ("SpeechPreprocessSpeedPerturb", "TextPreprocessSegDict",
@@ -196,7 +196,7 @@ def wrong_type(context: Context) -> Iterator[Finding]:
         wanted = context.audit.type_of(key)
         if wanted == "int" and any(isinstance(one, float) for one in context.audit.defaults(key)):
             wanted = "float"
-        broken = isinstance(value, float) and key.rpartition(".")[2] in _TRULY_WHOLE
+        broken = isinstance(value, float) and key.rpartition(".")[2] in TRULY_WHOLE
         if value is None or not (broken or _wrong(value, wanted)) or (
                 key == SAVE_EXCLUDES and isinstance(value, str)):
             continue  # FunASR splits that one at its commas
@@ -232,7 +232,7 @@ def _wrong(value: Any, wanted: str) -> bool:
 @rule("keys-null", say("A null where FunASR calculates with the value"), "which_knobs")
 def null(context: Context) -> Iterator[Finding]:
     for key, value in context.own.values.items():
-        if value is None and (key in NEVER_NULL or key in _NEVER_NULL_OF_LORA
+        if value is None and (key in NEVER_NULL or key in NEVER_NULL_OF_LORA
                               and context.get("llm_conf.use_lora") is True):
             yield problem(Severity.ERROR,
                           say("`{key}` is null, which is not the same as left out: FunASR "
