@@ -202,8 +202,8 @@ HEAD = f"""\
 # No override has to remove anything: the file sets neither `model`, `model_conf` nor a path.
 #
 # Data, which no key decides: if wideband speech must still be heard, make a third of the training
-# list wideband. On the mini that trades words on calls for words in wideband ([two_recipes]). The
-# validation list is telephone speech. Epochs, warm-up and intervals are for a single .jsonl of
+# list wideband. On the mini that keeps words in wideband and may cost some on calls
+# ([two_recipes]). The validation list is telephone speech. Epochs, warm-up and intervals are for a single .jsonl of
 # some 50 hours.
 #
 # In brackets, what stands behind the value, and the chapter with the evidence:
