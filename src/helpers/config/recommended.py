@@ -203,8 +203,8 @@ HEAD = f"""\
 #
 # Data, which no key decides: if wideband speech must still be heard, make a third of the training
 # list wideband. On the mini that keeps words in wideband and may cost some on calls
-# ([two_recipes]). The validation list is telephone speech. Epochs, warm-up and intervals are for a single .jsonl of
-# some 50 hours.
+# ([two_recipes]). The validation list is telephone speech. Epochs, warm-up and intervals are for
+# a single .jsonl of some 50 hours.
 #
 # In brackets, what stands behind the value, and the chapter with the evidence:
 # - library code: FunASR's code decides it, and a test of this book shows it;
