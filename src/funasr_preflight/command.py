@@ -1,16 +1,4 @@
-"""Check a fine-tuning config before it burns GPU hours.
-
-    preflight CONFIG.yaml [key=value ...] --train train.jsonl [--valid val.jsonl]
-    preflight ONE.yaml OTHER.yaml ...     several configs, one report each
-    preflight run.sh                      a script with a training command (.bat, .ps1 too)
-    preflight ++model=NAME ++key=value    a launch without a YAML
-    preflight --command 'torchrun ...'    a whole training command
-    preflight manifest --help             before the run: make the .jsonl from what you have
-    preflight checkpoint --help           after the run: which file, and how to decode it
-    preflight --explain RULE              what a rule looks at, and an example that breaks it
-
-Exit codes: 0 nothing as bad as --fail-on, 1 findings at or above it, 2 could not run.
-"""
+"""The command line of the checker: `preflight`."""
 
 from __future__ import annotations
 

@@ -8,16 +8,15 @@ from typing import Any
 
 from funasr_preflight import versions
 from funasr_preflight.versions import NOT_ASKED, Nearest, Record
-from helpers.versions.book import RESULTS
 
-FILE = RESULTS / "funasr_versions.json"
+FILE = versions.FILE
 COMMAND = versions.COMMAND
 LARGE = ("keys-read-with-a-default", "registered-classes")
 """Findings for programs to compare, too large for a table."""
 
 
 def load(path: Path = FILE) -> Record:
-    """The record, as the book keeps it; the checker carries a copy.
+    """The record, which lies inside the checker.
 
     Raises:
         BookError: it is missing or broken.
