@@ -27,8 +27,10 @@ FILES = {"latest": "model.pt", "best": "model.pt.best", "average": f"model.pt.av
 """What a file is called here, and by FunASR."""
 BAND = "telephone"
 ARM = replace(recipes.arm(recipes.RECIPES["main"].phases[0], "averaging"),
-              keys={"train_conf.keep_nbest_models": KEPT, "train_conf.avg_nbest_model": KEPT})
-"""The main config's recipe, which keeps as many files as the average takes."""
+              keys={"train_conf.keep_nbest_models": KEPT, "train_conf.avg_nbest_model": KEPT,
+                    "llm_conf.llm_dtype": "fp32"})
+"""The main config's recipe, which keeps as many files as the average takes. The frozen LLM computes
+in float32: many CPUs have no units for bfloat16, and the question is not about it."""
 
 
 def make(name: str, seed: int, lacking: Sequence[Key]) -> Iterator[Row]:
