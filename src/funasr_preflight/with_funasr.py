@@ -29,7 +29,6 @@ def write_complete(checkpoint: Path, pretrained: Path, target: Path, lora_alpha:
     """Write all tensors of a model: the pretrained ones, and over them the tuned.
 
     LoRA matrices are folded into the weight that they belong to, W + alpha/r * B A, computed in
-    LoRA matrices are folded into the weight that they belong to, W + alpha/r * B A, computed in
     float32 and rounded to the weight's own type; they are not written. Every tensor is written for
     itself, as in a released file: the trainer writes the LLM's tied weights as one, and
     safetensors, with which FunASR prepares the LLM for vLLM, refuses such a pair.
