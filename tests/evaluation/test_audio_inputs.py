@@ -59,3 +59,7 @@ def test_funasr_hears_a_call_only_with_its_rate(tmp_path) -> None:
     for refused in (samples, samples.tobytes()):
         assert "NoneType" in audio_inputs.outcome(model, refused, audio_fs=rate)[1]
     assert audio_inputs.counted(model, [path, path], batch_size=2)[1] == 2
+    plain = audio_inputs.prompt_of(model, path)
+    assert audio_inputs.prompt_of(model, path, hotword="Watson") == plain
+    assert "[Watson]" in audio_inputs.prompt_of(model, path, hotwords=["Watson"])
+    assert "[W, a, t" in audio_inputs.prompt_of(model, path, hotwords="Watson")

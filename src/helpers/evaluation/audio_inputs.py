@@ -72,6 +72,20 @@ def counted(model, audio: Any, **arguments: Any) -> tuple[list[dict], int]:
         return generated(model, audio, **arguments), asked.call_count
 
 
+def prompt_of(model, audio: Any, **arguments: Any) -> str:
+    """The prompt that FunASR writes for the LLM when it is called like this."""
+    written: list[str] = []
+    real = model.model.get_prompt
+
+    def noted(*given, **named) -> str:
+        written.append(real(*given, **named))
+        return written[-1]
+
+    with mock.patch.object(model.model, "get_prompt", noted):
+        generated(model, audio, **{"max_length": 1, **arguments})
+    return written[-1]
+
+
 def samples_of(path: str | Path) -> np.ndarray:
     """Samples of a sound file, float32 in [-1, 1], shape (samples,)."""
     return soundfile.read(path, dtype="float32")[0]
