@@ -32,7 +32,8 @@ def test_another_language_keeps_its_words() -> None:
     assert normalised("Eins und mir", "de-DE") == "eins und mir"
 
 
-@pytest.mark.parametrize("text", ["press one", "i owe twenty five dollars", "你好世界", "还有三百元"])
+@pytest.mark.parametrize("text", ["press one", "i owe twenty five dollars", "你好世界",
+                                  "还有三百元"])
 def test_the_released_style_scores_badly_as_written_and_not_once_normalised(text: str) -> None:
     styled = in_released_style(text)
     assert styled != text and styled[-1] in ".。"

@@ -16,7 +16,6 @@ import shutil
 import sys
 import tempfile
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import soundfile
