@@ -13,7 +13,8 @@ from helpers.pages.figures.pieces import cut_call, spans_of
 
 
 def test_names_give_the_times() -> None:
-    assert spans_of(["my-call-A-0001500-0002250", "x-0000000-0012000"]) == [(1.5, 2.25), (0.0, 12.0)]
+    named = spans_of(["my-call-A-0001500-0002250", "x-0000000-0012000"])
+    assert named == [(1.5, 2.25), (0.0, 12.0)]
 
 
 def test_the_figure_has_a_shade_for_each_piece_and_the_whole_call(tmp_path) -> None:

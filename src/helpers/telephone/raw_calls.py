@@ -7,6 +7,7 @@ that a chapter or a test can make a manifest of them. Paths in the lists are rel
 from __future__ import annotations
 
 import csv
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -65,9 +66,9 @@ def two_legs(items: Sequence[dict], folder: Path, name: str = "call") -> Path:
     speech, spans = _one_after_another(items)
     legs = [np.where(_within(len(speech), spans[leg::2]), speech, 0) for leg in (0, 1)]
     soundfile.write(folder / f"{name}.wav", _on_a_line(np.stack(legs, 1)), TELEPHONE_RATE)
-    rows = [(f"{name}.wav", "AB"[number % 2], f"{start / TELEPHONE_RATE:.2f}",
-             f"{end / TELEPHONE_RATE:.2f}", manifests.transcript(item), f"{name}-{'AB'[number % 2]}")
-            for number, (item, (start, end)) in enumerate(zip(items, spans, strict=True))]
+    rows = [(f"{name}.wav", leg, f"{start / TELEPHONE_RATE:.2f}", f"{end / TELEPHONE_RATE:.2f}",
+             manifests.transcript(item), f"{name}-{leg}")
+            for item, (start, end), leg in zip(items, spans, itertools.cycle("AB"), strict=False)]
     with (folder / "turns.csv").open("w", encoding="utf-8", newline="") as stream:
         csv.writer(stream).writerows([TURN_HEAD, *rows])
     return folder / "turns.csv"
