@@ -112,6 +112,12 @@ def test_edges_belong_to_the_group_above() -> None:
     assert scale.groups == ["under 2 s", "2 to 5 s", "5 s or more"]
 
 
+def test_a_manifest_of_yours_names_its_speakers() -> None:
+    line = manifests.chatml("c1", "a.wav", "yes", 100, 1)
+    assert [manifests.voice(one) for one in (line, {**line, "speaker": "s"},
+                                             {**line, "voice": "v"})] == ["c1", "s", "v"]
+
+
 def test_a_key_that_no_line_has_is_refused() -> None:
     with pytest.raises(BookError, match="the key topic"):
         breakdown.groups_of(calls(3), "topic")
