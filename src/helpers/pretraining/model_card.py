@@ -53,10 +53,10 @@ loss still falling from round to round.
 
 ## The second mini
 
-`heard_calls.safetensors` went on from these weights for {second_steps} steps with {second_hours} hours
-of speech, half of the sentences through a call: `python -m helpers.pretraining.second_mini --keep`
-(log: `heard_calls_log.jsonl`). The control took as many steps with the same sentences in wideband; its
-weights are not kept. CTC branch, the first {sentences} test sentences:
+`heard_calls.safetensors` went on from these weights for {second_steps} steps with {second_hours}
+hours of speech, half of the sentences through a call: `python -m helpers.pretraining.second_mini
+--keep` (log: `heard_calls_log.jsonl`). The control took as many steps with the same sentences in
+wideband; its weights are not kept. CTC branch, the first {sentences} test sentences:
 
 | audio | first mini | second mini | control |
 |---|---|---|---|
