@@ -56,7 +56,8 @@ class FilterConf:
         conf = conf if isinstance(conf, Mapping) else {}
         frontend = config.get("frontend_conf")
         frontend = frontend if isinstance(frontend, Mapping) else {}
-        batch_type = _text(conf, "batch_type", "example")
+        kind = conf.get("batch_type", "example")  # whatever else is no "example" is no number
+        batch_type = kind if isinstance(kind, str) else "token"
         sampler = _text(conf, "batch_sampler", cls.batch_sampler)
         named = _number(conf, "max_token_length", None)
         unlimited = batch_type == "example"

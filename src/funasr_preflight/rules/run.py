@@ -206,15 +206,14 @@ def not_drawn(context: Context) -> Iterator[Finding]:
 
 @rule("schedule-intervals", say("Validations that never come"), "training_settings")
 def intervals(context: Context) -> Iterator[Finding]:
-    an_epoch = estimates.steps_an_epoch(context)
-    accumulated = estimates.whole(_train(context, "accum_grad"), 1)
+    an_epoch = estimates.batches_an_epoch(context)
     for name in ("validate_interval", "save_checkpoint_interval"):
         interval = _train(context, name)
-        if an_epoch and isinstance(interval, int) and interval > an_epoch * accumulated:
+        if an_epoch and isinstance(interval, int) and interval > an_epoch:
             yield problem(Severity.NOTE,
                           say("{name} is {interval:,} batches, counted anew in each epoch, and an "
                               "epoch has {batches:,}: it happens at the end of an epoch only.",
-                              name=name, interval=interval, batches=an_epoch * accumulated),
+                              name=name, interval=interval, batches=an_epoch),
                           key=f"train_conf.{name}")
 
 
@@ -224,8 +223,7 @@ def unscored(context: Context) -> Iterator[Finding]:
                                                          "validate_interval"))
     whole = all(isinstance(one, int) and not isinstance(one, bool) and one > 0
                 for one in (save, validate))
-    batches = (estimates.steps_an_epoch(context) or 0) * estimates.whole(
-        _train(context, "accum_grad"), 1)
+    batches = estimates.batches_an_epoch(context)
     if whole and save % validate and save <= (batches or save):
         yield problem(Severity.WARNING,
                       say("Checkpoints are saved every {save:,} batches and validated every "

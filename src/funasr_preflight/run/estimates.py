@@ -33,6 +33,15 @@ from funasr_preflight.texts import quoted, say
 BYTES = {"bf16": 2, "fp16": 2, "fp32": 4}
 LORA = ("llm_conf.use_lora", "llm_conf.lora_conf.")
 CTC = ("ctc_decoder", "ctc")
+STACKS = ("num_blocks", "tp_blocks", "n_layer")
+SHAPED = {**{f"audio_encoder_conf.{name}": "audio_encoder" for name in (
+    "output_size", "linear_units", "num_blocks", "tp_blocks", "kernel_size")},
+    "frontend_conf.n_mels": "audio_encoder", "frontend_conf.lfr_m": "audio_encoder",
+    **{f"audio_adaptor_conf.{name}": "audio_adaptor" for name in (
+        "downsample_rate", "ffn_dim", "n_layer")},
+    **{f"ctc_decoder_conf.{name}": "ctc_decoder" for name in (
+        "downsample_rate", "ffn_dim", "llm_dim", "n_layer")}}
+"""Keys that give tensors their shapes, and the part that has them."""
 MOST_STEPS, LARGEST_NUMBER, MOST_MASKS, MOST_BLOCKS = 10**12, 10**15, 100, 500
 LARGEST_RANK, MOST_STEPS_RUN = 10**6, 200_000
 """Beyond these nothing is meant, and nothing is computed."""
