@@ -2,10 +2,11 @@
 
 `funasr.bin.train_ds.main_hydra` itself runs, from the composed config to the last checkpoint, on
 the mini with fewer blocks. Six things are done for it, and nothing in its place: the trainer keeps
-to the CPU and to a few batches and one epoch; loading runs in this process; a process group of one
-stands for a larger one, while the sampler is asked for the batches of every process; autocast and
-loss scaling are those of the CPU; the keyboard of the debugger is not there; DeepSpeed is a shell
-without an engine, so that a run with it comes as far as its config file.
+to the CPU, to one epoch, to a few batches and to the extreme samples of each; loading runs in this
+process; a process group of one stands for a larger one, while the sampler is asked for the batches
+of every process; autocast and loss scaling are those of the CPU; the keyboard of the debugger is
+not there; DeepSpeed is a shell without an engine, so that a run with it comes as far as its config
+file.
 """
 
 from __future__ import annotations
@@ -359,12 +360,14 @@ def _watch_gradients(seen: dict[str, Any]) -> None:
                 lambda _, name=name: seen["gradients"].add(name))
 
 
-def _note_learning(seen: Mapping[str, Any], found: Judgement) -> None:
+def _note_learning(seen: dict[str, Any], found: Judgement) -> None:
     model = seen["model"]
     named = dict(model.named_parameters())
     flagged = {name for name, one in named.items() if one.requires_grad}
     reached = seen["gradients"]
-    shapes = _full_shapes(model, seen["case"])
+    if "shapes" not in seen:
+        seen["shapes"] = _full_shapes(model, seen["case"])
+    shapes = seen["shapes"]
     found.flagged = _at_full_size(model, flagged, shapes)
     found.learning = found.flagged if reached == flagged else _at_full_size(model, reached, shapes)
     sizes: dict[str, set[int]] = {}
@@ -433,7 +436,7 @@ class _Few:
         for number, batch in enumerate(self.loader):
             if self.found is not None:
                 self._note(number, batch)
-            yield batch
+            yield _extremes(batch)
             if number + 1 >= self.most:
                 break
 
@@ -451,6 +454,24 @@ class _Few:
         self.found.dropped += max(0, len(expected) - len(got))
         if "fbank_beg" in batch:
             self.found.unheard += int((batch["fbank_beg"] <= 0).all(-1).sum())
+
+
+def _extremes(batch: dict[str, Any]) -> dict[str, Any]:
+    """A collated batch with its first, last, shortest and longest samples alone.
+
+    Only where each sample has one speech; any other batch is left whole.
+    """
+    if "input_ids" not in batch:
+        return batch
+    rows = len(batch["input_ids"])
+    if any(len(one) != rows for one in batch.values()):
+        return batch
+    lengths = [batch[name].flatten(1).sum(1) for name in (
+        "attention_mask", "speech_lengths", "fake_token_len") if name in batch]
+    kept = sorted({0, rows - 1, *(int(place) for one in lengths
+                                  for place in (one.argmin(), one.argmax()))})
+    return {name: one[kept] if isinstance(one, torch.Tensor) else [one[place] for place in kept]
+            for name, one in batch.items()}
 
 
 def _loader(original: type, case: Drawn, found: Judgement, seen: dict[str, Any]) -> type:

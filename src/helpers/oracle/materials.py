@@ -16,6 +16,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from funasr_preflight.laws.names import OUTPUT_LAYER
 from helpers.paths import CACHE, CONFIGS, MINI
 
 SIZES = ("full", "small")
@@ -144,12 +145,12 @@ def full_shapes() -> dict[str, tuple[int, ...]]:
 
 @cache
 def small_shapes() -> dict[str, tuple[int, ...]]:
-    """Names and shapes of the small model's tensors, as its `model.pt` holds them."""
+    """Names and shapes of the small model's parameters, as its `model.pt` holds them."""
     import torch
 
     state = torch.load(model_directory("small", "whole") / "model.pt", map_location="meta",
                        weights_only=True)
-    return {name: tuple(tensor.shape) for name, tensor in state.items()}
+    return {name: tuple(tensor.shape) for name, tensor in state.items() if name != OUTPUT_LAYER}
 
 
 def counterparts(known: set[str], shapes: Mapping[str, object]) -> Iterator[tuple[str, str]]:
