@@ -245,19 +245,23 @@ def tensors(context: Context) -> Iterator[Finding]:
 
 def _unfitting(context: Context) -> Iterator[Finding]:
     """Dimensions that are not those of the model directory's config, which its weights have."""
-    for key, part in estimates.SHAPED.items():
-        usual, own = context.base.get(key), context.get(key)
-        if not isinstance(usual, int) or not isinstance(own, int) or own == usual or (
-                key.endswith(estimates.STACKS) and own < usual) or (
-                part == "ctc_decoder"):
+    for one in estimates.other_shapes(context):
+        if one.part == "ctc_decoder":
+            continue  # FunASR drops a branch that does not fit
+        fix = say("Leave `{key}` at {usual}.", key=one.key, usual=one.usual)
+        if one.fewer:
+            yield problem(
+                Severity.WARNING,
+                say("`{key}` is {own}, and the model directory's weights have {usual} blocks: the "
+                    "others are left out of the model, and nothing says so.", key=one.key,
+                    own=one.own, usual=one.usual), fix, one.key)
             continue
         yield problem(
             Severity.ERROR,
             say("`{key}` is {own}, and the model directory's weights were made with {usual}: "
                 "FunASR skips the tensors of `{part}` that do not fit, and these start from random "
-                "values.", key=key, own=own, usual=usual, part=part),
-            say("Leave `{key}` at {usual}.", key=key, usual=usual), key,
-            edits=((key, REMOVE),), decision=True)
+                "values.", key=one.key, own=one.own, usual=one.usual, part=one.part), fix, one.key,
+            edits=((one.key, REMOVE),), decision=True)
 
 
 @rule("launch-excludes", say("Tensors that are not loaded on purpose"), "configs_side_by_side")

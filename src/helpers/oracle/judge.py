@@ -405,7 +405,8 @@ def _full_shapes(model: torch.nn.Module, case: Drawn) -> Mapping[str, tuple[int,
         with contextlib.chdir(name):
             config = config if "model_conf" in config else download_model(**config)
     built = mini.build(OmegaConf.create(config), size="full", device="meta", over=None)
-    return {name: tuple(one.shape) for name, one in built.model.named_parameters()}
+    return {name.replace(".base_layer", ""): tuple(one.shape)
+            for name, one in built.model.named_parameters() if ".lora_" not in name}
 
 
 def _at_full_size(model: torch.nn.Module, names: set[str],

@@ -20,9 +20,9 @@ from helpers.oracle.cases import Drawn
 REFUSED = "refused"
 """Stands for the checker's own refusal, one sentence and exit code 2, in the place of a rule."""
 
-_VALUES = ("keys-type", "keys-null", "keys-range", "keys-crash", "keys-class", "keys-section",
-           "keys-refused", "keys-unknown", "keys-exchanged", "keys-conflict", "override-refused",
-           "run-activation-checkpoint", "run-deepspeed", REFUSED)
+_VALUES = ("keys-ends", "keys-type", "keys-null", "keys-range", "keys-crash", "keys-class",
+           "keys-section", "keys-refused", "keys-unknown", "keys-exchanged", "keys-conflict",
+           "override-refused", "run-activation-checkpoint", "run-deepspeed", REFUSED)
 _LAUNCH = ("launch-alone", "launch-paths", "launch-directory", "launch-incomplete", "launch-lists",
            "launch-weights", "launch-tensors", REFUSED)
 _LINES = ("data-stops-reading", "data-malformed", "data-nothing-left", "data-empty-batch",
