@@ -305,7 +305,7 @@
       for (const key of ["bf16", "fp16"]) {
         if (on(key)) ends(say("`{key}` at the top level is for decoding: it turns the whole model to 16 bits and the features stay in 32, so the first step ends the run.", { key }), say("Take it out and set train_conf.use_bf16."), key);
       }
-      if (on("train_conf.use_fp16") && !on("train_conf.use_bf16")) ends(say("`train_conf.use_fp16` ends the run or makes it learn nothing: FunASR's loss scaling does not fit what it trains."), say("Set train_conf.use_bf16: true in its place."), "train_conf.use_fp16");
+      if (on("train_conf.use_fp16") && !on("train_conf.use_bf16")) add("keys-crash", "warning", say("`train_conf.use_fp16` can end the run or make it learn nothing: FunASR's loss scaling does not fit all that it trains."), say("Set train_conf.use_bf16: true in its place."), "train_conf.use_fp16");
       const score = value("train_conf.avg_keep_nbest_models_type");
       if (score !== undefined && !rules.scores.includes(score)) ends(say("`train_conf.avg_keep_nbest_models_type` is {score}, and FunASR keeps acc and loss only: the first validation ends the run.", { score: short(score) }), say("Write loss."), "train_conf.avg_keep_nbest_models_type");
       for (const [kindOf, names] of Object.entries(rules.preprocessors)) {

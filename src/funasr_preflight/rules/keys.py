@@ -10,6 +10,7 @@ from typing import Any
 
 from funasr_preflight.context import Context
 from funasr_preflight.findings import REMOVE, Finding, Severity, Table
+from funasr_preflight.manifest.settings import FilterConf
 from funasr_preflight.rules.registry import problem, rule
 from funasr_preflight.texts import Text, say
 
@@ -67,6 +68,10 @@ RUNS_BELOW = ("num_blocks", "n_layer", "accum_grad", "log_interval", "validate_i
 """Numbers out of range that FunASR takes without a word, unless they are 0 in a division."""
 ENDS_AT_ZERO = ("accum_grad", "log_interval", "validate_interval", "save_checkpoint_interval",
                 "warmup_steps")
+BROKEN = {"scheduler": ("custom_lambdalr", "tri_stage")}
+"""Names in FunASR's register whose class ends the run, whatever its section says."""
+LORA_BIAS = ("none", "all", "lora_only")
+_LANGUAGE = re.compile(r"[a-z]{2,3}|[a-z]{4,}", re.IGNORECASE)
 LOWEST_RATE = 1000
 """In Hz: no audio has a rate below it."""
 _TWICE = (*(f"train_conf.{name}" for name in ("rank", "local_rank", "world_size", "device",
@@ -93,7 +98,7 @@ AT_LEAST_ONE = ("max_epoch", "accum_grad", "batch_size", "batch_size_sample_max"
                  "lfr_m", "lfr_n", "downsample_rate", "num_blocks", "n_layer", "output_size",
                  "linear_units", "attention_heads", "ffn_dim", "kernel_size", "frame_length",
                  "frame_shift", "multiturn_num_max")
-NOT_NEGATIVE = ("weight_decay", "num_workers", "dither", "grad_clip", "min_source_length",
+NOT_NEGATIVE = ("weight_decay", "eps", "num_workers", "dither", "grad_clip", "min_source_length",
                  "num_freq_mask", "num_time_mask", "r", "lora_alpha", "use_dynamic_output_ratio")
 
 
@@ -246,7 +251,9 @@ def wrong_type(context: Context) -> Iterator[Finding]:
 def no_section(context: Context) -> Iterator[Finding]:
     for key, value in context.own.values.items():
         if (key.endswith("_conf") and context.audit.section_known(key) and value != {}
-                and not _is_specaug(key)):
+                and not _is_specaug(key) and not (
+                    key == "dataset_conf.prompt_conf" and value is None
+                    and not context.get("dataset_conf.prompt_classes"))):
             yield problem(
                 Severity.ERROR,
                 say("`{key}` is {value}, and FunASR looks for keys in it.", key=key,
@@ -304,9 +311,9 @@ def crash(context: Context) -> Iterator[Finding]:
                           say("Take it out and set train_conf.use_bf16."), key,
                           edits=((key, REMOVE),))
     if context.on("train_conf.use_fp16") and not context.on("train_conf.use_bf16"):
-        yield problem(Severity.ERROR,
-                      say("`train_conf.use_fp16` ends the run or makes it learn nothing: FunASR's "
-                          "loss scaling does not fit what it trains."),
+        yield problem(Severity.WARNING,
+                      say("`train_conf.use_fp16` can end the run or make it learn nothing: "
+                          "FunASR's loss scaling does not fit all that it trains."),
                       say("Set train_conf.use_bf16: true in its place."), "train_conf.use_fp16",
                       edits=(("train_conf.use_fp16", False),))
     score = context.get("train_conf.avg_keep_nbest_models_type", SCORES[0])
@@ -338,6 +345,14 @@ def ends(context: Context) -> Iterator[Finding]:
             yield problem(Severity.ERROR,
                           say("`{key}: {value}` ends the run: {why}", key=key, value=_short(value),
                               why=why), say("Take it out, or give a value that fits."), key)
+    for chooser, names in BROKEN.items():
+        if context.get(chooser) in names:
+            yield problem(Severity.ERROR,
+                          say("`{key}: {value}` ends the run: {why}", key=chooser,
+                              value=_short(context.get(chooser)),
+                              why=say("with this version of PyTorch, FunASR's own class cannot be "
+                                      "made.")), say("Write {usual}.", usual=CHOOSERS[chooser]),
+                          chooser)
     for key in dict.fromkeys(one.rpartition(".")[0] for one in own):
         if key in CALCULATED or key in NEVER_NULL:
             yield problem(Severity.ERROR,
@@ -385,6 +400,22 @@ def _cannot_take(context: Context, key: str, value: Any) -> Text | None:
         return say("the scheduler takes the run for one that goes on, and finds no first rate.")
     elif key == "optim_conf.differentiable" and value:
         return say("the step would have to be differentiated, which PyTorch refuses.")
+    elif key == "ctc_vocab_size" and _is_number(value) and value < 0:
+        return say("no layer has so many outputs.")
+    elif key == "llm_conf.lora_conf.lora_dropout" and context.on("llm_conf.use_lora") and (
+            _is_number(value) and not 0 <= value <= 1):
+        return say("it is no share.")
+    elif key == "lora_bias" and context.on("lora_only") and value not in LORA_BIAS:
+        return say("it takes one of {names}.", names=", ".join(LORA_BIAS))
+    elif key == "dataset_conf.ctc_tokenizer_conf.language" and context.get("ctc_decoder") and (
+            not isinstance(value, str) or not _LANGUAGE.fullmatch(value)):
+        return say("no language is called that.")
+    elif key == "dataset_conf.batch_size" and isinstance(value, float) and context.get(
+            "dataset_conf.batch_type", "example") == "example":
+        return say("a number of samples is wanted, without a point.")
+    elif key == "dataset_conf.length_scale_source" and FilterConf.of(context.config).scaled and (
+            not _is_number(value) or not value):
+        return say("lengths are divided by it.")
     elif key == "frontend_conf.fs" and _is_number(value) and 1 <= value < LOWEST_RATE:
         return say("no audio has such a rate, and no features come of it.")
     return None

@@ -17,7 +17,11 @@ from funasr_preflight.texts import say
 
 WEIGHTS = "init_param"
 HUBS = ("ms", "modelscope", *HUGGING_FACE)
-OWN_FILES = ("frontend_conf.cmvn_file", "ctc_decoder_conf.init_param_path")
+OWN_FILES = {"frontend_conf.cmvn_file": "frontend",
+             "ctc_decoder_conf.init_param_path": "ctc_decoder",
+             **{f"dataset_conf.prompt_conf.{name}_hotwords_list": "dataset_conf.prompt_classes"
+                for name in ("chinese", "english")}}
+"""Keys of files that the released directory does not have, and the key of what opens them."""
 ITS_LLM = "Qwen/"
 """Who publishes the LLM: its own name on the hub is in order."""
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
@@ -192,9 +196,9 @@ def _no_path(key: str, value: object) -> Finding:
 
 def _own_files(context: Context) -> Iterator[Finding]:
     """Paths that the released directory leaves at null: FunASR opens what is set there."""
-    for key in OWN_FILES:
+    for key, user in OWN_FILES.items():
         value = context.own.values.get(key)
-        if value is None or key.startswith("ctc_decoder") and not context.get("ctc_decoder"):
+        if value is None or not context.get(user) or not value and user.endswith("_classes"):
             continue
         if not isinstance(value, str):
             yield _no_path(key, value)
