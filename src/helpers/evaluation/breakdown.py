@@ -29,7 +29,7 @@ HEAD = ("By", "Group", "Utterances", "Error rate, %", "Against the rest, points"
 
 
 @dataclass(frozen=True)
-class Part:
+class CallGroup:
     """A group of utterances.
 
     Attributes:
@@ -127,7 +127,7 @@ def groups_of(items: Sequence[dict], factor: str) -> list[str]:
 
 
 def parts(heard: Sequence[Hypothesis], items: Sequence[dict], factors: Sequence[str],
-          branch: str = "llm", language: str = "en") -> list[Part]:
+          branch: str = "llm", language: str = "en") -> list[CallGroup]:
     """Error rates by each factor, measured groups in their order and named ones from the worst on.
 
     Args:
@@ -149,7 +149,7 @@ def parts(heard: Sequence[Hypothesis], items: Sequence[dict], factors: Sequence[
     masks = {key: mask for key, mask in masks.items() if mask.any()}
     compared = {key for key, mask in masks.items()
                 if min(mask.sum(), spoken.sum() - mask.sum()) >= FEWEST}
-    found = [Part(*key, int(mask.sum()),
+    found = [CallGroup(*key, int(mask.sum()),
                   intervals.error_rate(errors[mask], words[mask], voices[mask]),
                   intervals.contrast(errors[spoken], words[spoken], voices[spoken], mask[spoken],
                                      among=len(compared)) if key in compared else None)
@@ -157,13 +157,13 @@ def parts(heard: Sequence[Hypothesis], items: Sequence[dict], factors: Sequence[
     return sorted(found, key=lambda one: (list(factors).index(one.factor), _place(one)))
 
 
-def worse(found: Sequence[Part]) -> list[Part]:
+def worse(found: Sequence[CallGroup]) -> list[CallGroup]:
     """The groups that are clearly worse than the rest, from the widest gap on."""
     clear = [one for one in found if one.gap is not None and one.gap.direction > 0]
     return sorted(clear, key=lambda one: -one.gap.value)
 
 
-def _place(part: Part) -> float:
+def _place(part: CallGroup) -> float:
     if part.factor in SCALES:
         return SCALES[part.factor].groups.index(part.group)
     return -part.rate.value

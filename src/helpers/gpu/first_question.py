@@ -91,7 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def print_parts(found: Sequence[breakdown.Part]) -> None:
+def print_parts(found: Sequence[breakdown.CallGroup]) -> None:
     """The groups of the LLM branch, and which of them are clearly worse than the rest."""
     print(*breakdown.HEAD, sep=" | ")
     for one in found:
