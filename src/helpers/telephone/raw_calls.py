@@ -25,7 +25,7 @@ LINE_NOISE_DBFS = -62.0
 """Of the line while nobody speaks."""
 TURN_HEAD = ("path", "channel", "start", "end", "text", "speaker")
 FAULTS = {"wav.scp": ("gone gone.wav", "piped sox in.wav -t wav - |"),
-          "text": ("silent", "unrecorded nobody recorded this")}
+          "text": ("gone where is my card", "silent", "unrecorded nobody recorded this")}
 """Lines that no utterance can come of: list to lines."""
 UNTRANSCRIBED = 5
 """Which call has no line in `text`."""
