@@ -29,7 +29,9 @@ def write_complete(checkpoint: Path, pretrained: Path, target: Path, lora_alpha:
     """Write all tensors of a model: the pretrained ones, and over them the tuned.
 
     LoRA matrices are folded into the weight that they belong to, W + alpha/r * B A, computed in
-    float32 and rounded to the weight's own type; they are not written.
+    float32 and rounded to the weight's own type; they are not written. Every tensor is written for
+    itself, as in a released file: the trainer writes the LLM's tied weights as one, and
+    safetensors, with which FunASR prepares the LLM for vLLM, refuses such a pair.
 
     Args:
         checkpoint: what the trainer or its averaging wrote.
@@ -61,6 +63,11 @@ def write_complete(checkpoint: Path, pretrained: Path, target: Path, lora_alpha:
             step = behind @ after.float() * (lora_alpha / after.shape[0])
             before = whole[f"{weight}.weight"]
             whole[f"{weight}.weight"] = (before.float() + step).to(before.dtype)
+    written = set()
+    for name, tensor in whole.items():
+        if tensor.untyped_storage().data_ptr() in written:
+            whole[name] = tensor.clone()
+        written.add(tensor.untyped_storage().data_ptr())
     torch.save({"state_dict": whole}, target)
 
 

@@ -15,6 +15,7 @@ from helpers.errors import BookError
 from helpers.experiments import (
     __main__,
     arms,
+    averaging,
     call_cost,
     ctc_training,
     lr_sweep,
@@ -29,7 +30,7 @@ from helpers.pretraining import wer
 from helpers.site.commands import lighthouse
 
 RECORDINGS = {module.__name__.rpartition(".")[2]: module.RECORDING for module in (
-    __main__, call_cost, ctc_training, lr_sweep, recipes, sample_rate)}
+    __main__, averaging, call_cost, ctc_training, lr_sweep, recipes, sample_rate)}
 
 
 class Stopped(BaseException):

@@ -327,6 +327,28 @@ def test_lora_matrices_are_seen_loaded_and_folded(with_lora, base, calls, capsys
 
 
 @pytest.mark.slow
+def test_the_exported_folder_is_one_that_funasr_prepares_for_vllm(with_lora, base, tmp_path):
+    """FunASR's own function takes the LLM out; the trainer's file with its tied weights it
+    refuses, and matrices that are not folded would go unread."""
+    from funasr.models.fun_asr_nano.inference_vllm import prepare_vllm_model_dir
+    from transformers import AutoModelForCausalLM
+
+    target = tmp_path / "exported"
+    assert main(["checkpoint", str(with_lora.folder), "--file", "model.pt", "--export",
+                 str(target)]) == 0
+    with funasr_silenced():
+        prepared = AutoModelForCausalLM.from_pretrained(prepare_vllm_model_dir(str(target)))
+    whole = checkpoints.read(target / "model.pt")["state_dict"]
+    for name, tensor in prepared.state_dict().items():
+        assert torch.equal(tensor.float(), whole[f"llm.{name}"].float()), name
+    trainers = tmp_path / "the trainer's own"
+    shutil.copytree(base, trainers)
+    shutil.copy(with_lora.folder / "model.pt", trainers)
+    with pytest.raises(RuntimeError, match="share memory"), funasr_silenced():
+        prepare_vllm_model_dir(str(trainers))
+
+
+@pytest.mark.slow
 def test_lora_matrices_that_were_left_out_are_an_error(with_lora, tmp_path, capsys):
     content = checkpoints.read(with_lora.folder / "model.pt")
     content["state_dict"] = {name: tensor for name, tensor in content["state_dict"].items()

@@ -1,9 +1,9 @@
 """Do two GPUs learn what one learns with the same global batch, and where do they not?
 
 Two real processes talk through gloo; sampler, optimizer and training loop are FunASR's own.
-Dither and dropout are off, everything is float32. The tolerance is 1e-4: of a loss, and of the way
-that the weights have come. It leaves room for another order of summation on another machine; where
-these lines were written the losses are the same to the last bit.
+Dither and dropout are off, everything is float32. Losses may differ by 1e-4 of their size, which
+leaves room for another order of summation on another machine. Weights count as alike when they lie
+ten times nearer to each other than to those of the run that weighs every token alike.
 """
 
 from __future__ import annotations
@@ -15,16 +15,12 @@ import pytest
 from helpers.speech.turns import telephone_manifest
 from helpers.telephone.channel import telephone_set
 from helpers.training import batches, data_parallel
-from helpers.training.checkpoints import CHANCE_OFF
+from helpers.training.data_parallel import ALIKE
 
 pytestmark = pytest.mark.slow
 
 STAGE1 = "stage1_encoder_adapt"
 TOLERANCE = 1e-4
-ALIKE = CHANCE_OFF | {
-    "llm_conf.llm_dtype": "fp32", "freeze_param": "ctc", "optim_conf.lr": 5e-4,
-    "scheduler_conf.warmup_steps": 2, "dataset_conf.batch_size": 1000,
-    "dataset_conf.batch_size_token_max": 10**6}
 
 
 def close(one, other):
@@ -47,12 +43,12 @@ def joined(even):
     return data_parallel.one_pass(STAGE1, even, ALIKE, joined=True)
 
 
-def test_two_processes_do_what_one_does_with_the_same_global_batch(even, two) -> None:
+def test_two_processes_do_what_one_does_with_the_same_global_batch(even, two, joined) -> None:
     one = data_parallel.one_pass(STAGE1, even, ALIKE)
     assert len(two.losses) == len(one.losses) >= 4 and {*map(len, one.losses)} == {2}
     assert one.tokens == two.tokens
     assert close(one.means(), two.means())
-    assert one.distance(two) < TOLERANCE
+    assert one.distance(two) < two.distance(joined) / 10
     assert two.means()[-1] < two.means()[0]  # the weights that agree have moved, and to the good
 
 
@@ -63,7 +59,7 @@ def test_the_mean_over_processes_is_not_the_mean_over_tokens(two, joined) -> Non
     by_token = sum(loss * count for loss, count in zip(losses, tokens, strict=True)) / sum(tokens)
     assert close(joined.losses[0][0], by_token)
     assert not close(joined.losses[0][0], two.means()[0])
-    assert two.distance(joined) > 10 * TOLERANCE
+    assert two.distance(joined) > 0.01
 
 
 def test_an_odd_batch_is_filled_up_for_two_processes_and_left_out_by_one() -> None:
@@ -73,7 +69,7 @@ def test_an_odd_batch_is_filled_up_for_two_processes_and_left_out_by_one() -> No
     assert len(one.losses[-1]) == 1 and len(two.losses[-1]) == 2
     assert one.losses[-1][0] == pytest.approx(two.losses[-1][0], rel=TOLERANCE)
     assert close(one.means()[:-1], two.means()[:-1])
-    assert one.distance(two) > 10 * TOLERANCE  # only two processes have taken the last step
+    assert one.distance(two) > 0.01  # only two processes have taken the last step
 
 
 def dealt(items, processes):

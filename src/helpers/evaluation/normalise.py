@@ -1,14 +1,16 @@
 """Scoring what a real recogniser writes as words, whatever its case, punctuation and numbers.
 
 OpenAI's rules, as transformers keeps them: those for English, with numbers in figures, and the
-plain ones for other languages, which leave numbers as they are written. A prompt that says "press
-1" and a recogniser that writes "Press one." agree. Characters of Chinese and Japanese count as
-words, so that for those two languages the rate is one of characters.
+plain ones for other languages. A prompt that says "press 1" and a recogniser that writes "Press
+one." agree. In Chinese and Japanese cn2an writes numbers in figures, and characters and figures
+count as words, so that for those two languages the rate is one of characters. Numbers of other
+languages stay as they are written.
 """
 
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -31,8 +33,20 @@ def normalised(text: str, language: str = "en") -> str:
             never read as English.
     """
     english = language.lower().startswith("en") and not _CHARACTER.search(text)
-    plain = _normaliser(english)(text.replace("...", " "))
-    return " ".join(_CHARACTER.sub(r" \1 ", plain).split())
+    plain = _normaliser(english)(_in_figures(text).replace("...", " "))
+    if _CHARACTER.search(plain):
+        plain = re.sub(r"(\d)", r" \1 ", _CHARACTER.sub(r" \1 ", plain))
+    return " ".join(plain.split())
+
+
+def _in_figures(text: str) -> str:
+    """Chinese numerals as figures. Where one is part of a word it is changed too, on both sides."""
+    if not _CHARACTER.search(text):
+        return text
+    import cn2an
+
+    with warnings.catch_warnings(action="ignore"):  # of words that only begin like a number
+        return cn2an.transform(text, "cn2an")
 
 
 def counts(references: Sequence[str], hypotheses: Sequence[str], normalise: bool = True,
@@ -69,7 +83,7 @@ def error_rate(references: Sequence[str], hypotheses: Sequence[str], voices: Seq
 def in_released_style(text: str) -> str:
     """A right transcript as Fun-ASR-Nano writes it: a capital, figures for numbers, a full stop."""
     if _CHARACTER.search(text):
-        return text.rstrip("。.") + "。"
+        return _in_figures(text.rstrip("。.")) + "。"
     written = _numbers()(text).strip().rstrip(".")
     return f"{written[:1].upper()}{written[1:]}."
 

@@ -14,6 +14,7 @@ import argparse
 import itertools
 import random
 import sys
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,11 +124,16 @@ def roughen(samples: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return samples.astype(np.float32)
 
 
-def synthesise_shard(shard: int, folder: Path) -> Path:
+Delivery = Callable[[np.ndarray, np.random.Generator], np.ndarray]
+"""What stands between a talker and the model: 16 kHz samples in, 16 kHz samples out."""
+
+
+def synthesise_shard(shard: int, folder: Path, deliver: Delivery | None = None) -> Path:
     """Speak one shard of pretraining sentences and store its features.
 
     The stored features come from FunASR's own `WavFrontend` with the released settings
     (80 mel bins, 7 frames stacked every 6, dither on): float16, shape (sum of lengths, 560).
+    The same shard has the same sentences and talkers, whatever delivers them.
     """
     from funasr.frontends.wav_frontend import WavFrontend
 
@@ -140,9 +146,11 @@ def synthesise_shard(shard: int, folder: Path) -> Path:
     noise = np.random.default_rng(TRAINING_SEED + shard)
     torch.manual_seed(TRAINING_SEED + shard)
     frontend = WavFrontend(fs=SAMPLE_RATE, n_mels=80, lfr_m=7, lfr_n=6, dither=1.0)
-    features = []
+    features, chance = [], np.random.default_rng(TRAINING_SEED + shard)
     for text in texts:
         samples = roughen(synthesise(text, draw_voice(voices, held_out=False)), noise)
+        if deliver:
+            samples = deliver(samples, chance)
         feature, _ = frontend(torch.from_numpy(samples)[None], torch.tensor([len(samples)]))
         features.append(feature[0].numpy().astype(np.float16))
     partial = path.with_suffix(".partial.npz")
@@ -152,12 +160,13 @@ def synthesise_shard(shard: int, folder: Path) -> Path:
 
 
 def synthesise_training(utterances: int, folder: Path = CACHE / "pretraining",
-                        processes: int = 2) -> list[Path]:
+                        processes: int = 2, deliver: Delivery | None = None) -> list[Path]:
     """Make all pretraining shards; those already there are kept."""
     folder.mkdir(parents=True, exist_ok=True)
     shards = range(-(-utterances // UTTERANCES_PER_SHARD))
     with ProcessPoolExecutor(processes) as pool:
-        jobs = pool.map(synthesise_shard, shards, itertools.repeat(folder))
+        jobs = pool.map(synthesise_shard, shards, itertools.repeat(folder),
+                        itertools.repeat(deliver))
         return list(tqdm(jobs, total=len(shards), desc="shards", disable=None))
 
 

@@ -17,9 +17,20 @@ from pathlib import Path
 from typing import Any
 
 from helpers.training import warm_processes
+from helpers.training.checkpoints import CHANCE_OFF
 
 WORLD_SIZE = 2
 SECONDS_TO_WAIT = 240
+ALIKE: dict[str, Any] = CHANCE_OFF | {
+    "llm_conf.llm_dtype": "fp32", "freeze_param": "ctc", "optim_conf.lr": 5e-4,
+    "optim_conf.eps": 1e-5, "scheduler_conf.warmup_steps": 2, "dataset_conf.batch_size": 1000,
+    "dataset_conf.batch_size_token_max": 10**6}
+"""Overrides under which two passes differ in the order of summation alone.
+
+Adam divides a gradient by its own size. The bias of an attention's keys has no gradient but what
+rounding leaves, and with the default `eps` of 1e-8 Adam makes whole steps of that: another
+processor's weights then lie 8e-4 of the way apart, and 6e-6 with 1e-5.
+"""
 
 
 @dataclass(frozen=True)

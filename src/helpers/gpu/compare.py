@@ -1,0 +1,95 @@
+"""After fine-tuning: does the new model hear your calls better than the one it started from?
+
+    python -m helpers.gpu.compare --model models/my_model --against FunAudioLLM/Fun-ASR-Nano-2512 \\
+        --data calls.jsonl
+
+decodes the same lines with both, normalises what they write, and prints each rate and their
+difference with its interval. Run it once with calls and once with wideband speech: the second says
+what was forgotten.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+
+from helpers.config import configs
+from helpers.errors import BookError, one_sentence
+from helpers.evaluation import decoding, intervals, normalise
+from helpers.evaluation.decoding import Hypothesis
+from helpers.evaluation.intervals import Difference
+from helpers.gpu.first_question import LONGEST_ANSWER_TOKENS
+from helpers.gpu.workbench import Workbench
+
+HEAD = ("Branch", "Utterances", "Before, %", "After, %", "Difference, points")
+
+
+def difference(before: Sequence[Hypothesis], after: Sequence[Hypothesis], branch: str,
+               language: str = "en") -> Difference:
+    """How much higher the normalised error rate is after than before, utterance by utterance.
+
+    Raises:
+        BookError: the two are not of the same utterances, or no transcript holds a word.
+    """
+    if [one.key for one in before] != [one.key for one in after]:
+        raise BookError("The two models heard other utterances: give both the same list.")
+    references = [one.reference for one in before]
+    errors = []
+    for heard in (before, after):
+        wrong, words = normalise.counts(references, [getattr(one, branch) for one in heard],
+                                        language=language)
+        errors.append(wrong)
+    if not words.sum():
+        raise BookError("No reference holds a word: give transcripts of what was said.")
+    return intervals.difference(errors[1], errors[0], words, [one.voice for one in before])
+
+
+def rows(before: Mapping[str, Sequence[Hypothesis]], after: Mapping[str, Sequence[Hypothesis]],
+         language: str = "en") -> list[list[str]]:
+    """Cells under HEAD, a row for each branch that both models have."""
+    return [[branch.upper(), str(len(after[branch])),
+             *(str(decoding.score(heard[branch], branch, language=language))
+               for heard in (before, after)),
+             str(difference(before[branch], after[branch], branch, language))]
+            for branch in before if branch in after]
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    made = argparse.ArgumentParser(prog="python -m helpers.gpu.compare",
+                                   description=__doc__.partition("\n")[0])
+    made.add_argument("--model", required=True, help="the folder that was exported after the run")
+    made.add_argument("--against", required=True, help="folder or hub name of the model before")
+    made.add_argument("--data", required=True, help="a .jsonl manifest, or minds14:LANGUAGE")
+    made.add_argument("--device", default="cuda", help="cuda or cpu")
+    made.add_argument("--sentences", type=int, default=200, help="so many lines (default: 200)")
+    return made
+
+
+@one_sentence
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Compare and return 0; 2, and one sentence, where that cannot be."""
+    options = parser().parse_args(arguments)
+    if options.sentences < 1:
+        raise BookError("--sentences has to be at least 1.")
+    from helpers.session import setup
+
+    setup()
+    heard = []
+    for model in (options.against, options.model):
+        bench = Workbench(model, options.data, options.device)
+        calls = bench.calls()
+        items = calls[::max(1, len(calls) // options.sentences)][:options.sentences]
+        built = bench.build(configs.as_config({}))  # nothing but the model's own config
+        heard.append({branch: decoding.decode(built, items, branch, "decoding",
+                                              longest_answer=LONGEST_ANSWER_TOKENS)
+                      for branch in decoding.branches_of(built)})
+    print(*HEAD, sep=" | ")
+    for row in rows(*heard, bench.language):
+        print(*row, sep=" | ")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

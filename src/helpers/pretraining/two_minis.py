@@ -1,0 +1,105 @@
+"""What a mini that has heard calls makes of the telephone, beside the one that has not.
+
+Three minis: the first, which heard wideband only; the second, which went on with calls among its
+speech; and the control, which went on as long in wideband (`helpers.pretraining.second_mini`). Each
+is heard as it is, at stages of the channel, and after the deciding arms of the experiments, whose
+settings do not change.
+
+`python -m helpers.pretraining.two_minis --record` makes the runs that `results/two_minis.json`
+lacks. The first mini's trained arms are those of `results/experiments.json`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from helpers.errors import BookError
+from helpers.evaluation import decoding
+from helpers.evaluation.decoding import BRANCHES
+from helpers.evaluation.intervals import Difference
+from helpers.experiments import arms, call_cost, runs
+from helpers.experiments.records import Key, Recording, Row, RunRecords
+from helpers.experiments.results import Results
+from helpers.model import mini
+from helpers.paths import MINI, RESULTS
+from helpers.pretraining import second_mini
+
+RECORDS = RunRecords(RESULTS / "two_minis.json", "python -m helpers.pretraining.two_minis --record",
+                     ("mini", "arm", "seed"))
+FIRST, SECOND, CONTROL = MINIS = ("heard wideband", "heard calls", "wideband for as long")
+AS_IT_IS = "none"
+STAGES = ("8 kHz", "300-3400 Hz", "noise, 20 dB", "noise, 10 dB", "20 % lost, silence")
+"""What an untrained mini is heard at beside the bands of the experiments."""
+QUESTIONS = {
+    "Does training the encoder help?": ("encoder", AS_IT_IS),
+    "Is the adaptor alone worse than the encoder?": ("adaptor", "encoder"),
+    "Does fs 8000 break an untrained model?": ("fs_8000_untrained", AS_IT_IS),
+    "Is fs 8000 worse after training?": ("fs_8000", "encoder"),
+    "Does training everything beat the encoder?": ("all", "encoder"),
+    "Is a tenth of the rate worse?": ("rate_5e-05", "encoder"),
+    "Is four times the rate worse?": ("rate_0.002", "encoder")}
+"""What a recommendation stands on: an arm and the arm that it is compared with."""
+DECIDING = tuple(dict.fromkeys(arm for pair in QUESTIONS.values() for arm in pair
+                               if arm != AS_IT_IS))
+
+
+def weights(name: str) -> Path:
+    """The file of a mini's weights.
+
+    Raises:
+        BookError: it is not there.
+    """
+    path = {FIRST: MINI / "model.safetensors", SECOND: second_mini.WEIGHTS,
+            CONTROL: second_mini.FOLDER / "control" / "model.safetensors"}[name]
+    if not path.is_file():
+        raise BookError(f"The mini that {name} has no weights here: make them with `python -m "
+                        "helpers.pretraining.second_mini --keep`.")
+    return path
+
+
+def make(name: str, seed: int, lacking: Sequence[Key]) -> Iterator[Row]:
+    """The row that a recording stores."""
+    which, arm = name.split(": ")
+    state = mini.read_weights(weights(which))
+    if arm == AS_IT_IS:
+        built = mini.build("pretrained")
+        built.model.load_state_dict(state)
+        stages = {stage: call_cost.items_of(stage, runs.TEST_SENTENCES) for stage in STAGES}
+        errors = decoding.hear(built, runs.test_sets() | stages, BRANCHES)
+    else:
+        errors = runs.train_and_hear(arms.ARMS[arm], seed, runs.test_sets(), state=state).errors
+    yield {"mini": which, "arm": arm, "seed": seed, "errors": runs.written(errors)}
+
+
+def recorded() -> Results:
+    """The recorded rows; an arm is a mini and what was trained of it, a band a stage or a band."""
+    rows = RECORDS.read()
+    first = [{**row, "mini": FIRST} for row in arms.RECORDS.read() if row["arm"] in DECIDING]
+    return Results((((row["mini"], row["arm"]), row["seed"], row["errors"])
+                    for row in rows + first), RECORDS.command)
+
+
+def answer(heard: Results, name: str, question: str, band: str, branch: str) -> Difference:
+    """The paired difference of a question's two arms, all questions read together."""
+    arm, other = QUESTIONS[question]
+    return heard.difference((name, arm), (name, other), band, branch, among=len(QUESTIONS))
+
+
+def show() -> None:
+    """What is recorded, in the terminal."""
+    heard = recorded()
+    for arm in heard.arms:
+        for band, branch in heard.heard(arm):
+            print(*arm, band, branch, heard.rate(arm, band, branch), sep=": ")
+
+
+RUNS = {(f"{name}: {arm}", seed): [(name, arm, seed)]
+        for seed in runs.SEEDS for name, some in
+        {FIRST: (AS_IT_IS,), SECOND: (AS_IT_IS, *DECIDING), CONTROL: (AS_IT_IS,)}.items()
+        for arm in some if seed == 0 or (arms.ARMS[arm].steps or 0) > 0}
+RECORDING = Recording("helpers.pretraining.two_minis", RECORDS, RUNS, make, show)
+
+if __name__ == "__main__":
+    sys.exit(RECORDING.main())

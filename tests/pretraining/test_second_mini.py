@@ -1,0 +1,76 @@
+"""Does the second mini hear calls beside what the first heard, and nothing of the test set?"""
+
+import numpy as np
+import pytest
+
+from helpers.errors import BookError
+from helpers.experiments import arms, runs
+from helpers.pretraining import second_mini, two_minis
+from helpers.speech import corpus
+from helpers.telephone.speech_codecs import CODECS
+
+
+@pytest.fixture(scope="module")
+def clip():
+    return np.random.default_rng(0).normal(0, 0.05, corpus.SAMPLE_RATE).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    chance = np.random.default_rng(0)
+    return [second_mini.drawn_channel(chance) for _ in range(400)]
+
+
+def test_training_has_calls_of_every_kind(drawn) -> None:
+    own = {name for name, maker in CODECS.items() if maker != "ffmpeg"}
+    assert {channel.codec for channel in drawn} == own | {None}
+    for some in ([c.snr_db is not None for c in drawn], [c.loss > 0 for c in drawn],
+                 [c.band for c in drawn], [c.comfort for c in drawn]):
+        assert 0 < sum(some) < len(drawn)
+    assert any(c.snr_db is None and not c.loss for c in drawn)
+
+
+def test_half_of_the_clips_stay_wideband_and_the_others_lose_what_a_line_loses(clip) -> None:
+    chance = np.random.default_rng(1)
+    made = [second_mini.half_as_calls(clip, chance) for _ in range(40)]
+    calls = [samples for samples in made if samples is not clip]
+    assert 10 < len(calls) < 30 and {len(samples) for samples in made} == {len(clip)}
+    high = np.fft.rfftfreq(len(clip), 1 / corpus.SAMPLE_RATE) > 6000
+    share = [np.square(np.abs(np.fft.rfft(samples))[high]).mean() for samples in (clip, *calls)]
+    assert max(share[1:]) < share[0] / 10
+
+
+@pytest.mark.slow
+def test_both_have_the_same_sentences(monkeypatch, tmp_path) -> None:
+    monkeypatch.setattr(corpus, "UTTERANCES_PER_SHARD", 4)
+    texts, features = [], []
+    for name, deliver in second_mini.DELIVERIES.items():
+        (tmp_path / name).mkdir()
+        with np.load(corpus.synthesise_shard(0, tmp_path / name, deliver)) as shard:
+            texts.append(shard["texts"].tolist())
+            features.append(shard["features"])
+    assert texts[0] == texts[1] and features[0].shape == features[1].shape
+    assert not np.array_equal(*features)
+    assert not set(texts[0]) & set(sum(corpus.held_out_sentences().values(), []))
+
+
+def test_every_deciding_arm_is_an_arm_of_the_experiments() -> None:
+    assert set(two_minis.DECIDING) <= set(arms.ARMS)
+    assert {key for keys in two_minis.RUNS.values() for key in keys} == {
+        (name, arm, seed) for (run, seed), _ in two_minis.RUNS.items()
+        for name, arm in [run.split(": ")]}
+
+
+def test_a_trained_arm_is_recorded_for_both_minis_with_the_same_seeds() -> None:
+    recorded = two_minis.recorded()
+    for arm in {arm for name, arm in recorded.arms if name == two_minis.SECOND}:
+        assert set(recorded.seeds((two_minis.SECOND, arm))) <= set(
+            recorded.seeds((two_minis.FIRST, arm)))
+        assert set(recorded.heard((two_minis.SECOND, arm))) >= {
+            (band, "ctc") for band in runs.BANDS}
+
+
+def test_weights_that_are_not_there_are_one_sentence(monkeypatch, tmp_path) -> None:
+    monkeypatch.setattr(second_mini, "WEIGHTS", tmp_path / "none.safetensors")
+    with pytest.raises(BookError, match="make them with `python -m"):
+        two_minis.weights(two_minis.SECOND)
