@@ -14,7 +14,7 @@ export HF_HUB_OFFLINE ?= 1
 export PYTHONHASHSEED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help environment assets book site test check test-notebook conditions execute serve mini corpus wer lint lock clean
+.PHONY: help environment assets book pdf site test check test-notebook conditions execute serve mini corpus wer lint lock clean
 
 help: ## Say what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -34,6 +34,9 @@ site: assets
 
 book: site ## Build the book and say where it is
 	@echo "The book is at $(CURDIR)/$(SITE)/index.html"
+
+pdf: book ## Print the whole book as one PDF
+	@$(VENV)/python -m helpers.site.commands.pdf
 
 check: environment lint ## Lint and the tests that need no model, process, browser or site (minutes)
 	@TQDM_DISABLE=1 $(VENV)/pytest -n 2 --dist loadfile -m "not slow and not site" tests

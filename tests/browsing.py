@@ -23,7 +23,7 @@ from helpers.site.commands import serve, system
 
 SITE = Path(os.environ.get("BOOK_SITE", ROOT / "_build/html")).resolve()
 WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
-WIDGET = "script[type='application/vnd.jupyter.widget-view+json']"
+EXPLORER = "main article .explorer"
 OWN_HOSTS = ("127.0.0.1", "localhost", "")
 
 
@@ -96,17 +96,6 @@ class Visitor:
             self.close(key)
             self.opened[key] = self._load(name, way, size, theme)
         return self.opened[key]
-
-    @staticmethod
-    def bring_widgets(page: Page) -> None:
-        """Do what a reader does before seeing a widget: go there; and wait until all are drawn."""
-        views = page.locator(f":has(> {WIDGET})")
-        if views.count():
-            views.first.scroll_into_view_if_needed()
-            page.wait_for_function("""(view) => [...document.querySelectorAll(view)].every(
-                (one) => one.parentElement.querySelector(".jupyter-widgets"))""", arg=WIDGET,
-                                   timeout=20000)
-            page.wait_for_load_state("networkidle")
 
     def close(self, key: tuple[str, ...]) -> None:
         """Close a page that is open."""

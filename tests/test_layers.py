@@ -14,7 +14,7 @@ from helpers.paths import ROOT
 
 SOURCE = ROOT / "src"
 LAYERS = ("errors", "paths", "session", "config", "speech", "telephone", "ledger", "model",
-          "training", "evaluation", "experiments", "gpu", "pretraining", "real_voices", "knobs",
+          "training", "evaluation", "experiments", "gpu", "real_voices", "pretraining", "knobs",
           "audit", "versions", "oracle", "pages", "site")
 OWN = {"helpers", "funasr_preflight"}
 DRAWING = {"matplotlib", "ipywidgets"}

@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -66,3 +67,10 @@ def test_the_environment_is_the_locked_one():
         name = re.sub(r"[-_.]+", "-", requirement.name).lower()
         locked = {version for version, _ in PINNED[name]}
         assert importlib.metadata.version(requirement.name).split("+")[0] in locked, name
+
+
+def test_no_link_is_tracked() -> None:
+    """A link `.venv`, once committed, makes git remove the environment of whoever pulls it."""
+    tracked = subprocess.run(["git", "ls-files", "--stage"], cwd=ROOT, check=True, text=True,
+                             capture_output=True).stdout.splitlines()
+    assert tracked and not [line for line in tracked if line.startswith("120000")]

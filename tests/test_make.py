@@ -109,7 +109,7 @@ def test_npm_comes_with_the_environment_where_the_machine_has_none(monkeypatch):
 
 def test_browser_files_that_are_not_the_expected_ones_are_refused(monkeypatch, tmp_path):
     """A tampered or different package must not reach the reader's page."""
-    package = dataclasses.replace(assets.PACKAGES[0], folder=tmp_path, fonts_in="")
+    package = dataclasses.replace(assets.PACKAGES[0], folder=tmp_path)
     name, = package.files.values()
     (tmp_path / name).parent.mkdir()
     (tmp_path / name).write_text("something else")

@@ -1,12 +1,8 @@
-// What scrolls sideways can be scrolled with the keyboard; a slider has the name that stands
-// beside it. Both depend on what the page looks like now, so they are done here.
+// What scrolls sideways can be scrolled with the keyboard. It depends on what the page looks like
+// now, so it is done here.
 (() => {
-  // A page read from disk may not fetch another to quote it under a search result.
-  if (location.protocol === "file:" && typeof DOCUMENTATION_OPTIONS !== "undefined") {
-    DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
-  }
-
-  const BOXES = "main article :is(pre, .table-wrap, .output, .cell_output, div.math, .jupyter-widgets)";
+  const BOXES = `main article :is(pre, .table-wrap, .pst-scrollable-table-container, .output, .cell_output,
+    div.math, figure, .explorer-panel)`;
   const FOCUSABLE = "a[href], button, input, select, textarea, summary, [tabindex='0']";
 
   const reach = () => {
@@ -25,18 +21,10 @@
     }
   };
 
-  const name = () => {
-    for (const handle of document.querySelectorAll(".noUi-handle:not([aria-label])")) {
-      const label = handle.closest(".widget-slider, .jupyter-widgets")
-        ?.querySelector(".widget-label")?.textContent.trim();
-      handle.setAttribute("aria-label", label || "Position");
-    }
-  };
-
   let waiting;
   const later = () => {
     clearTimeout(waiting);
-    waiting = setTimeout(() => { reach(); name(); }, 400);  // after the theme's own, at 300
+    waiting = setTimeout(reach, 400);  // after the theme's own, at 300
   };
   addEventListener("load", later);
   addEventListener("resize", later);

@@ -187,6 +187,11 @@
       }
       return null;
     }
+    function on(key) {
+      const one = value(key);
+      if (Array.isArray(one)) return one.length > 0;
+      return isNumber(one) ? Number(one) !== 0 : isMap(one ?? null) ? Object.keys(one).length > 0 : Boolean(one);
+    }
     function value(key) {
       let node = seen;
       for (const part of key.split(".")) {
@@ -256,7 +261,8 @@
       if (wanted === "int" && defaults(key).some((each) => typeof each === "number" && !Number.isInteger(each))) wanted = "float";
       const broken = isFloat(one) && rules.trulyWhole.includes(key.split(".").pop());
       if (one === null || !(broken || wrong(one, wanted)) || (key === rules.saveExcludes && typeof one === "string")) continue;
-      add("keys-type", ["int", "float"].includes(wanted) ? "error" : "warning",
+      const ends = ["int", "float"].includes(wanted) && (broken || !(isNumber(one) || typeof one === "boolean")) && !["never read", "read without effect"].includes(verdict(key));
+      add("keys-type", ends ? "error" : "warning",
         say("`{key}` is {value} of type {found}, and {wanted} is wanted.", { key, value: short(one), found: kind(one), wanted }), say("Write a value of type {wanted}.", { wanted }), key);
     }
     function wrong(one, wanted) {
@@ -271,7 +277,7 @@
       }
     }
     for (const [key, one] of Object.entries(flat)) {
-      if (one === null && (rules.neverNull.includes(key) || rules.neverNullOfLora.includes(key) && value("llm_conf.use_lora") === true)) add("keys-null", "error", say("`{key}` is null, which is not the same as left out: FunASR calculates with it, and the run ends.", { key }), say("Take it out, or give a number."), key);
+      if (one === null && (rules.neverNull.includes(key) || rules.neverNullOfLora.includes(key) && on("llm_conf.use_lora"))) add("keys-null", "error", say("`{key}` is null, which is not the same as left out: FunASR takes it as it is, and the run ends.", { key }), say("Take it out, or give a value."), key);
     }
     if (value("dataset_conf.ctc_tokenizer") === null && value("ctc_decoder") && !value("ctc_tokenizer")) {
       add("keys-null", "error", say("`{key}` is null, and the model ends the run without one.", { key: "dataset_conf.ctc_tokenizer" }), say("Take it out."), "dataset_conf.ctc_tokenizer");
@@ -280,7 +286,9 @@
     for (const [key, one] of mine) {
       if (typeof one === "boolean" || !isNumber(one)) continue;
       const why = outOfRange(parts(key)[1], one);
-      if (why) add("keys-range", "error", say("`{key}: {value}` {why}", { key, value: short(one), why }), say("Give a value that can be meant."), key);
+      const last = parts(key)[1], number = Number(one);
+      const runs = rules.runsBelow.includes(last) && Number.isFinite(number) && !(rules.endsAtZero.includes(last) && number === 0) && !(last === "warmup_steps" && number < 0);
+      if (why) add("keys-range", runs ? "warning" : "error", say("`{key}: {value}` {why}", { key, value: short(one), why }), say("Give a value that can be meant."), key);
     }
     function outOfRange(last, one) {
       const number = Number(one);
@@ -295,9 +303,9 @@
       const ends = (message, fix, key) => add("keys-crash", "error", message, fix, key);
       if (value("ctc_conf.blank_id") != null && own(flat, "ctc_conf.blank_id")) ends(say("`ctc_conf.blank_id` reaches the CTC class twice, and the run ends when the model is built."), say("Take it out."), "ctc_conf.blank_id");
       for (const key of ["bf16", "fp16"]) {
-        if (value(key) === true) ends(say("`{key}` at the top level is for decoding: it turns the whole model to 16 bits and the features stay in 32, so the first step ends the run.", { key }), say("Take it out and set train_conf.use_bf16."), key);
+        if (on(key)) ends(say("`{key}` at the top level is for decoding: it turns the whole model to 16 bits and the features stay in 32, so the first step ends the run.", { key }), say("Take it out and set train_conf.use_bf16."), key);
       }
-      if (value("train_conf.use_fp16") === true && value("train_conf.use_bf16") !== true) ends(say("`train_conf.use_fp16` ends the run or makes it learn nothing: FunASR's loss scaling does not fit what it trains."), say("Set train_conf.use_bf16: true in its place."), "train_conf.use_fp16");
+      if (on("train_conf.use_fp16") && !on("train_conf.use_bf16")) add("keys-crash", "warning", say("`train_conf.use_fp16` can end the run or make it learn nothing: FunASR's loss scaling does not fit all that it trains."), say("Set train_conf.use_bf16: true in its place."), "train_conf.use_fp16");
       const score = value("train_conf.avg_keep_nbest_models_type");
       if (score !== undefined && !rules.scores.includes(score)) ends(say("`train_conf.avg_keep_nbest_models_type` is {score}, and FunASR keeps acc and loss only: the first validation ends the run.", { score: short(score) }), say("Write loss."), "train_conf.avg_keep_nbest_models_type");
       for (const [kindOf, names] of Object.entries(rules.preprocessors)) {
@@ -318,21 +326,21 @@
       const said = own(flat, key) && rules.deprecated[key]?.[written(flat[key], false)];
       if (said) add("keys-deprecated", "warning", say("`{key}: {value}`: the library itself says \"{said}\"", { key, value: short(flat[key]), said }), say("Write {usual}.", { usual: rules.choosers[key] }), key);
     }
-    if (value("debug") === true) add("keys-debug", "error", say("`debug: true` stops the training program in Python's debugger before anything is built: a run without a keyboard hangs or ends there."), say("Take it out."), "debug");
+    if (on("debug")) add("keys-debug", "error", say("`debug: true` stops the training program in Python's debugger before anything is built: a run without a keyboard hangs or ends there."), say("Take it out."), "debug");
     const train = "train_conf";
-    if (value(`${train}.use_fp16`) === true && value(`${train}.use_bf16`) === true) add("keys-conflict", "error", say("`train_conf.use_fp16` and `train_conf.use_bf16` are both true: only one precision can be had."), say("Keep use_bf16."), `${train}.use_fp16`);
+    if (on(`${train}.use_fp16`) && on(`${train}.use_bf16`)) add("keys-conflict", "error", say("`train_conf.use_fp16` and `train_conf.use_bf16` are both true: only one precision can be had."), say("Keep use_bf16."), `${train}.use_fp16`);
     const keep = value(`${train}.keep_nbest_models`), average = value(`${train}.avg_nbest_model`);
     if (kind(keep ?? null) === "int" && kind(average ?? null) === "int" && average > keep && keep > 0) add("keys-conflict", "warning", say("`train_conf.avg_nbest_model` is {average} and only {keep} checkpoints are kept: {keep} are averaged.", { average, keep }), say("Set both to the same number."), `${train}.avg_nbest_model`);
     for (const [low, high] of rules.pairs) {
       const least = value(`dataset_conf.${low}`), most = value(`dataset_conf.${high}`), key = `dataset_conf.${low}`;
       if (isNumber(least) && isNumber(most) && Number(least) > Number(most)) add("keys-conflict", "error", say("`{low}` is {least} and `{high}` is {most}: nothing lies between.", { low, high, least: written(least, false), most: written(most, false) }), say("Exchange them, or leave both out."), own(flat, key) ? key : `dataset_conf.${high}`);
     }
-    if (value("lora_only") === true && value("llm_conf.use_lora") !== true) add("keys-conflict", "error", say("`lora_only` is true and `llm_conf.use_lora` is not: nothing is left that may learn."), say("Turn LoRA on, or take `lora_only` out."), "lora_only");
+    if (on("lora_only") && !on("llm_conf.use_lora")) add("keys-conflict", "error", say("`lora_only` is true and `llm_conf.use_lora` is not: nothing is left that may learn."), say("Turn LoRA on, or take `lora_only` out."), "lora_only");
     const broken = [["audio_encoder_conf.activation_checkpoint", "The encoder scales its input in place, and PyTorch's checkpointing ends the run at that."]];
     const frozen = value("llm_conf.freeze");
     if (frozen === undefined ? rules.freezeDefaults["llm_conf.freeze"] ?? true : frozen) broken.push(["llm_conf.activation_checkpoint", "With a frozen LLM, checkpointing makes the embeddings a leaf that wants a gradient. FunASR writes the speech into them in place, and the run ends at that."]);
     for (const [key, why] of broken) {
-      if (value(key) === true) add("run-activation-checkpoint", "error", say(why), say("Set it to false."), key);
+      if (on(key)) add("run-activation-checkpoint", "error", say(why), say("Set it to false."), key);
     }
     if (flat.specaug) add("specaug-not-applied", "warning", say("`specaug` and its keys reach nothing: FunASRNano builds no module that masks. {share}", { share: "" }), say("Take specaug and specaug_conf out."), "specaug");
     const rank = ["error", "warning", "note"];

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -75,12 +75,21 @@ def mend(config: str | Path, out: str | Path, report: Report | None = None,
     Raises:
         BookError: `out` is the config itself or no regular file, or cannot be written.
     """
-    found = list((report or check(config, **settings)).findings)
+    shadowed = {key for key in map(reading.key_of, settings.get("overrides", ())) if key}
+
+    def wanted(findings: Iterable[Finding]) -> list[Finding]:
+        """What a file can mend: not where the command line has the last word."""
+        return [one for one in findings if not any(
+            key == other or key.startswith(f"{other}.") or other.startswith(f"{key}.")
+            for key, _ in one.edits for other in shadowed)]
+
+    found = wanted((report or check(config, **settings)).findings)
     again = {**settings, "probe": None, "progress": False}
     for _ in range(CORRECTIONS):
         mended = fix.write(config, found, out, decide)
         done = {key for one in found for key, _ in one.edits if decide or not one.decision}
-        more = [one for one in check(out, **again).findings if (decide or not one.decision)
+        more = [one for one in wanted(check(out, **again).findings)
+                if (decide or not one.decision)
                 and any(key not in done for key, _ in one.edits)]
         if not more:
             break
@@ -109,6 +118,7 @@ def context_of(config: str | Path | None, train: str | Path | None = None,
                    steps=steps, seconds_per_step=seconds_per_step, base=read.base,
                    launch=read.launch,
                    notes={"not_in_config": read.not_in_config, "removed": read.removed,
+                          "already_there": read.already_there,
                           "assumed": tuple(assumed)})
 
 

@@ -116,6 +116,10 @@ class Context:
                 return default
         return node
 
+    def on(self, key: str) -> bool:
+        """Whether FunASR takes a switch for turned on: it asks for truth, not for `true`."""
+        return bool(self.get(key))
+
     def place(self, key: str) -> tuple[str, int | None]:
         """File and line that set a key: its own line, its section's, or the command line."""
         for one in reversed(self.own.overrides):

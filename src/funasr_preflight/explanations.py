@@ -148,6 +148,10 @@ EXPLANATIONS: dict[str, Explanation] = {
          "train_conf.avg_keep_nbest_models_type", "dataset_conf.preprocessor_speech"),
         (Spot(_MODEL, 204, "ctc_conf"), Spot(_TRAINER, 240, "avg_keep_nbest_models_type")),
         Example("ctc_conf:\n  blank_id: 0\n")),
+    "keys-ends": Explanation(
+        ("freeze_param", "excludes", "llm_conf.llm_dtype", "optim_conf", "frontend_conf"),
+        (Spot(_MODEL, 129, "dtype_map"), Spot(_PROGRAM, 157, "freeze_param")),
+        Example("freeze_param: 3\n")),
     "keys-range": Explanation((YAML,), (), Example("train_conf:\n  accum_grad: 0\n")),
     "keys-class": Explanation((YAML,), (Spot(_AUTO, 649, "model_classes"),),
                               Example("scheduler: warmup\n")),

@@ -116,7 +116,7 @@ def corrected(text: str, edits: Mapping[str, Any], name: str) -> tuple[str, tupl
             break
         sheet = _Sheet(text)
         changed = (_removed if value is REMOVE else _set)(sheet, root, key.split("."), value)
-        if changed:
+        if changed and sheet.text() != text:
             text = sheet.text()
             done.append(key)
     return text, tuple(done)

@@ -47,6 +47,19 @@ def test_the_command_answers_with_either_copy(copy, tmp_path, capsys) -> None:
     assert all("[" in cell for row in rows for cell in row[2:])
 
 
+def test_it_says_where_the_errors_are(copy, tmp_path, capsys) -> None:
+    folder, _ = copy
+    calls = [{**item, "topic": ("bills", "names")[n % 2]}
+             for n, item in enumerate(corpus.load_set("test")[:10])]
+    data = manifests.write_manifest(calls, tmp_path / "calls.jsonl")
+    assert first_question.main(["--model", str(folder), "--data", str(data), "--device", "cpu",
+                                "--by", "length,topic"]) == 0
+    said = capsys.readouterr().out
+    counted = [line.split(" | ")[:3] for line in said.splitlines() if line.startswith("topic | ")]
+    assert sorted(counted) == [["topic", "bills", "5"], ["topic", "names", "5"]]
+    assert "Clearly worse than the rest: " in said
+
+
 def test_the_gpu_cells_run_with_either_copy(copy, capsys) -> None:
     """What they call, on a CPU: rows of CTC where there is a CTC, one sentence where not."""
     folder, with_ctc = copy
@@ -74,7 +87,7 @@ def test_the_format_alone_is_what_a_right_transcript_would_lose() -> None:
 
 @pytest.mark.parametrize(("arguments", "sentence"), [
     (["--sentences", "0"], "at least 1"), (["--data", "calls.wav"], "names no data"),
-    (["--data", "missing.jsonl"], "missing.jsonl")])
+    (["--data", "missing.jsonl"], "missing.jsonl"), (["--by", "weather"], "the key weather")])
 def test_it_refuses_in_one_sentence(arguments, sentence, capsys) -> None:
     assert first_question.main(arguments) == 2
     said = capsys.readouterr().err

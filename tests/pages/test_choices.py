@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 
+import pytest
+from browsing import PHONE
+
 from helpers.pages.choices import choices, code_panel
 
 
@@ -40,3 +43,17 @@ def test_the_first_is_chosen_where_nothing_is() -> None:
 
 def test_code_and_sentences_are_text() -> None:
     assert code_panel("a < b", "c & d") == "<pre><code>a &lt; b</code></pre><p>c &amp; d</p>"
+
+
+@pytest.mark.slow
+def test_one_panel_shows_and_the_keyboard_changes_it_without_scripts(browser) -> None:
+    page = browser.new_page(viewport=PHONE, java_script_enabled=False)
+    panels = {"one": "<i>1</i>", "two": "<i>2</i>", "three": "<i>3</i>"}
+    page.set_content(choices("a", "Which?", panels) + choices("b", "Which?", panels, "three"))
+    shown = page.locator("fieldset i:visible")
+    assert shown.all_inner_texts() == ["1", "3"]
+    page.get_by_label("two").first.check()
+    assert shown.all_inner_texts() == ["2", "3"]
+    page.keyboard.press("ArrowRight")
+    assert shown.all_inner_texts() == ["3", "3"]
+    page.close()

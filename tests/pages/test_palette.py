@@ -89,7 +89,7 @@ def test_every_figure_has_a_dark_variant() -> None:
     for name in PAGES:
         page = BeautifulSoup((SITE / f"{name}.html").read_text(encoding="utf-8"), "html.parser")
         for image in page.select("main article img[src*='_images/'].only-light"):
-            twin = image.find_next_sibling("img", class_="only-dark")
+            twin = image.find_next("img", class_="only-dark")
             drawn = ((SITE / name).parent / twin["src"]).resolve().read_text(encoding="utf-8")
             assert twin["alt"] == image["alt"]
             assert not {light["ink"], light["ground"]} & set(re.findall(r"#[0-9a-f]{6}", drawn))
@@ -101,7 +101,6 @@ def test_every_figure_has_a_dark_variant() -> None:
 @pytest.mark.parametrize("name", [PAGES[0], "notebooks/spec_augment"])
 def test_the_theme_chooses_the_variant(name: str, theme: str, visitor: Visitor) -> None:
     page = visitor.open(name, theme=theme, fresh=True).page
-    visitor.bring_widgets(page)
     shown = page.locator(f"main article img.only-{theme}")
     hidden = page.locator(f"main article img.only-{'dark' if theme == 'light' else 'light'}")
     assert shown.first.is_visible() and hidden.count()

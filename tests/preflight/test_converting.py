@@ -424,6 +424,15 @@ def test_the_share_is_kept_to_and_both_sets_have_somebody():
         split.for_validation({"s": 1}, 0.1, 0)
 
 
+def test_lines_name_their_speaker_where_that_is_asked_for(kaldi, tmp_path):
+    found = convert(kaldi, tmp_path / "a.jsonl", "--speakers")
+    assert [line["speaker"] for line in found] == [f"s{n % 3}" for n in range(6)]
+    assert "speaker" not in convert(kaldi, tmp_path / "b.jsonl")[0]
+    table = put(kaldi / "calls.csv", "path,text", "c1.wav,one", "c2.wav,two")
+    found = convert(table, tmp_path / "c.jsonl", "--speakers")
+    assert [line["speaker"] for line in found] == ["c1", "c2"]
+
+
 # Cutting at silence
 
 

@@ -151,6 +151,20 @@ def test_a_key_of_the_command_line_is_left_alone(tmp_path):
     assert "ctc_weight" not in fix.write(path, found, tmp_path / "out.yaml").keys
 
 
+@pytest.mark.parametrize("override", [
+    "++train_conf.effective_save_name_excludes=[llm.]", "++train_conf.avg_nbest_model=10",
+    "++train_conf={avg_nbest_model: 10}"])
+def test_what_the_command_line_has_the_last_word_on_is_no_edit_of_the_file(override, tmp_path):
+    path = tmp_path / "own.yaml"
+    path.write_text("llm_conf: {use_lora: true}\ntrain_conf:\n  keep_nbest_models: 1\n"
+                    "  avg_nbest_model: 1\n")
+    found = {"overrides": [override], "decide": True}
+    made = checking.mend(path, tmp_path / "mended.yaml", **found)
+    assert not [key for key in made.keys if key.startswith("train_conf")]
+    again = checking.mend(tmp_path / "mended.yaml", tmp_path / "twice.yaml", **found)
+    assert again.keys == () and again.diff == ""
+
+
 KEYS = ["model", "model_conf", "model_conf.one", "model_conf.two", "other", "other.three",
         "other.four", "other.yes_text", "last"]
 

@@ -378,7 +378,7 @@ def test_a_list_of_files_is_read_as_funasr_reads_it(tmp_path):
     with pytest.raises(BookError, match="line 2 is blank"):
         scan(listed, TOKEN)
     (tmp_path / "wav.scp").write_text("a a.wav\n")
-    with pytest.raises(BookError, match="scp2jsonl"):
+    with pytest.raises(BookError, match="preflight manifest wav.scp .*scp2jsonl"):
         scan(tmp_path / "wav.scp", TOKEN)
     with pytest.raises(BookError, match="list"):
         scan(written(tmp_path / "train.txt", lines_of(2)), TOKEN)

@@ -70,6 +70,8 @@ CASES = [
      "once"),
     ("schedule-intervals", ["train_conf.validate_interval=500000"], {"train": "hour"}, NOTE,
      "500,000"),
+    ("schedule-intervals", ["train_conf.validate_interval=60", "++train_conf.accum_grad=4"],
+     {"train": "hour"}, NOTE, "60 batches"),
     ("schedule-unscored", ["train_conf.save_checkpoint_interval=300"], {}, WARNING, "300"),
     ("after-no-llm", ["train_conf.effective_save_name_excludes=[llm.]"], {}, ERROR, "random LLM"),
     ("after-lacks", ["train_conf.effective_save_name_excludes=[audio_encoder.encoders.0.]"], {},

@@ -52,11 +52,10 @@ def check(page: Page, size: dict[str, int], theme: str,
 
 @each_page
 def test_axe_finds_nothing(name: str, visitor: Visitor, axe: str) -> None:
-    """Wide and light, with every widget drawn and every cell of code shown; then on a dark phone
+    """Wide and light, with every cell of code shown; then on a dark phone
     the rules that depend on colours and sizes. BOOK_AXE_ALL=1 runs every rule in all four views.
     """
     page = visitor.open(name, fresh=True).page
-    visitor.bring_widgets(page)
     page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
     page.evaluate(axe)
     report([fault for view in VIEWS for fault in check(page, *view)],

@@ -9,10 +9,19 @@ import pytest
 from browsing import PAGES, SITE
 from bs4 import BeautifulSoup
 
-from helpers.site import accessible, dark_figures, languages, light_pages, term_hover
+from helpers.site import (
+    accessible,
+    cards,
+    edition,
+    figures,
+    languages,
+    light_pages,
+    plain_widgets,
+    term_hover,
+)
 
 LISTENERS = (light_pages.lighten, accessible.mend, languages.mark_english, term_hover.define,
-             dark_figures.add_twins)
+             cards.label_cells, plain_widgets.write_widgets, figures.dress, edition.add_line)
 
 
 def finished(html: str, path: Path) -> str:

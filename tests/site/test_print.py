@@ -29,7 +29,7 @@ CUT = """() => [...document.querySelectorAll("main article *")].filter((one) => 
     const style = getComputedStyle(one);
     return /(auto|scroll|hidden|clip)/.test(style.overflowX) && one.clientWidth > 1
         && one.scrollWidth > one.clientWidth + 1
-        && !one.closest(".visually-hidden, math, .noUi-target");
+        && !one.closest(".visually-hidden, math");
 }).map((one) => `<${one.tagName.toLowerCase()} class="${one.className}"> shows `
     + `${one.clientWidth} of ${one.scrollWidth} px`)"""
 LIGHTNESS = """(text) => {
@@ -45,7 +45,6 @@ def printed(visitor: Visitor) -> Iterator[object]:
 
     def look(name: str, theme: str = "light") -> Page:
         page = visitor.open(name, size=PAPER, theme=theme, fresh=True).page
-        visitor.bring_widgets(page)
         page.emulate_media(media="print", color_scheme=theme)
         opened.append(page)
         return page
@@ -79,7 +78,7 @@ def test_the_check_would_find_a_table_that_is_too_wide(printed) -> None:
 
 def test_a_widget_prints_its_picture(printed) -> None:
     page = printed(WITH_WIDGET)
-    pictures = page.locator(".jupyter-widgets img:not(.only-dark)")
+    pictures = page.locator(".explorer img:not(.only-dark):visible")
     boxes = [one.bounding_box() for one in pictures.all()]
     assert boxes and all(box and box["width"] > 300 and box["x"] + box["width"]
                          <= PAPER["width"] + 1 for box in boxes)

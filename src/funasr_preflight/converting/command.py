@@ -87,6 +87,9 @@ def parser() -> argparse.ArgumentParser:
                            "MultiContextPrompt reads")
     made.add_argument("--hotwords-in-prompt", action="store_true",
                       help="put them before the audio as decoding does, instead")
+    made.add_argument("--speakers", action="store_true",
+                      help="lines name their speaker, or recording, in the key speaker, which "
+                           "FunASR ignores and error rates by speaker need")
     made.add_argument("--jobs", type=int, default=4, help="threads that open audio (4)")
     return made
 
@@ -143,7 +146,8 @@ def _settings(options: argparse.Namespace) -> Settings:
         seed=options.seed, hotwords_in=hotword_finder(words), cut=options.cut,
         relative_to=Path(options.relative_to) if options.relative_to else None,
         language=options.language, normalised=not options.no_itn,
-        hotwords_in_prompt=options.hotwords_in_prompt, legs=legs, jobs=options.jobs)
+        hotwords_in_prompt=options.hotwords_in_prompt, legs=legs, speakers=options.speakers,
+        jobs=options.jobs)
 
 
 def _source(options: argparse.Namespace, settings: Settings) -> Read:

@@ -46,6 +46,7 @@ class Settings:
         relative_to: paths are written as seen from there; absolute without it.
         language, normalised, hotwords_in_prompt: see `lines.prompt`.
         legs: names of the channels, where calls are split.
+        speakers: whether lines name their speaker, in the key `speaker`, which FunASR ignores.
         jobs: threads that open audio files.
     """
 
@@ -62,6 +63,7 @@ class Settings:
     normalised: bool = True
     hotwords_in_prompt: bool = False
     legs: tuple[str, ...] = ()
+    speakers: bool = False
     jobs: int = 4
 
     @property
@@ -292,6 +294,8 @@ class _Maker:
                        words if settings.hotwords_in_prompt else ())
         line = {"key": one.key, "messages": message_turns(made.audio, one.text, asked),
                 "speech_length": made.frames, "text_length": settings.tokens(one.text)}
+        if settings.speakers:
+            line["speaker"] = Path(one.speaker).stem if one.speaker == one.audio else one.speaker
         if words and not settings.hotwords_in_prompt:
             line["hotwords"] = ", ".join(words)
         stream.write(as_json(line) + "\n")

@@ -53,6 +53,7 @@ class Config:
         launch: what is known of the launch itself.
         assumed: what was taken for granted.
         not_in_config: overrides without `+` of keys that the YAML does not have.
+        already_there: overrides with one `+` of keys that it has.
         removed: keys that an override takes out.
         base: dotted keys and values of the model directory's own config, as written.
     """
@@ -63,6 +64,7 @@ class Config:
     launch: Launch
     assumed: tuple[Text, ...] = ()
     not_in_config: tuple[str, ...] = ()
+    already_there: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
     base: Mapping[str, Any] = field(default_factory=dict)
 
@@ -114,7 +116,7 @@ def read(path: str | Path | None, overrides: Sequence[str] = (), over: str | Pat
     directory = _directory(over, values, given, mode)
     check_model(directory.document.values, classes, str(directory.path or over or say("The base")))
     lacking = _lacking(values) if mode == "alone" else ()
-    hub = str(values.get("hub") or "ms")
+    hub = str(values.get("hub", "ms"))
     if mode == "merged" or lacking:
         paths = final_paths(directory, values, hub)
     else:
@@ -133,7 +135,8 @@ def read(path: str | Path | None, overrides: Sequence[str] = (), over: str | Pat
                     lacking, given.folders, directory.filled is not None,
                     hub in HUGGING_FACE and directory.path is None)
     return Config(source, _resolved(seen, document), mode, launch, tuple(assumed),
-                  tuple(applied.not_in_config), tuple(applied.removed),
+                  tuple(applied.not_in_config), tuple(applied.already_there),
+                  tuple(applied.removed),
                   dict(flatten(directory.document.values)))
 
 
@@ -201,6 +204,7 @@ def _with_defaults(path: Path, assumed: list[Text], depth: int = 0) -> Document:
 class _Applied:
     changed: list[str] = field(default_factory=list)
     not_in_config: list[str] = field(default_factory=list)
+    already_there: list[str] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
     places: dict[str, tuple[str, int | None]] = field(default_factory=dict)
 
@@ -226,9 +230,18 @@ def _overridden(document: Document, overrides: Sequence[str], given: Given) -> _
         if not (one.is_add() or one.is_force_add() or key.startswith("hydra.")) and not _has(
                 document.values, key.split(".")):
             applied.not_in_config.append(key)
-        _set(document.values, key.split("."), one.value(), text)
+        value = _simple(one.value())
+        if (one.is_add() and not isinstance(value, (dict, list))
+                and _value(document.values, key.split(".")) is not None):
+            applied.already_there.append(key)
+        _set(document.values, key.split("."), value, text)
         applied.changed.append(key)
     return applied
+
+
+def key_of(override: str) -> str:
+    """The dotted key of an override, as it is written."""
+    return override.lstrip("+~").partition("=")[0]
 
 
 def _parsed(overrides: Sequence[str]) -> list:
@@ -265,9 +278,9 @@ def _set(values: dict[str, Any], parts: Sequence[str], value: Any, text: str) ->
         if not isinstance(values, dict):
             raise BookError(say("Override `{override}`: `{section}` holds a value, not keys. "
                                 "Correct the name.", override=text, section=part))
-    new, old = _simple(value), values.get(parts[-1])
-    values[parts[-1]] = merged(old, new) if isinstance(old, dict) and isinstance(
-        new, dict) else new
+    old = values.get(parts[-1])
+    values[parts[-1]] = merged(old, value) if isinstance(old, dict) and isinstance(
+        value, dict) else value
 
 
 def _simple(value: Any) -> Any:

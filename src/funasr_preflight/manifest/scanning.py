@@ -306,8 +306,9 @@ def _files(path: Path) -> list[Path]:
         names = []
     blank = next((line for line, name in enumerate(names, 1) if not name.strip()), None)
     if path.suffix == ".scp":
-        raise BookError(say("{file} is a Kaldi list, and FunASR wants .jsonl: make one with its "
-                            "own funasr/models/fun_asr_nano/tools/scp2jsonl.py.", file=path.name))
+        raise BookError(say("{file} is a Kaldi list, and FunASR wants .jsonl: make one with "
+                            "`preflight manifest {file} --out train.jsonl`, or with FunASR's own "
+                            "funasr/models/fun_asr_nano/tools/scp2jsonl.py.", file=path.name))
     if blank and names:
         raise BookError(say("{file}, line {line} is blank: FunASR opens every line of a list as "
                             "a file, and the run ends there. Remove the line.", file=path.name,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 ESPNET = "EspnetStyleBatchSampler"
+UNLIMITED = 2**53
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,8 @@ class FilterConf:
     retry: int = 100
     drop_last: bool = False
     processes: int = 1
+    scaled: bool = False
+    """Whether the sampler divides lengths by `length_scale_source` before it compares them."""
 
     @classmethod
     def of(cls, config: Mapping[str, Any], processes: int = 1) -> FilterConf:
@@ -56,14 +59,20 @@ class FilterConf:
         conf = conf if isinstance(conf, Mapping) else {}
         frontend = config.get("frontend_conf")
         frontend = frontend if isinstance(frontend, Mapping) else {}
-        batch_type = _text(conf, "batch_type", "example")
+        kind = conf.get("batch_type", "example")  # whatever else is no "example" is no number
+        batch_type = kind if isinstance(kind, str) else "token"
         sampler = _text(conf, "batch_sampler", cls.batch_sampler)
         named = _number(conf, "max_token_length", None)
         unlimited = batch_type == "example"
+        scaled = sampler != ESPNET and (unlimited or _number(conf, "sort_size", -1) <= 0)
+        scale = conf.get("length_scale_source", 1) if scaled else 1
+        limit = None if sampler == ESPNET else named if named is not None else (
+            None if unlimited else cls.max_token_length)
+        if limit is not None and _number({"it": scale}, "it", None) is not None and scale:
+            limit = int(limit * scale) if scale > 0 else UNLIMITED
         return cls(
             fs=_number(frontend, "fs", cls.fs),
-            max_token_length=None if sampler == ESPNET else named if named is not None else (
-                None if unlimited else cls.max_token_length),
+            max_token_length=limit, scaled=scaled,
             dataset_token_length=named if named is not None else cls.dataset_token_length,
             max_source_length=_number(conf, "max_source_length", cls.max_source_length),
             min_source_length=_number(conf, "min_source_length", cls.min_source_length),

@@ -10,6 +10,7 @@ from typing import Any
 
 from funasr_preflight.context import Context
 from funasr_preflight.findings import REMOVE, Finding, Severity, Table
+from funasr_preflight.manifest.settings import FilterConf
 from funasr_preflight.rules.registry import problem, rule
 from funasr_preflight.texts import Text, say
 
@@ -28,15 +29,51 @@ CHOOSERS = {"optim": "adamw", "scheduler": "warmuplr"}
 """Keys that choose a class whose section refuses what it does not know, and the audited class."""
 SAVE_EXCLUDES = "train_conf.effective_save_name_excludes"
 _NUMBERS = ("int", "float")
-NEVER_NULL = frozenset((
-    "optim_conf.lr", "scheduler_conf.warmup_steps",
-    *(f"train_conf.{name}" for name in (
-        "max_epoch", "accum_grad", "grad_clip", "log_interval", "validate_interval",
-        "save_checkpoint_interval", "keep_nbest_models")),
-    *(f"dataset_conf.{name}" for name in (
-        "sort_size", "num_workers", "data_split_num", "retry", "max_source_length",
-        "min_source_length", "max_target_length", "max_token_length"))))
-"""Keys whose null reaches arithmetic or a comparison, where a key left out has a default."""
+_SECTIONS = {
+    "train_conf": ("max_epoch", "accum_grad", "grad_clip", "log_interval", "validate_interval",
+                   "save_checkpoint_interval", "keep_nbest_models", "early_stopping_patience",
+                   "grad_clip_type"),
+    "dataset_conf": ("sort_size", "num_workers", "data_split_num", "retry", "max_source_length",
+                     "min_source_length", "max_target_length", "max_token_length", "batch_size",
+                     "multiturn_num_max", "use_dynamic_output_ratio", "audio_downsample_rate",
+                     "int_pad_value", "float_pad_value"),
+    "optim_conf": ("lr", "weight_decay", "betas", "eps"),
+    "scheduler_conf": ("warmup_steps",),
+    "frontend_conf": ("fs", "n_mels", "frame_length", "frame_shift", "lfr_m", "lfr_n", "dither",
+                      "window"),
+    "audio_encoder_conf": ("output_size", "attention_heads", "linear_units", "num_blocks",
+                           "tp_blocks", "dropout_rate", "attention_dropout_rate", "kernel_size",
+                           "sanm_shfit"),
+    "audio_adaptor_conf": ("downsample_rate", "ffn_dim", "n_layer", "dropout_rate",
+                           "attention_dropout_rate", "attention_heads"),
+    "ctc_decoder_conf": ("downsample_rate", "ffn_dim", "llm_dim", "n_layer", "dropout_rate",
+                         "attention_dropout_rate", "attention_heads")}
+CALCULATED = frozenset(f"{section}.{name}" for section, names in _SECTIONS.items()
+                       for name in names)
+"""Keys whose value reaches arithmetic, a comparison or a shape."""
+NEVER_NULL = CALCULATED | {
+    "ctc_vocab_size", "llm_conf.llm_dtype", "optim", "scheduler", "audio_encoder", "audio_adaptor",
+    "frontend", "tokenizer", "dataset", "dataset_conf.index_ds", "dataset_conf.batch_sampler",
+    "dataset_conf.dataloader"}
+"""Keys whose null ends the run, where a key left out has a default."""
+NAMES = ("freeze_param", "excludes", SAVE_EXCLUDES)
+"""Keys that FunASR goes through name by name."""
+CHOICES = {"llm_conf.llm_dtype": ("bf16", "fp16", "fp32"),
+           "frontend_conf.window": ("hamming", "hanning", "povey", "rectangular", "blackman")}
+"""Keys whose other values end the run, before or at its first batch."""
+RUNS_BELOW = ("num_blocks", "n_layer", "accum_grad", "log_interval", "validate_interval",
+              "save_checkpoint_interval", "keep_nbest_models", "batch_size_token_max", "dither",
+              "grad_clip", "min_source_length", "lora_alpha", "r", "use_dynamic_output_ratio",
+              "warmup_steps")
+"""Numbers out of range that FunASR takes without a word, unless they are 0 in a division."""
+ENDS_AT_ZERO = ("accum_grad", "log_interval", "validate_interval", "save_checkpoint_interval",
+                "warmup_steps")
+BROKEN = {"scheduler": ("custom_lambdalr", "tri_stage")}
+"""Names in FunASR's register whose class ends the run, whatever its section says."""
+LORA_BIAS = ("none", "all", "lora_only")
+_LANGUAGE = re.compile(r"[a-z]{2,3}|[a-z]{4,}", re.IGNORECASE)
+LOWEST_RATE = 1000
+"""In Hz: no audio has a rate below it."""
 _TWICE = (*(f"train_conf.{name}" for name in ("rank", "local_rank", "world_size", "device",
                                               "excludes", "output_dir")),
           *(f"dataset_conf.{name}" for name in ("frontend", "tokenizer", "is_training", "path",
@@ -59,8 +96,9 @@ AT_LEAST_ONE = ("max_epoch", "accum_grad", "batch_size", "batch_size_sample_max"
                  "avg_nbest_model", "data_split_num", "max_token_length", "batch_size_token_max",
                  "max_source_length", "max_target_length", "warmup_steps", "retry", "fs", "n_mels",
                  "lfr_m", "lfr_n", "downsample_rate", "num_blocks", "n_layer", "output_size",
-                 "linear_units", "attention_heads", "ffn_dim")
-NOT_NEGATIVE = ("weight_decay", "num_workers", "dither", "grad_clip", "min_source_length",
+                 "linear_units", "attention_heads", "ffn_dim", "kernel_size", "frame_length",
+                 "frame_shift", "multiturn_num_max")
+NOT_NEGATIVE = ("weight_decay", "eps", "num_workers", "dither", "grad_clip", "min_source_length",
                  "num_freq_mask", "num_time_mask", "r", "lora_alpha", "use_dynamic_output_ratio")
 
 
@@ -200,8 +238,10 @@ def wrong_type(context: Context) -> Iterator[Finding]:
         if value is None or not (broken or _wrong(value, wanted)) or (
                 key == SAVE_EXCLUDES and isinstance(value, str)):
             continue  # FunASR splits that one at its commas
+        ends = wanted in _NUMBERS and (broken or not isinstance(value, (bool, int, float))) and (
+            context.audit.verdict(key) not in (NEVER_READ, NO_EFFECT))
         yield problem(
-            Severity.ERROR if wanted in _NUMBERS else Severity.WARNING,
+            Severity.ERROR if ends else Severity.WARNING,
             say("`{key}` is {value} of type {found}, and {wanted} is wanted.", key=key,
                 value=_short(value), found=type(value).__name__, wanted=wanted),
             say("Write a value of type {wanted}.", wanted=wanted), key)
@@ -211,7 +251,9 @@ def wrong_type(context: Context) -> Iterator[Finding]:
 def no_section(context: Context) -> Iterator[Finding]:
     for key, value in context.own.values.items():
         if (key.endswith("_conf") and context.audit.section_known(key) and value != {}
-                and not _is_specaug(key)):
+                and not _is_specaug(key) and not (
+                    key == "dataset_conf.prompt_conf" and value is None
+                    and not context.get("dataset_conf.prompt_classes"))):
             yield problem(
                 Severity.ERROR,
                 say("`{key}` is {value}, and FunASR looks for keys in it.", key=key,
@@ -229,15 +271,15 @@ def _wrong(value: Any, wanted: str) -> bool:
     return not fits.get(wanted, True)
 
 
-@rule("keys-null", say("A null where FunASR calculates with the value"), "which_knobs")
+@rule("keys-null", say("A null where FunASR needs a value"), "which_knobs")
 def null(context: Context) -> Iterator[Finding]:
     for key, value in context.own.values.items():
         if value is None and (key in NEVER_NULL or key in NEVER_NULL_OF_LORA
-                              and context.get("llm_conf.use_lora") is True):
+                              and context.on("llm_conf.use_lora")):
             yield problem(Severity.ERROR,
                           say("`{key}` is null, which is not the same as left out: FunASR "
-                              "calculates with it, and the run ends.", key=key),
-                          say("Take it out, or give a number."), key, edits=((key, REMOVE),))
+                              "takes it as it is, and the run ends.", key=key),
+                          say("Take it out, or give a value."), key, edits=((key, REMOVE),))
     if (context.get("dataset_conf.ctc_tokenizer", "") is None and context.get("ctc_decoder")
             and not context.get("ctc_tokenizer")):
         key = "dataset_conf.ctc_tokenizer"
@@ -261,18 +303,17 @@ def crash(context: Context) -> Iterator[Finding]:
                               "second value.", key=key), say("Take it out."), key,
                           edits=((key, REMOVE),))
     for key in ("bf16", "fp16"):
-        if context.get(key) is True:
+        if context.on(key):
             yield problem(Severity.ERROR,
                           say("`{key}` at the top level is for decoding: it turns the whole model "
                               "to 16 bits and the features stay in 32, so the first step ends the "
                               "run.", key=key),
                           say("Take it out and set train_conf.use_bf16."), key,
                           edits=((key, REMOVE),))
-    if context.get("train_conf.use_fp16") is True and context.get(
-            "train_conf.use_bf16") is not True:
-        yield problem(Severity.ERROR,
-                      say("`train_conf.use_fp16` ends the run or makes it learn nothing: FunASR's "
-                          "loss scaling does not fit what it trains."),
+    if context.on("train_conf.use_fp16") and not context.on("train_conf.use_bf16"):
+        yield problem(Severity.WARNING,
+                      say("`train_conf.use_fp16` can end the run or make it learn nothing: "
+                          "FunASR's loss scaling does not fit all that it trains."),
                       say("Set train_conf.use_bf16: true in its place."), "train_conf.use_fp16",
                       edits=(("train_conf.use_fp16", False),))
     score = context.get("train_conf.avg_keep_nbest_models_type", SCORES[0])
@@ -293,6 +334,93 @@ def crash(context: Context) -> Iterator[Finding]:
                           f"dataset_conf.{kind}")
 
 
+@rule("keys-ends", say("Values that FunASR's code cannot take"), "which_knobs")
+def ends(context: Context) -> Iterator[Finding]:
+    """Found by running them and in the source (FunASR 1.4.16); types of audited numbers and
+    ranges have rules of their own."""
+    own = context.own.values
+    for key, value in own.items():
+        why = _cannot_take(context, key, value)
+        if why:
+            yield problem(Severity.ERROR,
+                          say("`{key}: {value}` ends the run: {why}", key=key, value=_short(value),
+                              why=why), say("Take it out, or give a value that fits."), key)
+    for chooser, names in BROKEN.items():
+        if context.get(chooser) in names:
+            yield problem(Severity.ERROR,
+                          say("`{key}: {value}` ends the run: {why}", key=chooser,
+                              value=_short(context.get(chooser)),
+                              why=say("with this version of PyTorch, FunASR's own class cannot be "
+                                      "made.")), say("Write {usual}.", usual=CHOOSERS[chooser]),
+                          chooser)
+    for key in dict.fromkeys(one.rpartition(".")[0] for one in own):
+        if key in CALCULATED or key in NEVER_NULL:
+            yield problem(Severity.ERROR,
+                          say("`{key}` holds keys, and FunASR wants one value there: the run ends.",
+                              key=key), say("Write one value."), key, edits=((key, REMOVE),))
+    for section, width in _WIDTHS.items():
+        key = f"{section}.attention_heads"
+        heads, wide = context.get(key), context.get(f"{section}.{width[0]}", width[1])
+        if all(type(one) is int and one > 0 for one in (heads, wide)) and wide % heads:
+            yield problem(Severity.ERROR,
+                          say("`{key}` is {heads}, which does not divide the width {wide}: the run "
+                              "ends when the model is built.", key=key, heads=heads, wide=wide),
+                          say("Take it out."), key)
+
+
+_WIDTHS = {"audio_encoder_conf": ("output_size", 512), "audio_adaptor_conf": ("none", 1024),
+           "ctc_decoder_conf": ("llm_dim", 512)}
+"""Section to the key of the width that its attention heads share out, and the released width; the
+adaptor's is the LLM's."""
+
+
+def _cannot_take(context: Context, key: str, value: Any) -> Text | None:
+    """Why FunASR cannot take a value, of those that no other rule on keys looks at."""
+    if value is None or isinstance(value, str) and "$" in value:
+        return None
+    if key in NAMES and not isinstance(value, str) and not (
+            isinstance(value, list) and all(isinstance(one, str) for one in value)):
+        return say("names are wanted, with commas between, or a list of them.")
+    if key in CHOICES and value not in CHOICES[key]:
+        return say("it takes one of {names}.", names=", ".join(CHOICES[key]))
+    if key in ("train_conf.grad_clip_type", "dataset_conf.audio_downsample_rate"):
+        turned = float if key.startswith("train_conf") else int
+        try:
+            turned(value)
+        except (TypeError, ValueError):
+            return say("it cannot be turned into a number.")
+    elif key == "optim_conf.betas":
+        if not isinstance(value, list) or len(value) != 2 or not all(
+                _is_number(one) and 0 <= one < 1 for one in value):
+            return say("two numbers from 0 to below 1 are wanted.")
+    elif (key in CALCULATED or key == "ctc_vocab_size") and not context.audit.type_of(key):
+        if not isinstance(value, (bool, int, float)):
+            return say("a number is wanted.")
+    elif key == "scheduler_conf.last_epoch" and value != -1:
+        return say("the scheduler takes the run for one that goes on, and finds no first rate.")
+    elif key == "optim_conf.differentiable" and value:
+        return say("the step would have to be differentiated, which PyTorch refuses.")
+    elif key == "ctc_vocab_size" and _is_number(value) and value < 0:
+        return say("no layer has so many outputs.")
+    elif key == "llm_conf.lora_conf.lora_dropout" and context.on("llm_conf.use_lora") and (
+            _is_number(value) and not 0 <= value <= 1):
+        return say("it is no share.")
+    elif key == "lora_bias" and context.on("lora_only") and value not in LORA_BIAS:
+        return say("it takes one of {names}.", names=", ".join(LORA_BIAS))
+    elif key == "dataset_conf.ctc_tokenizer_conf.language" and context.get("ctc_decoder") and (
+            not isinstance(value, str) or not _LANGUAGE.fullmatch(value)):
+        return say("no language is called that.")
+    elif key == "dataset_conf.batch_size" and isinstance(value, float) and context.get(
+            "dataset_conf.batch_type", "example") == "example":
+        return say("a number of samples is wanted, without a point.")
+    elif key == "dataset_conf.length_scale_source" and FilterConf.of(context.config).scaled and (
+            not _is_number(value) or not value):
+        return say("lengths are divided by it.")
+    elif key == "frontend_conf.fs" and _is_number(value) and 1 <= value < LOWEST_RATE:
+        return say("no audio has such a rate, and no features come of it.")
+    return None
+
+
 @rule("keys-range", say("Values that cannot be meant"), "which_knobs")
 def out_of_range(context: Context) -> Iterator[Finding]:
     for key, value in _own_keys(context):
@@ -300,8 +428,12 @@ def out_of_range(context: Context) -> Iterator[Finding]:
             continue
         why = _out_of_range(key.rpartition(".")[2], value)
         if why:
-            yield problem(Severity.ERROR, say("`{key}: {value}` {why}", key=key,
-                                              value=_short(value), why=why),
+            name = key.rpartition(".")[2]
+            runs = name in RUNS_BELOW and math.isfinite(value) and not (
+                name in ENDS_AT_ZERO and value == 0) and not (
+                name == "warmup_steps" and value < 0)
+            yield problem(Severity.WARNING if runs else Severity.ERROR,
+                          say("`{key}: {value}` {why}", key=key, value=_short(value), why=why),
                           say("Give a value that can be meant."), key)
 
 
@@ -367,7 +499,7 @@ def exchanged(context: Context) -> Iterator[Finding]:
 
 @rule("keys-debug", say("The run stops in a debugger"), "which_knobs")
 def debugger(context: Context) -> Iterator[Finding]:
-    if context.get("debug") is True:
+    if context.on("debug"):
         yield problem(Severity.ERROR,
                       say("`debug: true` stops the training program in Python's debugger before "
                           "anything is built: a run without a keyboard hangs or ends there."),
@@ -394,7 +526,7 @@ def restated(context: Context) -> Iterator[Finding]:
 @rule("keys-conflict", say("Keys that contradict each other"), "training_settings")
 def conflicts(context: Context) -> Iterator[Finding]:
     train = "train_conf"
-    if context.get(f"{train}.use_fp16") is True and context.get(f"{train}.use_bf16") is True:
+    if context.on(f"{train}.use_fp16") and context.on(f"{train}.use_bf16"):
         yield problem(Severity.ERROR,
                       say("`train_conf.use_fp16` and `train_conf.use_bf16` are both true: only one "
                           "precision can be had."), say("Keep use_bf16."),
@@ -417,7 +549,7 @@ def conflicts(context: Context) -> Iterator[Finding]:
                     low=low, least=least, high=high, most=most),
                 say("Exchange them, or leave both out."),
                 key if key in context.own.values else f"dataset_conf.{high}")
-    if context.get("lora_only") is True and context.get("llm_conf.use_lora") is not True:
+    if context.on("lora_only") and not context.on("llm_conf.use_lora"):
         yield problem(Severity.ERROR,
                       say("`lora_only` is true and `llm_conf.use_lora` is not: nothing is left "
                           "that may learn."), say("Turn LoRA on, or take `lora_only` out."),

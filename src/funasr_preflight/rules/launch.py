@@ -16,6 +16,12 @@ from funasr_preflight.run import estimates
 from funasr_preflight.texts import say
 
 WEIGHTS = "init_param"
+HUBS = ("ms", "modelscope", *HUGGING_FACE)
+OWN_FILES = {"frontend_conf.cmvn_file": "frontend",
+             "ctc_decoder_conf.init_param_path": "ctc_decoder",
+             **{f"dataset_conf.prompt_conf.{name}_hotwords_list": "dataset_conf.prompt_classes"
+                for name in ("chinese", "english")}}
+"""Keys of files that the released directory does not have, and the key of what opens them."""
 ITS_LLM = "Qwen/"
 """Who publishes the LLM: its own name on the hub is in order."""
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
@@ -60,6 +66,19 @@ def override_refused(context: Context) -> Iterator[Finding]:
                        "ends the run at that.", key=key)
             fix = say("Write ++{key}=... to add it.", key=key)
         yield problem(Severity.ERROR, what, fix, key, file=file, line=line)
+    for key in context.notes.get("already_there", ()):
+        file, line = context.own.places.get(key, (COMMAND_LINE, None))
+        yield problem(Severity.ERROR,
+                      say("The command line adds `{key}` with one +, and the file has it already: "
+                          "Hydra ends the run at that.", key=key),
+                      say("Write ++{key}=... to set it.", key=key), key, file=file, line=line)
+    hub = context.launch.hub
+    if hub not in HUBS and context.mode == "merged":
+        yield problem(Severity.ERROR,
+                      say("`hub` is {hub}, which FunASR does not know: it fetches nothing, takes "
+                          "the model's name for a class and ends the run.", hub=hub),
+                      say("Take `hub` out, or write one of {names}.", names=", ".join(HUBS)),
+                      "hub", edits=(("hub", REMOVE),), decision=True)
 
 
 @rule("launch-incomplete", say("A command that leaves out what the run needs"),
@@ -99,6 +118,9 @@ def weights(context: Context) -> Iterator[Finding]:
     path = context.launch.paths.get(WEIGHTS)
     own = WEIGHTS in context.own.values
     edits = ((WEIGHTS, REMOVE),) if own else ()
+    if path and not isinstance(path, str):
+        yield _no_path(WEIGHTS, path)
+        return
     if not context.launch.paths or _alone(context) and not path:
         return
     if not path:
@@ -120,11 +142,15 @@ def weights(context: Context) -> Iterator[Finding]:
 @rule("launch-paths", say("Paths of the model directory that the run loses"),
       "configs_side_by_side")
 def paths(context: Context) -> Iterator[Finding]:
+    yield from _own_files(context)
     if not context.launch.paths or _alone(context):
         return
     for key in PATHS[1:]:
         value = context.launch.paths.get(key)
         if key.startswith("dataset_conf") and not context.get("ctc_decoder"):
+            continue
+        if value is not None and not isinstance(value, str):
+            yield _no_path(key, value)
             continue
         if value is None:
             what = say("`{key}` is null in the run, and it ends when the file is opened.", key=key)
@@ -159,6 +185,31 @@ def paths(context: Context) -> Iterator[Finding]:
                       edits=((key, REMOVE),) if own else ())
 
 
+def _no_path(key: str, value: object) -> Finding:
+    return problem(Severity.ERROR,
+                   say("`{key}` is {value} of type {found}, and FunASR takes the name of a file: "
+                       "the run ends there.", key=key, value=str(value)[:40],
+                       found=type(value).__name__),
+                   say("Write one path, or take `{key}` out.", key=key), key,
+                   edits=((key, REMOVE),))
+
+
+def _own_files(context: Context) -> Iterator[Finding]:
+    """Paths that the released directory leaves at null: FunASR opens what is set there."""
+    for key, user in OWN_FILES.items():
+        value = context.own.values.get(key)
+        if value is None or not context.get(user) or not value and user.endswith("_classes"):
+            continue
+        if not isinstance(value, str):
+            yield _no_path(key, value)
+        elif _is_missing(context, value):
+            yield problem(Severity.ERROR,
+                          say("`{key}` is {value}, and nothing is there: the run ends when that "
+                              "is opened.", key=key, value=repr(value)),
+                          say("Name a file that is there, or take `{key}` out.", key=key), key,
+                          edits=((key, REMOVE),))
+
+
 @rule("launch-directory", say("A model directory that lacks something"), "configs_side_by_side")
 def directory(context: Context) -> Iterator[Finding]:
     if context.mode == "alone":
@@ -174,6 +225,8 @@ def directory(context: Context) -> Iterator[Finding]:
 @rule("launch-tensors", say("Tensors that the weights do not hold"), "ctc_strategy")
 def tensors(context: Context) -> Iterator[Finding]:
     held = context.launch.weights
+    if context.mode != "alone" and context.launch.paths.get(WEIGHTS):
+        yield from _unfitting(context)
     if estimates.without_ctc(context):
         yield problem(
             Severity.NOTE,
@@ -192,6 +245,27 @@ def tensors(context: Context) -> Iterator[Finding]:
                     "such as {name}: these start from random values.", count=len(missing),
                     all=len(wanted), part=part, name=missing[0]),
                 say("Use the released model.pt, or one that was saved whole."), WEIGHTS)
+
+
+def _unfitting(context: Context) -> Iterator[Finding]:
+    """Dimensions that are not those of the model directory's config, which its weights have."""
+    for one in estimates.other_shapes(context):
+        if one.part == "ctc_decoder":
+            continue  # FunASR drops a branch that does not fit
+        fix = say("Leave `{key}` at {usual}.", key=one.key, usual=one.usual)
+        if one.fewer:
+            yield problem(
+                Severity.WARNING,
+                say("`{key}` is {own}, and the model directory's weights have {usual} blocks: the "
+                    "others are left out of the model, and nothing says so.", key=one.key,
+                    own=one.own, usual=one.usual), fix, one.key)
+            continue
+        yield problem(
+            Severity.ERROR,
+            say("`{key}` is {own}, and the model directory's weights were made with {usual}: "
+                "FunASR skips the tensors of `{part}` that do not fit, and these start from random "
+                "values.", key=one.key, own=one.own, usual=one.usual, part=one.part), fix, one.key,
+            edits=((one.key, REMOVE),), decision=True)
 
 
 @rule("launch-excludes", say("Tensors that are not loaded on purpose"), "configs_side_by_side")
@@ -234,6 +308,8 @@ def _alone(context: Context) -> bool:
 
 
 def _is_missing(context: Context, path: str) -> bool:
+    if not path:
+        return True
     if path.startswith(MODEL_DIR) or "$" in path or "\0" in path or "://" in path:
         return False
     return not local(path, context.launch.folders).exists()

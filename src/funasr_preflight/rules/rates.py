@@ -55,7 +55,7 @@ def far_from_published(context: Context) -> Iterator[Finding]:
     learning = {part.name: part.learning for part in estimates.parts(context) if part.learning}
     if not learning:
         return
-    lora = context.get("llm_conf.use_lora") is True and estimates.frozen(context, "llm")
+    lora = context.on("llm_conf.use_lora") and estimates.frozen(context, "llm")
     published = LORA if lora and set(learning) == {"llm"} else WEIGHTS
     count = sum(learning.values())
     most = published.high * (ABOVE_LARGE if count >= LARGE else ABOVE_SMALL)

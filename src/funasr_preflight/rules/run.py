@@ -43,7 +43,7 @@ def nothing_trains(context: Context) -> Iterator[Finding]:
 def without_gradient(context: Context) -> Iterator[Finding]:
     idle = [part for part in estimates.parts(context) if part.flagged > part.learning]
     if not idle or estimates.without_ctc(context) or (
-            context.get("train_conf.find_unused_parameters") is True):
+            context.on("train_conf.find_unused_parameters")):
         return
     count = sum(part.flagged - part.learning for part in idle) / MILLION
     names = ", ".join(f"`{part.name}`" for part in idle)
@@ -93,7 +93,7 @@ def freeze_param(context: Context) -> Iterator[Finding]:
 
 @rule("trains-lora-not-saved", say("LoRA is trained and not saved"), "training_settings")
 def lora_not_saved(context: Context) -> Iterator[Finding]:
-    if context.get("llm_conf.use_lora") is True and estimates.disk(context).without_llm:
+    if context.on("llm_conf.use_lora") and estimates.disk(context).without_llm:
         yield problem(
             Severity.ERROR,
             say("LoRA's {count:.1f} M parameters have names that begin with llm., and "
@@ -106,7 +106,7 @@ def lora_not_saved(context: Context) -> Iterator[Finding]:
 @rule("trains-in-half", say("Weights that are updated in half precision"), "training_settings")
 def half_precision(context: Context) -> Iterator[Finding]:
     for part in estimates.parts(context):
-        adapters = context.get("llm_conf.use_lora") is True and estimates.frozen(context, "llm")
+        adapters = context.on("llm_conf.use_lora") and estimates.frozen(context, "llm")
         if part.learning and part.bytes_each == 2:
             yield problem(
                 Severity.WARNING,
@@ -120,7 +120,7 @@ def half_precision(context: Context) -> Iterator[Finding]:
 
 @rule("run-deepspeed", say("DeepSpeed without its config"), "training_settings")
 def deepspeed(context: Context) -> Iterator[Finding]:
-    if context.get("train_conf.use_deepspeed") is True and not context.get(
+    if context.on("train_conf.use_deepspeed") and not context.get(
             "train_conf.deepspeed_config"):
         yield problem(Severity.ERROR,
                       say("use_deepspeed is true and deepspeed_config names no file: the run ends "
@@ -139,7 +139,7 @@ def activation_checkpoint(context: Context) -> Iterator[Finding]:
             "With a frozen LLM, checkpointing makes the embeddings a leaf that wants a gradient. "
             "FunASR writes the speech into them in place, and the run ends at that.")
     for key, why in broken.items():
-        if context.get(key) is True:
+        if context.on(key):
             yield problem(Severity.ERROR, why, say("Set it to false."), key,
                           edits=((key, False),))
 
@@ -206,15 +206,14 @@ def not_drawn(context: Context) -> Iterator[Finding]:
 
 @rule("schedule-intervals", say("Validations that never come"), "training_settings")
 def intervals(context: Context) -> Iterator[Finding]:
-    an_epoch = estimates.steps_an_epoch(context)
-    accumulated = estimates.whole(_train(context, "accum_grad"), 1)
+    an_epoch = estimates.batches_an_epoch(context)
     for name in ("validate_interval", "save_checkpoint_interval"):
         interval = _train(context, name)
-        if an_epoch and isinstance(interval, int) and interval > an_epoch * accumulated:
+        if an_epoch and isinstance(interval, int) and interval > an_epoch:
             yield problem(Severity.NOTE,
                           say("{name} is {interval:,} batches, counted anew in each epoch, and an "
                               "epoch has {batches:,}: it happens at the end of an epoch only.",
-                              name=name, interval=interval, batches=an_epoch * accumulated),
+                              name=name, interval=interval, batches=an_epoch),
                           key=f"train_conf.{name}")
 
 
@@ -224,8 +223,7 @@ def unscored(context: Context) -> Iterator[Finding]:
                                                          "validate_interval"))
     whole = all(isinstance(one, int) and not isinstance(one, bool) and one > 0
                 for one in (save, validate))
-    batches = (estimates.steps_an_epoch(context) or 0) * estimates.whole(
-        _train(context, "accum_grad"), 1)
+    batches = estimates.batches_an_epoch(context)
     if whole and save % validate and save <= (batches or save):
         yield problem(Severity.WARNING,
                       say("Checkpoints are saved every {save:,} batches and validated every "
@@ -237,7 +235,7 @@ def unscored(context: Context) -> Iterator[Finding]:
 
 @rule("after-no-llm", say("The checkpoint has no LLM"), "training_settings")
 def no_llm(context: Context) -> Iterator[Finding]:
-    if estimates.disk(context).without_llm and context.get("llm_conf.use_lora") is not True:
+    if estimates.disk(context).without_llm and not context.on("llm_conf.use_lora"):
         yield problem(
             Severity.ERROR,
             say("effective_save_name_excludes leaves the LLM out of every checkpoint, and FunASR "

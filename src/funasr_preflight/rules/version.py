@@ -36,7 +36,7 @@ def cannot_train(context: Context) -> Iterator[Finding]:
 
 @rule("version-lora", say("LoRA that the version does not know"), "preflight#since-which-version")
 def lora(context: Context) -> Iterator[Finding]:
-    if context.get("llm_conf.use_lora") is True and not context.column.answer("lora-values", 0):
+    if context.on("llm_conf.use_lora") and not context.column.answer("lora-values", 0):
         yield problem(Severity.ERROR,
                       say("FunASR {version} passes over `llm_conf.use_lora`: no LoRA matrix is "
                           "made.", version=context.column.nearest.version),
@@ -53,7 +53,7 @@ def _lora_since() -> str:
       "preflight#since-which-version")
 def feat_permute(context: Context) -> Iterator[Finding]:
     key = "audio_encoder_conf.feat_permute"
-    if context.get(key) is True and context.column.answer("feat-permute-passes") is False:
+    if context.on(key) and context.column.answer("feat-permute-passes") is False:
         yield problem(Severity.ERROR,
                       say("FunASR {version} turns the features around where `{key}` is true, and "
                           "the encoder ends the run.", version=context.column.nearest.version,
@@ -82,7 +82,7 @@ def save_without_validation(context: Context) -> Iterator[Finding]:
 @rule("version-deepspeed", say("DeepSpeed beside DDP"), "preflight#since-which-version")
 def deepspeed_beside_ddp(context: Context) -> Iterator[Finding]:
     told = context.column.answer("two-gpus-with-deepspeed", [])
-    if context.gpus > 1 and context.get("train_conf.use_deepspeed") is True and (
+    if context.gpus > 1 and context.on("train_conf.use_deepspeed") and (
             "use_ddp" in told):
         yield problem(Severity.WARNING,
                       say("FunASR {version} tells its trainer both DDP and DeepSpeed on several "

@@ -15,6 +15,8 @@ import numpy as np
 from funasr_preflight import with_funasr
 from funasr_preflight.context import Context
 from funasr_preflight.errors import BookError
+from funasr_preflight.launch.directory import MODEL_DIR
+from funasr_preflight.launch.yaml_file import local
 from funasr_preflight.laws import geometry, memory, schedule
 from funasr_preflight.laws.memory import CheckpointSize, FilesLeft, TrainingMemory
 from funasr_preflight.laws.names import (
@@ -33,6 +35,18 @@ from funasr_preflight.texts import quoted, say
 BYTES = {"bf16": 2, "fp16": 2, "fp32": 4}
 LORA = ("llm_conf.use_lora", "llm_conf.lora_conf.")
 CTC = ("ctc_decoder", "ctc")
+STACKS = ("num_blocks", "tp_blocks", "n_layer")
+SHAPED = {**{f"audio_encoder_conf.{name}": "audio_encoder" for name in (
+    "output_size", "linear_units", "num_blocks", "tp_blocks", "kernel_size")},
+    "frontend_conf.n_mels": "audio_encoder", "frontend_conf.lfr_m": "audio_encoder",
+    **{f"audio_adaptor_conf.{name}": "audio_adaptor" for name in (
+        "downsample_rate", "ffn_dim", "n_layer")},
+    **{f"ctc_decoder_conf.{name}": "ctc_decoder" for name in (
+        "downsample_rate", "ffn_dim", "llm_dim", "n_layer")},
+    "ctc_vocab_size": "ctc_decoder"}
+"""Keys that give tensors their shapes, and the part that has them."""
+WIDENS_CTC = ("audio_encoder_conf.output_size",)
+"""Keys of other parts that shape the CTC branch as well."""
 MOST_STEPS, LARGEST_NUMBER, MOST_MASKS, MOST_BLOCKS = 10**12, 10**15, 100, 500
 LARGEST_RANK, MOST_STEPS_RUN = 10**6, 200_000
 """Beyond these nothing is meant, and nothing is computed."""
@@ -73,9 +87,49 @@ def without_ctc(context: Context) -> bool:
         weights_without_ctc(context) and column.answer("ctc-removed-when-missing", True))
 
 
+@dataclass(frozen=True)
+class OtherShape:
+    """A dimension that is not the one that the model directory's weights were made with."""
+
+    key: str
+    part: str
+    usual: int
+    own: int
+
+    @property
+    def fewer(self) -> bool:
+        """Whether it only leaves blocks of the weights out, so that the others fit."""
+        return self.key.endswith(STACKS) and self.own < self.usual
+
+
+def other_shapes(context: Context) -> list[OtherShape]:
+    """Dimensions of a merged run in which its model differs from the directory's config."""
+    found = []
+    for key, part in SHAPED.items():
+        usual, own = context.base.get(key, context.audit.default(key)), context.get(key)
+        if type(usual) is type(own) is int and own != usual:
+            found.append(OtherShape(key, part, usual, own))
+    return found
+
+
+def loads_weights(context: Context) -> bool:
+    """Whether a merged run loads anything: its `init_param` names a file that may be there."""
+    path = context.launch.paths.get("init_param")
+    if not context.launch.paths or not isinstance(path, str) or "$" in path:
+        return bool(path) or not context.launch.paths
+    return path.startswith(MODEL_DIR) or bool(path) and "\0" not in path and local(
+        path, context.launch.folders).exists()
+
+
 def weights_without_ctc(context: Context) -> bool:
-    """Whether the weights that the run starts from lack the CTC branch, or a part of it."""
+    """Whether the weights that the run starts from lack the CTC branch, or a part that fits."""
     held = context.launch.weights
+    if context.mode != "alone" and not loads_weights(context):
+        return False
+    if context.mode != "alone" and any(
+            one.part == "ctc_decoder" and not one.fewer or one.key in WIDENS_CTC
+            for one in other_shapes(context)):
+        return True
     if held is None or context.mode == "alone":
         return context.launch.without_ctc and context.mode != "alone"
     if other_dimensions(context):
@@ -88,7 +142,7 @@ def _part(context: Context, component: str) -> Part:
         return Part(component, 0, 0, 0, 0, 0, 4)
     sizes = _sizes(context, component)
     excludes = context.get("train_conf.effective_save_name_excludes")
-    thawed = not frozen(context, component) and context.get("lora_only") is not True
+    thawed = not frozen(context, component) and not context.on("lora_only")
     flagged = sum(size for name, size in sizes.items()
                   if thawed and not frozen_by_name(name, context.get("freeze_param")))
     saved = sum(size for name, size in sizes.items() if not left_out(name, excludes))
@@ -96,7 +150,7 @@ def _part(context: Context, component: str) -> Part:
     tied = 0 if left_out(EMBEDDING, excludes) else second
     saved += second - tied
     total = sum(sizes.values())
-    if component == "llm" and context.get("llm_conf.use_lora") is True:
+    if component == "llm" and context.on("llm_conf.use_lora"):
         lora = lora_parameters(context)
         total, flagged = total + lora, flagged + lora
         saved += 0 if left_out("llm.", excludes) else lora
@@ -119,7 +173,7 @@ def lora_parameters(context: Context) -> int:
     conf = conf if isinstance(conf, dict) else {}
     targets = conf.get("target_modules", ["q_proj", "v_proj"])
     rank = conf.get("r", 16)
-    targets = [targets] if isinstance(targets, str) else targets
+    targets = list(targets) if isinstance(targets, str) else targets  # FunASR takes its letters
     if not isinstance(rank, int) or not isinstance(targets, list) or rank > LARGEST_RANK:
         return 0
     return context.audit.lora_parameters([str(target) for target in targets], rank)

@@ -104,9 +104,9 @@ def activation_bytes(context: Context, samples: int, frames: int) -> int:
         return int(below * memory.activation_bytes(samples, length, (frame, pair))
                    + memory.activation_bytes(samples, tokens, (token, 0)))
     laws = context.audit.content["activations"]["laws"]
-    usual = "amp" if context.get("train_conf.use_bf16") is True else "fp32"
+    usual = "amp" if context.on("train_conf.use_bf16") else "fp32"
     half = estimates.bytes_of(context, "llm") == 2
-    mode = ("lora" if context.get("llm_conf.use_lora") is True and estimates.frozen(context, "llm")
+    mode = ("lora" if context.on("llm_conf.use_lora") and estimates.frozen(context, "llm")
             else "full" if learns["llm"] else "frozen")
     total = memory.activation_bytes(samples, tokens,
                                     laws[f"llm {mode} {'bf16' if half else usual}"])

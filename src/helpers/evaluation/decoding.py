@@ -209,5 +209,5 @@ def _hypothesis(item: dict, llm: str | None = None, ctc: str | None = None) -> H
     def tidy(text: str | None) -> str | None:
         return None if text is None else " ".join(text.replace("<|nospeech|>", "").split())
 
-    return Hypothesis(item["key"], manifests.transcript(item), item.get("voice", item["key"]),
+    return Hypothesis(item["key"], manifests.transcript(item), manifests.voice(item),
                       tidy(llm), tidy(ctc))

@@ -117,3 +117,38 @@ def difference(errors: np.ndarray, other: np.ndarray, words: np.ndarray,
         raise BookError(f"{len(first)} seeds against {len(second)}: compare runs of the same "
                         "seeds.")
     return Difference.resampled(first - second, words, voices, among)
+
+
+def contrast(errors: np.ndarray, words: np.ndarray, voices: Sequence[str],
+             chosen: Sequence[bool], among: int = 1) -> Difference:
+    """How much higher the error rate of the chosen sentences is than that of the others, one run.
+
+    A voice is drawn with its sentences of both kinds. Where one voice alone speaks either kind,
+    sentences are drawn instead, and the interval says nothing of other voices.
+
+    Args:
+        errors: word errors of each sentence, shape (sentences,).
+        words, voices, among: as those of `Interval.resampled`.
+        chosen: which sentences, shape (sentences,).
+
+    Raises:
+        BookError: no word is among the chosen, or none among the others.
+    """
+    kinds = np.array([chosen, ~np.asarray(chosen)], dtype=float)
+    if not (kinds @ words).all():
+        raise BookError("Two groups are compared and one has no word: give sentences of both.")
+    names, unit = np.unique(voices, return_inverse=True)
+    if min(len(set(unit[kind > 0])) for kind in kinds) == 1:
+        names, unit = np.arange(len(words)), np.arange(len(words))
+    wrong, spoken = (np.array([np.bincount(unit, kind * each) for kind in kinds]).T
+                     for each in (errors, words))
+    draw, drawn = np.random.default_rng(0), []
+    for _ in range(among):  # one part at a time: many voices times many draws need much memory
+        times = draw.multinomial(len(names), np.full(len(names), 1 / len(names)), RESAMPLES)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            drawn.append((times @ wrong / (times @ spoken)) @ (1, -1))
+    first, other = (kinds @ errors) / (kinds @ words)
+    tail = (1 - LEVEL) / 2 / among
+    gaps = np.concatenate(drawn)
+    low, high = np.quantile(gaps[np.isfinite(gaps)], [tail, 1 - tail])
+    return Difference(float(first - other), float(low), float(high))

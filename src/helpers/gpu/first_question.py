@@ -4,8 +4,9 @@
 
 decodes lines of the manifest with the weights as they are. It prints the error rate of normalised
 texts with its interval, the rate as written, what a right transcript in the released style would
-score by its format alone, and the calls that were heard worst. Without options, BOOK_MODEL,
-BOOK_DATA and BOOK_DEVICE choose.
+score by its format alone, and the calls that were heard worst. With --by it says where the errors
+are: by length, level and noise, and by every key of the lines that is named. Without options,
+BOOK_MODEL, BOOK_DATA and BOOK_DEVICE choose.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from collections.abc import Sequence
 
 from helpers.config import configs
 from helpers.errors import BookError, one_sentence
-from helpers.evaluation import decoding, normalise
+from helpers.evaluation import breakdown, decoding, normalise
 from helpers.evaluation.decoding import Hypothesis
 from helpers.gpu import workbench
 
@@ -50,6 +51,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--model", help="folder or hub name of the model (BOOK_MODEL)")
     made.add_argument("--data", help="a .jsonl manifest, or minds14:LANGUAGE (BOOK_DATA)")
     made.add_argument("--device", help="cuda or cpu (BOOK_DEVICE)")
+    made.add_argument("--by", default="", metavar="WHAT,...",
+                      help=f"where the errors are: {', '.join(breakdown.SCALES)}, or a key of the "
+                           "lines, such as voice")
     made.add_argument("--sentences", type=int, default=200, help="so many lines (default: 200)")
     return made
 
@@ -70,6 +74,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     calls = bench.calls()
     step = max(1, len(calls) // options.sentences)
     items = calls[::step][:options.sentences]
+    factors = [name.strip() for name in options.by.split(",") if name.strip()]
+    for name in factors:  # refused before the model is built and heard
+        breakdown.groups_of(items, name)
     built = bench.build(configs.as_config({}))  # nothing but the model's own config
     heard = {branch: decoding.decode(built, items, branch, "decoding",
                                      longest_answer=LONGEST_ANSWER_TOKENS)
@@ -79,7 +86,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(*row, sep=" | ")
     for one in worst(heard["llm"], "llm", bench.language):
         print(f"{one.key}\n  said:  {one.reference}\n  heard: {one.llm}")
+    if factors:
+        print_parts(breakdown.parts(heard["llm"], items, factors, "llm", bench.language))
     return 0
+
+
+def print_parts(found: Sequence[breakdown.CallGroup]) -> None:
+    """The groups of the LLM branch, and which of them are clearly worse than the rest."""
+    print(*breakdown.HEAD, sep=" | ")
+    for one in found:
+        print(*one.cells, sep=" | ")
+    worse = [f"{one.factor} {one.group}" for one in breakdown.worse(found)]
+    print(f"Clearly worse than the rest: {', '.join(worse) or 'none'}.")
 
 
 if __name__ == "__main__":

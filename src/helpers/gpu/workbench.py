@@ -160,7 +160,7 @@ def format_alone(items: Sequence[dict]) -> ErrorRate:
     """What a right transcript in the released style scores where nothing is normalised."""
     texts = [manifests.transcript(item) for item in items]
     return error_rate(texts, [normalise.in_released_style(text) for text in texts],
-                      voices=[item.get("voice", item["key"]) for item in items])
+                      voices=[manifests.voice(item) for item in items])
 
 
 def _heard(built: Built, branches: Sequence[str], sets: Sets, sentences: int, language: str,

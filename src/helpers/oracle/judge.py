@@ -2,10 +2,11 @@
 
 `funasr.bin.train_ds.main_hydra` itself runs, from the composed config to the last checkpoint, on
 the mini with fewer blocks. Six things are done for it, and nothing in its place: the trainer keeps
-to the CPU and to a few batches and one epoch; loading runs in this process; a process group of one
-stands for a larger one, while the sampler is asked for the batches of every process; autocast and
-loss scaling are those of the CPU; the keyboard of the debugger is not there; DeepSpeed is a shell
-without an engine, so that a run with it comes as far as its config file.
+to the CPU, to one epoch, to a few batches and to the extreme samples of each; loading runs in this
+process; a process group of one stands for a larger one, while the sampler is asked for the batches
+of every process; autocast and loss scaling are those of the CPU; the keyboard of the debugger is
+not there; DeepSpeed is a shell without an engine, so that a run with it comes as far as its config
+file.
 """
 
 from __future__ import annotations
@@ -59,15 +60,19 @@ class Judgement:
         missing: component to number of tensors of it that start from random values.
         ctc: whether the model has its CTC branch.
         flagged, learning: full-size values that may learn, and that got a gradient, by component.
+        bytes: of one value of those that got a gradient, by component, each size once.
         idle: components with parameters that may learn and got no gradient.
         kept: lines that are in any batch of an epoch; None where it was not found out.
         batches: of each pass and process, as lists; again: whether passes read one file.
         steps: optimizer steps of each process in an epoch.
+        saves: checkpoints within an epoch of the first process, with a score and without; None
+            where it was not found out.
         empty: batches without a sample.
         replaced, dropped, served, unheard: of the batches trained on: samples exchanged for others
             in the dataset, dropped in the collator, wanted, and left without speech.
         losses: of the batches trained on.
         moved: whether any weight changed.
+        valid_kept: lines that are in any process's batch of a validation.
         lacking: component to number of tensors that a checkpoint does not bring back.
         rates: learning rate of the first steps.
         outcome: a digest of everything that came out.
@@ -80,12 +85,14 @@ class Judgement:
     ctc: bool = True
     flagged: dict[str, int] = field(default_factory=dict)
     learning: dict[str, int] = field(default_factory=dict)
+    bytes: dict[str, list[int]] = field(default_factory=dict)
     idle: list[str] = field(default_factory=list)
     lines: int | None = None
     kept: int | None = None
     batches: list[list[int]] = field(default_factory=list)
     again: bool = False
     steps: list[int] = field(default_factory=list)
+    saves: list[int] | None = None
     empty: int = 0
     replaced: int = 0
     dropped: int = 0
@@ -163,6 +170,7 @@ def _run(case: Drawn, path: Path, overrides: list[str], found: Judgement) -> Non
         composed = compose(path.stem, overrides=overrides)
     found.stage = "merge"
     seen: dict[str, Any] = {}
+    seen["case"] = case
     with _around(case, found, seen):
         train_ds.main_hydra.__wrapped__(composed)
     found.stage = "reload"
@@ -352,32 +360,68 @@ def _watch_gradients(seen: dict[str, Any]) -> None:
                 lambda _, name=name: seen["gradients"].add(name))
 
 
-def _note_learning(seen: Mapping[str, Any], found: Judgement) -> None:
+def _note_learning(seen: dict[str, Any], found: Judgement) -> None:
     model = seen["model"]
     named = dict(model.named_parameters())
     flagged = {name for name, one in named.items() if one.requires_grad}
     reached = seen["gradients"]
-    found.flagged = _at_full_size(model, flagged, set(named))
-    found.learning = _at_full_size(model, reached, set(named))
+    if "shapes" not in seen:
+        seen["shapes"] = _full_shapes(model, seen["case"])
+    shapes = seen["shapes"]
+    found.flagged = _at_full_size(model, flagged, shapes)
+    found.learning = found.flagged if reached == flagged else _at_full_size(model, reached, shapes)
+    sizes: dict[str, set[int]] = {}
+    for name in reached:
+        sizes.setdefault(component_of(name), set()).add(named[name].element_size())
+    found.bytes = {part: sorted(several) for part, several in sorted(sizes.items())}
     found.idle = sorted({component_of(name) for name in flagged - reached})
     found.moved = any(digest(one) != seen["before"][name] for name, one in named.items()
                       if one.requires_grad)
     found.outcome = digest(model.state_dict())
 
 
-def _at_full_size(model: torch.nn.Module, names: set[str], known: set[str]) -> dict[str, int]:
+def _full_shapes(model: torch.nn.Module, case: Drawn) -> Mapping[str, tuple[int, ...]]:
+    """Shapes of the launch's model at full size: the released ones, unless its own differ."""
+    usual = materials.small_shapes()
+    plain = {name.replace(".base_layer", ""): tuple(one.shape)
+             for name, one in model.named_parameters() if ".lora_" not in name}
+    if all(usual.get(name) == shape for name, shape in plain.items()) and (
+            {component_of(name) for name in usual.keys() - plain.keys()} <= {"ctc", "ctc_decoder"}):
+        return materials.full_shapes()
+    from funasr.download.download_model_from_hub import download_model
+    from hydra import compose, initialize_config_dir
+    from omegaconf import OmegaConf
+
+    from helpers.model import mini
+
+    with tempfile.TemporaryDirectory(prefix="oracle-") as name:
+        path, overrides = files.write(case, "full", Path(name))
+        if path is None:
+            path = Path(name) / "empty.yaml"
+            path.write_text("{}\n")
+        with initialize_config_dir(config_dir=name, version_base=None):
+            composed = compose(path.stem, overrides=overrides)
+        config = OmegaConf.to_container(composed, resolve=True)
+        with contextlib.chdir(name):
+            config = config if "model_conf" in config else download_model(**config)
+    built = mini.build(OmegaConf.create(config), size="full", device="meta", over=None)
+    return {name.replace(".base_layer", ""): tuple(one.shape)
+            for name, one in built.model.named_parameters() if ".lora_" not in name}
+
+
+def _at_full_size(model: torch.nn.Module, names: set[str],
+                  shapes: Mapping[str, tuple[int, ...]]) -> dict[str, int]:
     """Values of these parameters by component, if the model had its released size."""
-    shapes, counted = materials.full_shapes(), Counter()
+    known = {name.replace(".base_layer", "") for name, _ in model.named_parameters()}
     plain = {name.replace(".base_layer", "") for name in names}
-    for name in materials.names_at_full_size(plain, known):
-        counted[component_of(name)] += torch.Size(shapes[name]).numel()
-    for name in known:
-        if name.endswith(".lora_A") and name in names:
-            rank = model.get_parameter(name).shape[0]
-            for layer in materials.names_at_full_size(
-                    {name.replace(".lora_A", ".weight")},
-                    {one.replace(".lora_A", ".weight") for one in known}):
-                counted["llm"] += rank * sum(shapes[layer])
+    counted: Counter[str] = Counter()
+    for small, full in materials.counterparts(known, shapes):
+        size = torch.Size(shapes[full]).numel()
+        if small in plain:
+            counted[component_of(full)] += size
+        adapter = small.removesuffix("weight") + "lora_A"
+        if adapter in plain:
+            counted["llm"] += model.get_parameter(adapter).shape[0] * sum(shapes[full])
     return dict(counted)
 
 
@@ -393,7 +437,7 @@ class _Few:
         for number, batch in enumerate(self.loader):
             if self.found is not None:
                 self._note(number, batch)
-            yield batch
+            yield _extremes(batch)
             if number + 1 >= self.most:
                 break
 
@@ -411,6 +455,24 @@ class _Few:
         self.found.dropped += max(0, len(expected) - len(got))
         if "fbank_beg" in batch:
             self.found.unheard += int((batch["fbank_beg"] <= 0).all(-1).sum())
+
+
+def _extremes(batch: dict[str, Any]) -> dict[str, Any]:
+    """A collated batch with its first, last, shortest and longest samples alone.
+
+    Only where each sample has one speech; any other batch is left whole.
+    """
+    if "input_ids" not in batch:
+        return batch
+    rows = len(batch["input_ids"])
+    if any(len(one) != rows for one in batch.values()):
+        return batch
+    lengths = [batch[name].flatten(1).sum(1) for name in (
+        "attention_mask", "speech_lengths", "fake_token_len") if name in batch]
+    kept = sorted({0, rows - 1, *(int(place) for one in lengths
+                                  for place in (one.argmin(), one.argmax()))})
+    return {name: one[kept] if isinstance(one, torch.Tensor) else [one[place] for place in kept]
+            for name, one in batch.items()}
 
 
 def _loader(original: type, case: Drawn, found: Judgement, seen: dict[str, Any]) -> type:
@@ -462,7 +524,7 @@ def _count(trainer, seen: dict[str, Any], found: Judgement) -> None:
     kept: set[Any] = set()
     seen["counting"] = True
     steps = [0] * processes
-    indexed = 0
+    indexed, events = 0, []
     try:
         for split in asked:
             counts = []
@@ -474,14 +536,20 @@ def _count(trainer, seen: dict[str, Any], found: Judgement) -> None:
                 counts.append(len(rows))
                 for row in rows:
                     kept.update((split if listed else 0, one) for one in row)
+                events += rows if rank == 0 else []
                 steps[rank] += _steps(trainer, rows) * (
                     1 if listed or len(asked) == splits else splits)
             indexed += len(loader.dataset_tr)
             found.batches.append(counts)
         found.steps, found.kept = steps, len(kept)
         found.lines = indexed
-        valid = loader.build_iter(0)[1]
-        found.valid_kept = len({one for row in valid.batch_sampler for one in row})
+        if listed or len(asked) == splits:
+            found.saves = _saves(trainer, events)
+        validated: set[Any] = set()
+        for rank in range(processes):
+            seen["rank"] = rank
+            validated.update(one for row in loader.build_iter(0)[1].batch_sampler for one in row)
+        found.valid_kept = len(validated)
     finally:
         loader.dataset_tr, loader.dataset_val = dataset, dataset_valid
         seen["rank"] = 0
@@ -492,10 +560,32 @@ def _count(trainer, seen: dict[str, Any], found: Judgement) -> None:
 
 def _steps(trainer, rows: list) -> int:
     """Optimizer steps that FunASR's trainer makes of so many batches, with one number as model."""
+    counted = [0]
+
+    def count(*_: Any) -> None:
+        counted[0] += 1
+
+    return counted[0] if _tiny_epoch(trainer, rows, step=count, validate_interval=10**9,
+                                     save_checkpoint_interval=10**9) else UNKNOWN
+
+
+def _saves(trainer, rows: list) -> list[int] | None:
+    """Checkpoints that FunASR's trainer saves within an epoch of so many batches: with a score,
+    since a validation falls on them, and without."""
+    validated: set[int] = set()
+    saved: set[int] = set()
+    done = _tiny_epoch(
+        trainer, rows, step_in_epoch=0,
+        validate_epoch=lambda step_in_epoch, **_: validated.add(step_in_epoch),
+        save_checkpoint=lambda *_, step_in_epoch, **__: saved.add(step_in_epoch))
+    return [len(saved & validated), len(saved - validated)] if done else None
+
+
+def _tiny_epoch(trainer, rows: list, step=lambda *_: None, **settings: Any) -> bool:
+    """Run FunASR's trainer over so many batches, with one number as model; whether it got there."""
     from funasr.train_utils.trainer_ds import Trainer
 
     weight = torch.nn.Parameter(torch.zeros(1))
-    counted = [0]
 
     class Tiny(torch.nn.Module):
         def forward(self, **_):
@@ -503,21 +593,20 @@ def _steps(trainer, rows: list) -> int:
             return loss, {"loss": loss.detach()}, 1
 
     optim = torch.optim.SGD([weight], 0.0)
-    optim.register_step_post_hook(lambda *_: counted.__setitem__(0, counted[0] + 1))
+    optim.register_step_post_hook(step)
     plain = copy.copy(trainer)
     plain.use_ddp = plain.use_fsdp = plain.use_deepspeed = False
-    plain.validate_interval = plain.save_checkpoint_interval = 10**9
     plain.log_interval = 10**9
     plain.dtype, plain.log = torch.float32, lambda *_, **__: None
+    vars(plain).update(settings)
     sampler = SimpleNamespace(set_epoch=lambda _: None)
-    batches = _Plain(rows, sampler)
     try:
         Trainer.train_epoch(
-            plain, model=Tiny(), optim=optim, scaler=None, dataloader_train=batches, epoch=0,
-            scheduler=SimpleNamespace(step=lambda: None, get_last_lr=lambda: [0.0]))
+            plain, model=Tiny(), optim=optim, scaler=None, dataloader_train=_Plain(rows, sampler),
+            epoch=0, scheduler=SimpleNamespace(step=lambda: None, get_last_lr=lambda: [0.0]))
     except Exception:  # noqa: BLE001  the training itself, which comes next, shows it
-        return UNKNOWN
-    return counted[0]
+        return False
+    return True
 
 
 class _Plain:

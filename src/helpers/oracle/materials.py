@@ -10,12 +10,13 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
 from filelock import FileLock
 
+from funasr_preflight.laws.names import OUTPUT_LAYER
 from helpers.paths import CACHE, CONFIGS, MINI
 
 SIZES = ("full", "small")
@@ -41,6 +42,7 @@ MOST = {"audio_encoder.encoders": BLOCKS["audio_encoder_conf.num_blocks"] - 1,
         "audio_adaptor.blocks": BLOCKS["audio_adaptor_conf.n_layer"],
         "ctc_decoder.blocks": BLOCKS["ctc_decoder_conf.n_layer"],
         "llm.model.layers": LLM_BLOCKS}
+_NUMBERED = re.compile(r"\.(\d+)\.")
 
 
 @cache
@@ -141,22 +143,35 @@ def full_shapes() -> dict[str, tuple[int, ...]]:
     return {name: tuple(parameter.shape) for name, parameter in model.named_parameters()}
 
 
-def names_at_full_size(names: set[str], known: set[str]) -> Iterator[str]:
-    """The parameters of full size that share the fate of these of the small model.
+@cache
+def small_shapes() -> dict[str, tuple[int, ...]]:
+    """Names and shapes of the small model's parameters, as its `model.pt` holds them."""
+    import torch
+
+    state = torch.load(model_directory("small", "whole") / "model.pt", map_location="meta",
+                       weights_only=True)
+    return {name: tuple(tensor.shape) for name, tensor in state.items() if name != OUTPUT_LAYER}
+
+
+def counterparts(known: set[str], shapes: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    """Each parameter of full size, after the one of the small model whose fate it shares.
 
     A block that the small model lacks shares the fate of its stack's last one.
 
     Args:
-        names: of the small model.
         known: all names of the small model.
+        shapes: all names of full size.
     """
     last: dict[str, int] = {}
     for name in known:
-        for match in re.finditer(r"\.(\d+)\.", name):
+        for match in _NUMBERED.finditer(name):
             stack = name[:match.start()]
             last[stack] = max(last.get(stack, 0), int(match[1]))
-    for name in full_shapes():
-        small = re.sub(r"(.*?)\.(\d+)\.", lambda match: (
-            f"{match[1]}.{min(int(match[2]), last.get(match[1], int(match[2])))}."), name, count=1)
-        if small in names:
-            yield name
+    for name in shapes:
+        match = _NUMBERED.search(name)
+        if match:
+            stack = name[:match.start()]
+            block = min(int(match[1]), last.get(stack, int(match[1])))
+            yield f"{stack}.{block}.{name[match.end():]}", name
+        else:
+            yield name, name

@@ -20,9 +20,9 @@ from helpers.oracle.cases import Drawn
 REFUSED = "refused"
 """Stands for the checker's own refusal, one sentence and exit code 2, in the place of a rule."""
 
-_VALUES = ("keys-type", "keys-null", "keys-range", "keys-crash", "keys-class", "keys-section",
-           "keys-refused", "keys-unknown", "keys-exchanged", "keys-conflict", "override-refused",
-           "run-activation-checkpoint", "run-deepspeed", REFUSED)
+_VALUES = ("keys-ends", "keys-type", "keys-null", "keys-range", "keys-crash", "keys-class",
+           "keys-section", "keys-refused", "keys-unknown", "keys-exchanged", "keys-conflict",
+           "override-refused", "run-activation-checkpoint", "run-deepspeed", REFUSED)
 _LAUNCH = ("launch-alone", "launch-paths", "launch-directory", "launch-incomplete", "launch-lists",
            "launch-weights", "launch-tensors", REFUSED)
 _LINES = ("data-stops-reading", "data-malformed", "data-nothing-left", "data-empty-batch",
@@ -111,11 +111,12 @@ def word(case: Drawn) -> CheckerWord:
 def _numbers(context) -> dict[str, Any]:
     found: dict[str, Any] = {
         "flagged": {one.name: one.flagged for one in estimates.parts(context) if one.flagged},
-        "learning": {one.name: one.learning for one in estimates.parts(context) if one.learning}}
+        "learning": {one.name: one.learning for one in estimates.parts(context) if one.learning},
+        "bytes": {one.name: [one.bytes_each] for one in estimates.parts(context) if one.learning}}
     if context.train is not None:
         found |= {"kept": context.train.kept_utterances,
                   "batches": [list(each) for each in context.train.plan.passes],
-                  "steps": estimates.steps_an_epoch(context)}
+                  "steps": estimates.steps_an_epoch(context), "saves": _saves(context)}
     if context.valid is not None:
         found["valid_kept"] = context.valid.kept_utterances
     rates = estimates.rates(context, list(range(1, 5))) if estimates.follows_warmup(
@@ -123,6 +124,13 @@ def _numbers(context) -> dict[str, Any]:
     if rates is not None:
         found["rates"] = [float(one) for one in rates]
     return found
+
+
+def _saves(context) -> list[int]:
+    """Checkpoints within an epoch, with a score and without."""
+    files_left = estimates.disk(context).files
+    epochs = estimates.whole(context.get("train_conf.max_epoch"), 100)
+    return [files_left.made // epochs - 1, files_left.unscored // epochs]
 
 
 def faults(judged: Mapping[str, Any]) -> list[str]:
@@ -244,11 +252,14 @@ def _passes(judged: Mapping[str, Any]) -> list[list[int]]:
 def _compared(judged: Mapping[str, Any], numbers: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     pairs: Sequence[tuple[str, Any, Any]] = [
         ("flagged", judged["flagged"], numbers.get("flagged")),
-        ("learning", judged["learning"], numbers.get("learning"))]
+        ("learning", judged["learning"], numbers.get("learning")),
+        ("bytes", judged["bytes"], numbers.get("bytes"))]
     if judged["kept"] is not None and "kept" in numbers:
         pairs += [("kept", judged["kept"], numbers["kept"]),
                   ("steps", judged["steps"][0], numbers["steps"]),
-                  ("batches", _passes(judged), numbers["batches"])]
+                  ("batches", _passes(judged), [each for each in numbers["batches"] if any(each)])]
+        if judged["saves"] is not None:
+            pairs.append(("saves", judged["saves"], numbers["saves"]))
     if judged["valid_kept"] is not None and "valid_kept" in numbers:
         pairs.append(("valid_kept", judged["valid_kept"], numbers["valid_kept"]))
     if judged["rates"] and judged["updates"] == len(judged["rates"]) and "rates" in numbers:

@@ -25,7 +25,7 @@ from helpers.ledger.claims import (
 )
 from helpers.ledger.translations import word
 from helpers.pages.filter_table import Choice, Column, Labels, Row, filter_table
-from helpers.pages.tables import breakable, plain_table
+from helpers.pages.tables import breakable, plain_table, with_code
 
 READING_ORDER = ("fails", "partly", "holds", "untestable")
 """The verdicts as the table lists them: what changes a decision comes first."""
@@ -73,7 +73,8 @@ def claim_table(claims: Iterable[Claim], table_id: str = "claim-table", language
         Choice("section", say("Section"), say("all"),
                {str(section): section_title(section, language) for section in order}))
     labels = Labels(say("Filter the claims"), say("Words or a key"), say("Show all"),
-                    say("{shown} of {all} claims shown"), say("{all} claims"))
+                    say("{shown} of {all} claims shown"), say("{all} claims"),
+                    say("Nothing matches: no claims are shown."))
     caption = say("Every statement of the source document, in our words and its own.")
     return filter_table(table_id, caption, columns,
                         [_row(claim, language, chapters) for claim in rows], choices, "claims",
@@ -205,9 +206,9 @@ def _row(claim: Claim, language: str, chapters: str) -> Row:
             verdict=verdict, large=large)
     cells = (
         verdict,
-        f"{escape(claim.text)}<small>{quoted(claim)}</small>"
+        f"{with_code(claim.text)}<small>{quoted(claim)}</small>"
         f"<small>{escape(section)} {keys}{more}</small>",
-        escape(claim.reason()),
+        with_code(claim.reason()),
         f'<a href="{chapters}{claim.evidence}">{escape(title)}'
         f'<span class="visually-hidden">, {escape(claim.id)}</span></a>')
     return Row(f"ledger-{claim.id}", cells,

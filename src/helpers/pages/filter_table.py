@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 
+from helpers.pages.synonyms import with_synonyms
 from helpers.pages.tables import breakable
 
 ASSETS = Path(__file__).parent / "assets"
@@ -96,6 +97,7 @@ class Labels:
         reset: on the button that shows every row.
         some: how many rows are shown, with `{shown}` and `{all}`.
         every: how many there are, with `{all}`.
+        none: said where no row is left.
     """
 
     form: str
@@ -103,12 +105,14 @@ class Labels:
     reset: str
     some: str
     every: str
+    none: str
 
 
 def english(noun: str) -> Labels:
     """The controls' words in English, for rows of this name."""
     return Labels(f"Filter the {noun}", "Words or a key", "Show all",
-                  f"{{shown}} of {{all}} {noun} shown", f"{{all}} {noun}")
+                  f"{{shown}} of {{all}} {noun} shown", f"{{all}} {noun}",
+                  f"Nothing matches: no {noun} are shown. Try fewer words, or “Show all”.")
 
 
 def filter_table(table_id: str, caption: str, columns: Sequence[Column],
@@ -134,7 +138,8 @@ def filter_table(table_id: str, caption: str, columns: Sequence[Column],
 <div class="filter-table tex2jax_ignore" data-filter-table id="{escape(table_id)}">
 {_controls(choices, labels)}
 <p class="ft-count" role="status" aria-live="polite"
-data-shown="{escape(labels.some)}">{escape(labels.every.format(all=everything))}</p>
+data-shown="{escape(labels.some)}" data-none="{escape(labels.none)}"
+>{escape(labels.every.format(all=everything))}</p>
 <div class="ft-scroll" role="region" aria-label="{escape(region or caption)}" tabindex="0">
 <table class="ft-rows"><caption>{escape(caption)}</caption>
 <thead><tr>{head}</tr></thead>
@@ -194,4 +199,4 @@ def _row(row: Row, columns: Sequence[Column]) -> str:
         cells.append(f'<th scope="row">{cell}</th>' if number == row.heading
                      else f"<td{mark}{label}>{cell}</td>")
     return (f'<tr id="{escape(row.anchor)}"{_facets(row.facets)} '
-            f'data-text="{escape(row.text.lower())}">{"".join(cells)}</tr>\n')
+            f'data-text="{escape(with_synonyms(row.text))}">{"".join(cells)}</tr>\n')

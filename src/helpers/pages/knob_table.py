@@ -22,7 +22,7 @@ from helpers.knobs.record import (
     rows,
 )
 from helpers.pages.filter_table import Choice, Column, Row, filter_table
-from helpers.pages.tables import breakable, plain_table
+from helpers.pages.tables import breakable, plain_table, with_code
 
 PLACES_SHOWN = 2
 
@@ -111,7 +111,7 @@ def _counted(knobs: Sequence[Knob]) -> list:
 
 def _row(knob: Knob) -> Row:
     tried = "".join(f"<small><code>{breakable(change)}</code></small>" for change in knob.tried)
-    note = f"<small>{breakable(knob.note)}</small>" if knob.note else ""
+    note = f"<small>{with_code(knob.note)}</small>" if knob.note else ""
     cells = (
         f"<code>{breakable(knob.key)}</code>{tried}",
         f'<b class="ft-{VERDICTS.index(knob.verdict)}"><span aria-hidden="true">'

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from importlib.resources import files
 
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+
 from helpers import session
+from helpers.pages import phone_drawing
 
 
 def setup(seed: int = 0, threads: int = 1) -> None:
@@ -15,8 +19,6 @@ def setup(seed: int = 0, threads: int = 1) -> None:
 
 def style_figures() -> None:
     """Use the book's matplotlib style, and SVG figures inside a notebook."""
-    import matplotlib.pyplot as plt
-
     style = files("helpers.pages") / "assets" / "book.mplstyle"
     if style.is_file():
         plt.style.use(str(style))
@@ -26,4 +28,15 @@ def style_figures() -> None:
     except ImportError:
         return
     if get_ipython() is not None:
-        set_matplotlib_formats("svg", metadata={"Date": None})  # the same file every run
+        set_matplotlib_formats("svg")
+        formatter = get_ipython().display_formatter.formatters["image/svg+xml"]
+        formatter.for_type(Figure, _drawn)
+
+
+def _drawn(figure: Figure) -> str:
+    """A figure's SVG, the same file every run; its phone drawing goes to who collects them."""
+    from IPython.core.pylabtools import print_figure
+
+    wide = print_figure(figure, fmt="svg", metadata={"Date": None})
+    phone_drawing.keep(figure, wide)
+    return wide

@@ -15,7 +15,7 @@ from funasr_preflight.checking import all_rules
 from funasr_preflight.rules.registry import Rule
 from helpers.config import configs
 from helpers.pages.filter_table import Choice, Column, Row, filter_table, links
-from helpers.pages.tables import breakable
+from helpers.pages.tables import breakable, with_code
 from helpers.paths import CONFIGS
 from helpers.speech import manifests
 from helpers.speech.turns import telephone_manifest
@@ -71,7 +71,7 @@ def _row(rule: Rule, tested: int) -> Row:
     keys = keys_of_rules()[rule.id]
     entries = [f'<a href="key_index.html#index-{escape(key)}"><code>{breakable(key)}</code></a>'
                for key in keys]
-    cells = (f"{escape(str(rule.title))}<small><code>{breakable(rule.id)}</code></small>",
+    cells = (f"{with_code(str(rule.title))}<small><code>{breakable(rule.id)}</code></small>",
              links(entries, "none in particular"),
              f'<a href="{_page(rule)}.html">{escape(_words(_page(rule)))}</a>', str(tested))
     return Row(f"rule-{rule.id}", cells, " ".join([rule.id, str(rule.title), *keys]),

@@ -1,8 +1,7 @@
 """Write the mini's model card from its log and its measured error rates.
 
-`python -m helpers.pretraining.model_card` reads `data/mini/pretraining_log.jsonl` and
-`results/mini_wer.json` (made by `python -m helpers.pretraining.wer --record`), so no number in the
-card is typed by hand.
+`python -m helpers.pretraining.model_card` reads the logs in `data/mini` and the records
+`mini_wer.json`, `two_minis.json` and `real_voices.json`, so no number in the card is typed by hand.
 """
 
 from __future__ import annotations
@@ -15,7 +14,8 @@ from pathlib import Path
 from funasr_preflight.laws.geometry import ENCODER_FRAME_SECONDS
 from helpers.errors import BookError, one_sentence
 from helpers.paths import MINI
-from helpers.pretraining import wer
+from helpers.pretraining import two_minis, wer
+from helpers.real_voices.results import FIRST_STAGE, Cell, RecordedVoices
 from helpers.speech import corpus
 
 CARD = """# The mini: a small Fun-ASR-Nano that recognises synthetic English
@@ -51,6 +51,19 @@ Flite voice of the test set is far from the three of the training set. And train
 time that a CPU has: {passes:.1f} passes over the speech in the rounds that train the LLM, with its
 loss still falling from round to round.
 
+## The second mini
+
+`heard_calls.safetensors` went on from these weights for {second_steps} steps with {second_hours}
+hours of speech, half of the sentences through a call: `python -m helpers.pretraining.second_mini
+--keep` (log: `heard_calls_log.jsonl`). The control took as many steps with the same sentences in
+wideband; its weights are not kept. CTC branch, the first {sentences} test sentences:
+
+| audio | first mini | second mini | control |
+|---|---|---|---|
+{second}
+
+Measured by `{second_command}`.
+
 ## Limits
 
 The first two rounds ran with AdamW's ordinary loop, the third with its fused one, which the script
@@ -83,6 +96,7 @@ def render(log: list[dict], measured: dict) -> str:
     table, counts = wer.table(measured["errors"]), wer.utterances()
     rates = [f"| {audio} | {row['llm']} | {row['ctc']} | {counts[audio]} |"
              for audio, row in table.items()]
+    rates += [f"| {what} | {' | '.join(row)} |" for what, row in _human().items()]
     made = measured["provenance"]
     spoken = Counter(item["voice"] for item in corpus.load_set("test"))
     aims = {"passes": frames * ENCODER_FRAME_SECONDS / 3600 / log[0]["hours"],
@@ -93,7 +107,28 @@ def render(log: list[dict], measured: dict) -> str:
         aims[f"{branch}_verdict"] = "reached" if rate <= target else "not reached"
     return CARD.format(stages="\n".join(stages), rates="\n".join(rates), torch=log[0]["torch"],
                        minutes=seconds / 60, command=made["command"], date=made["date"],
-                       funasr=made["versions"]["funasr"], **aims)
+                       funasr=made["versions"]["funasr"], **aims, **_second())
+
+
+def _human() -> dict[str, list[str]]:
+    """Rates of both branches on recorded prompts of one human voice, and how many clips."""
+    voices = RecordedVoices.read()
+    cells = [Cell(f"mini, {branch.upper()}", "joined prompts", FIRST_STAGE)
+             for branch in ("llm", "ctc")]
+    clips = voices.common_clips(cells)
+    return {"wideband, one human voice": [*(str(voices.rate(cell, clips=clips)) for cell in cells),
+                                          str(clips)]}
+
+
+def _second() -> dict[str, str | int | float]:
+    """What the card says of the second mini, from its log and its record."""
+    heard, stages = two_minis.recorded(), ("wideband", "telephone", *two_minis.STAGES)
+    log = [json.loads(line) for line in _read(MINI / "heard_calls_log.jsonl").splitlines()]
+    return {"second_steps": log[-1]["step"], "second_hours": log[0]["hours"],
+            "sentences": len(heard.words), "second_command": two_minis.RECORDS.command,
+            "second": "\n".join(f"| {stage} | " + " | ".join(
+                str(heard.rate((name, two_minis.AS_IT_IS), stage, "ctc"))
+                for name in two_minis.MINIS) + " |" for stage in stages)}
 
 
 def _read(path: Path) -> str:

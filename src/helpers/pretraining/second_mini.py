@@ -79,6 +79,7 @@ def main(arguments: list[str] | None = None) -> int:
                  start_from=MINI / "model.safetensors", save_every=100)
     if options.keep:
         shutil.copy(FOLDER / "calls" / "model.safetensors", WEIGHTS)
+        shutil.copy(FOLDER / "calls" / "pretraining_log.jsonl", MINI / "heard_calls_log.jsonl")
     return 0
 
 

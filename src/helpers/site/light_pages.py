@@ -1,19 +1,17 @@
 """Make the theme's pages light: what a page does not use is not loaded.
 
 Formulas become MathML while the book is built, so that no page loads a script for them. After the
-build, each page loses the theme's icon script (its icons are drawn in place) and the search index
-(the search page keeps it); its other scripts no longer hold up the first view; the widgets' script
-is left to `late_widgets.js`; pictures say their size and load when they come near.
+build, each page loses the theme's icon script (its icons are drawn in place) and Sphinx's search
+(the book has its own); its other scripts no longer hold up the first view; pictures say their
+size and load when they come near.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from pathlib import Path
 
-from bs4 import BeautifulSoup, Tag
+from bs4 import BeautifulSoup
 from docutils import nodes
 from docutils.utils.math import latex2mathml
 from PIL import Image
@@ -22,9 +20,10 @@ from sphinx.application import Sphinx
 from helpers.site import icons
 from helpers.site.finished_pages import PAGE_FINISHED
 
-UNUSED = "script[src*='scripts/fontawesome.js'], script[src*='mathjax/']"
-SEARCH = "script[src*='searchtools.js'], script[src*='language_data.js'], script[src*=searchindex]"
-STATE = "script[type='application/vnd.jupyter.widget-state+json']"
+UNUSED = ("script[src*='scripts/fontawesome.js'], script[src*='mathjax/'], "
+          "script[src*='searchtools.js'], script[src*='language_data.js'], "
+          "script[src*='searchindex.js']")
+THEME = "document.documentElement.dataset.theme = localStorage.getItem"
 _ICON_RULES = re.compile(r"(?:\.fa-[\w-]+::?before,?)+\{content:[^{}]*\}")
 _SVG_SIZE = re.compile(r'<svg\b[^>]*?\bviewBox="[\d.-]+ [\d.-]+ ([\d.]+) ([\d.]+)"')
 
@@ -43,62 +42,30 @@ def formula(translator: object, node: nodes.Element) -> None:
 
 def lighten(app: Sphinx, page: BeautifulSoup, path: Path) -> None:
     """Take out of a finished page what it does not use, and have the rest wait."""
-    searches = path.name == "search.html"
-    for script in page.select(UNUSED if searches else f"{UNUSED}, {SEARCH}"):
+    for script in page.select(UNUSED):
         script.decompose()
     for script in page.select("script:not([src], [type])"):
-        if script.text.startswith("window.MathJax" if searches else (
-                "window.MathJax", "DOCUMENTATION_OPTIONS.")):
+        if script.text.startswith(("window.MathJax", "DOCUMENTATION_OPTIONS.")):
             script.decompose()
+        elif THEME in script.text:
+            # Nothing styles the theme "auto"; without scripts it would stay.
+            script.string = script.text.replace(
+                '|| "auto";\n  ', '|| (matchMedia("(prefers-color-scheme: dark)").matches '
+                '? "dark" : "light");\n  ')
+    page.html["data-theme"] = "light"
     for icon in page.select("i[class*='fa-'], span[class*='fa-']"):
         kept = f' data-mode="{icon["data-mode"]}"' if icon.has_attr("data-mode") else ""
         if drawn := icons.drawn(icon["class"], kept):
             icon.replace_with(BeautifulSoup(drawn, "html.parser"))
     for script in page.select("script[src*='_static/']:not([type], [async], [defer])"):
-        if not searches:
-            script["defer"] = ""
-    for script in page.select("script[src*='_static/widgets/embed.js']"):
-        static = script["src"].partition("widgets/")[0]
-        script.attrs = {"defer": "", "src": f"{static}late_widgets.js",
-                        "data-manager": script["src"]}
-        take_state(page, script, path.relative_to(app.outdir).with_suffix("").as_posix(),
-                   Path(app.outdir) / "_static")
+        script["defer"] = ""
     for picture in page.select("img[src*='_images/']:not([loading])"):
         picture.attrs |= {"loading": "lazy", "decoding": "async"}
         if not {"width", "height", "style"} & picture.attrs.keys():
-            picture.attrs |= _size(path.parent / picture["src"])
+            picture.attrs |= size_of(path.parent / picture["src"])
 
 
-def take_state(page: BeautifulSoup, script: Tag, relative: str, static: Path) -> None:
-    """Move the state of a page's widgets to a file of its own, to be loaded with their script.
-
-    A script, since a page that is read from disk may load nothing else.
-
-    Args:
-        script: loads the widgets; it is told where their state is.
-        relative: the page's path below the site, without the suffix.
-        static: the site's folder `_static`; the file goes to `states` in it.
-    """
-    stored = page.select_one(STATE)
-    if stored is None:
-        return
-    state = json.dumps(stored.extract().text.replace("<\\/", "</"))
-    code = f"""(() => {{
-  const state = document.createElement("script");
-  state.type = "application/vnd.jupyter.widget-state+json";
-  state.textContent = {state};
-  document.head.append(state);
-}})();
-"""
-    target = static / "states" / f"{relative.replace('/', '-')}.js"
-    target.parent.mkdir(exist_ok=True)
-    target.write_text(code, encoding="utf-8")
-    version = hashlib.sha256(code.encode()).hexdigest()[:8]
-    script["data-state"] = (f"{'../' * relative.count('/')}_static/states/{target.name}"
-                            f"?v={version}")
-
-
-def _size(file: Path) -> dict[str, str]:
+def size_of(file: Path) -> dict[str, str]:
     """Width and height of a picture file in CSS pixels, as attributes."""
     if file.suffix == ".svg":
         box = _SVG_SIZE.search(file.read_text(encoding="utf-8")[:4000])

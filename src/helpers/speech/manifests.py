@@ -78,6 +78,11 @@ def transcript(item: dict) -> str:
     return next(m["content"] for m in item["messages"] if m["role"] == "assistant")
 
 
+def voice(item: dict) -> str:
+    """Who speaks: the key `voice`, or `speaker`; the line itself where neither is known."""
+    return item.get("voice") or item.get("speaker") or item["key"]
+
+
 def with_audio(item: dict, audio: str | Path, **changes) -> dict:
     """The same manifest line pointing at another audio file."""
     return {**item, **chatml(item["key"], str(audio), transcript(item), item["speech_length"],

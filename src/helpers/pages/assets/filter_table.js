@@ -26,8 +26,10 @@
       group.hidden = own.length ? !here : (words.length || filters.length)
         && !filters.some((menu) => has(group, menu));
     }
-    count.textContent = count.dataset.shown.replace("{all}", rows.length)
-      .replace("{shown}", rows.filter((row) => !row.hidden).length);
+    const shown = rows.filter((row) => !row.hidden).length;
+    count.textContent = shown || !rows.length
+      ? count.dataset.shown.replace("{all}", rows.length).replace("{shown}", shown)
+      : count.dataset.none;
   };
   controls.addEventListener("input", apply);
   controls.addEventListener("submit", (event) => event.preventDefault());

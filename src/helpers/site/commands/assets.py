@@ -30,14 +30,10 @@ class Package:
     spec: str
     sha256: str  # of the files taken, in order
     files: dict[str, str]
-    fonts_in: str = ""  # folder for the package's web fonts
     folder: Path = ASSETS
 
 
 PACKAGES = (
-    Package("@jupyter-widgets/html-manager@1.0.15",
-            "211a268fb473998f13767e59bb528ea172bb0bfe4493be27c0efe7ef8a09565a", {
-        "package/dist/embed.js": "widgets/embed.js"}, "widgets"),
     Package("js-yaml@4.1.0",
             "45dc3dd03dc07a06705a2c2989b8c7f709013f04bd5386e3279d4e447f07ebd7", {
         "package/dist/js-yaml.min.js": "checker/js-yaml.min.js"}),
@@ -76,10 +72,7 @@ def present(package: Package) -> bool:
 
 
 def targets(package: Package) -> list[Path]:
-    fixed = [package.folder / target for target in package.files.values()]
-    if package.fonts_in:
-        fixed += sorted((package.folder / package.fonts_in).glob("*.woff2"))
-    return fixed
+    return [package.folder / target for target in package.files.values()]
 
 
 def fetch(package: Package) -> None:
@@ -114,15 +107,10 @@ def download(package: Package, folder: str) -> Path:
 
 
 def unpack(archive_path: Path, package: Package) -> dict[str, bytes]:
-    """Target below the package's folder -> content, for the package's files and its fonts."""
+    """Target below the package's folder -> content."""
     with tarfile.open(archive_path) as archive:
-        targets_of = dict(package.files)
-        if package.fonts_in:
-            fonts = sorted(Path(name).name for name in archive.getnames()
-                           if name.endswith(".woff2"))
-            paths = {Path(name).name: name for name in archive.getnames()}
-            targets_of |= {paths[font]: f"{package.fonts_in}/{font}" for font in fonts}
-        return {target: archive.extractfile(name).read() for name, target in targets_of.items()}
+        return {target: archive.extractfile(name).read()
+                for name, target in package.files.items()}
 
 
 def main() -> None:

@@ -31,9 +31,11 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 
 from helpers.config import configs
 from helpers.ledger import chapters
+from helpers.pages import phone_drawing
 from helpers.paths import ROOT
 
 NOTEBOOKS = ROOT / "notebooks"
+PHONE_DRAWINGS = ROOT / "book" / "phone"
 TIMEOUT_SECONDS = 600
 
 
@@ -56,6 +58,7 @@ def in_step(source: Path) -> bool:
 def execute(source: Path) -> str:
     """Run one notebook; returns one line about it, starting with "failed" if it failed."""
     os.environ.update(OMP_NUM_THREADS="1", TQDM_DISABLE="1", HF_HUB_OFFLINE="1")
+    os.environ[phone_drawing.FOLDER] = str(PHONE_DRAWINGS)
     notebook = jupytext.read(source)
     os.environ.pop(chapters.CLOSED, None)
     if not quotes_chapters(notebook):

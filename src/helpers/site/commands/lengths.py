@@ -26,7 +26,7 @@ ROLE = re.compile(r"\{[\w:-]+\}`+([^`]*)`+")
 
 
 @dataclass(frozen=True)
-class Length:
+class ChapterLength:
     """What is to be read on a page: words of prose, and lines of code that is not folded."""
 
     words: int
@@ -74,15 +74,15 @@ def words(markdown: str) -> int:
     return len(re.findall(r"[^\W_][^\s|]*", text))
 
 
-def length(name: str) -> Length:
+def length(name: str) -> ChapterLength:
     """The length of one chapter."""
     cells = source(name).cells
-    return Length(sum(words(cell.source) for cell in cells if cell.cell_type == "markdown"),
+    return ChapterLength(sum(words(cell.source) for cell in cells if cell.cell_type == "markdown"),
                   sum(bool(line.strip()) for cell in cells if shows_code(cell)
                       for line in cell.source.splitlines()))
 
 
-def median_length(lengths: list[Length]) -> tuple[float, float]:
+def median_length(lengths: list[ChapterLength]) -> tuple[float, float]:
     """Median words and median lines of code."""
     return median(one.words for one in lengths), median(one.code for one in lengths)
 

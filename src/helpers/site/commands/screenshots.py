@@ -22,7 +22,7 @@ from helpers.site.commands import system
 SITE = ROOT / "_build" / "html"
 TARGET = ROOT / "book" / "screenshots"
 PAGES = {"introduction": "main article", "telephone_channel": ".players",
-         "learning_rate": ".jupyter-widgets"}
+         "learning_rate": ".explorer"}
 """Notebook to what its picture begins with."""
 
 VIEWS = {"wide": ((1280, 900), "light"), "phone": ((390, 844), "light"),
@@ -37,7 +37,6 @@ def take(browser: Browser, name: str, view: str) -> Path:
                                   device_scale_factor=1.5, reduced_motion="reduce")
     page = context.new_page()
     page.goto((SITE / "notebooks" / f"{name}.html").as_uri())
-    page.keyboard.press("Shift")  # as a reader's first action, it loads the widgets
     page.wait_for_load_state("networkidle")
     start = page.locator(PAGES[name]).first
     start.wait_for()

@@ -1,0 +1,144 @@
+// Ranks the entries of search_index.js (helpers.site.search): a page's title before a heading before
+// text; a page stands once, with the place that fits best.
+(() => {
+  const { pages, synonyms } = SEARCH_INDEX;
+  const KEYS = "notebooks/key_index";  // of a key's rows, the one that names its others
+  const SHOWN = 20;
+  const EXCERPT = 160;
+
+  // Words without their endings, numbers without commas, Chinese in pairs.
+  const stem = (word) => word.length < 4 || /\d/.test(word) ? word
+    : word.replace(/ies$/, "y").replace(/(?<=.{3})(ing|ed|es|s|e)$/, "").replace(/(.)\1$/, "$1");
+  const words = (text) => (text.toLowerCase().replace(/(?<=\d),(?=\d{3})/g, "")
+    .match(/[a-z]+|\d+(?:\.\d+)?|[\u3400-\u9fff]+/g) ?? []).flatMap((word) => {
+    if (!/[\u3400-\u9fff]/.test(word)) return [stem(word)];
+    return word.length < 2 ? [word] : [...word].slice(1).map((second, i) => word[i] + second);
+  });
+  const joined = (text) => ` ${words(text).join(" ")} `;
+
+  const entries = pages.flatMap(([page, title, sections]) =>
+    sections.map(([anchor, heading, text, row]) => {
+      const counts = new Map();
+      for (const word of words(text)) counts.set(word, (counts.get(word) ?? 0) + 1);
+      const named = heading === title ? "" : heading;
+      return { page, title, anchor, heading: named, text, row, counts,
+        top: joined(title), head: joined(named), body: joined(text) };
+    }));
+
+  const places = new Map();
+  for (const { page, counts, top, head } of entries) {
+    for (const word of new Set([...counts.keys(), ...top.split(" "), ...head.split(" ")])) {
+      if (!places.has(word)) places.set(word, new Set());
+      places.get(word).add(page);
+    }
+  }
+  const rarity = (word) => Math.log(1 + pages.length / (0.5 + (places.get(word)?.size ?? 0)));
+
+  // What is asked, and the same in other words.
+  const SMALL = new Set(words("a an the of for in on to my do is how what which with and i"));
+  const phrasings = (query) => {
+    const asked = joined(query);
+    const own = words(query).filter((word) => !SMALL.has(word));
+    const all = [{ words: own.length ? own : words(query), weight: 1 }];
+    for (const group of synonyms) {
+      const met = group.find((one) => asked.includes(joined(one)));
+      if (!met) continue;
+      for (const other of group) {
+        if (other !== met) {
+          all.push({ weight: 0.75,
+            words: words(asked.replace(joined(met), joined(other))).filter((w) => !SMALL.has(w)) });
+        }
+      }
+    }
+    return all;
+  };
+
+  const score = (entry, { words: asked, weight }) => {
+    const phrase = ` ${asked.join(" ")} `;
+    let sum = 0;
+    let met = 0;
+    for (const word of asked) {
+      const at = ` ${word} `;
+      const times = entry.counts.get(word) ?? 0;
+      const value = (entry.row ? 0 : 6 * entry.top.includes(at)) + 4 * entry.head.includes(at)
+        + 2 * times / (times + 1.5);
+      met += value > 0;
+      sum += rarity(word) * value;
+    }
+    const several = asked.length > 1;
+    if (!entry.row && entry.top.includes(phrase)) sum += 8;
+    if (entry.head.includes(phrase)) sum += entry.head === phrase ? 10 : 5;
+    if (several && entry.body.includes(phrase)) sum += 4;
+    if (entry.row && several && entry.head.endsWith(phrase)) sum += entry.page === KEYS ? 20 : 14;
+    return weight * sum * (met / asked.length) ** 2 * (entry.row ? 0.7 : 1);
+  };
+
+  const find = (query) => {
+    const asked = phrasings(query).filter((one) => one.words.length);
+    const found = new Map();
+    for (const entry of entries) {
+      const points = Math.max(0, ...asked.map((one) => score(entry, one)));
+      if (points > 0.5) {
+        if (!found.has(entry.page)) found.set(entry.page, []);
+        found.get(entry.page).push({ entry, points });
+      }
+    }
+    return [...found.values()].map((hits) => {
+      hits.sort((a, b) => b.points - a.points);
+      const depth = hits.filter(({ entry }) => !entry.row).slice(0, 6);
+      const more = depth.reduce((sum, { points }) => sum + points, 0);
+      return { hits, points: hits[0].points + 0.1 * more };
+    }).sort((a, b) => b.points - a.points).slice(0, SHOWN);
+  };
+
+  const element = (kind, text, css) => {
+    const made = document.createElement(kind);
+    if (text) made.textContent = text;
+    if (css) made.className = css;
+    return made;
+  };
+  const link = ({ page, title, anchor, heading }, text) => {
+    const made = element("a", text ?? (heading ? `${title}: ${heading}` : title));
+    made.href = `${page}.html${heading ? `#${anchor}` : ""}`;
+    return made;
+  };
+  const excerpt = ({ text }, query) => {
+    const lower = text.toLowerCase();
+    const first = query.toLowerCase().match(/[a-z]{3,}|\d+|[\u3400-\u9fff]{2}/g)?.map((word) =>
+      lower.indexOf(word)).filter((at) => at >= 0).sort((a, b) => a - b)[0] ?? 0;
+    const start = Math.max(0, text.lastIndexOf(" ", Math.max(0, first - EXCERPT / 3)));
+    return `${start ? "…" : ""}${text.slice(start, start + EXCERPT).trim()}`
+      + (text.length > start + EXCERPT ? "…" : "");
+  };
+
+  const show = () => {
+    const query = new URLSearchParams(location.search).get("q")?.trim() ?? "";
+    const box = document.getElementById("search-results");
+    document.querySelectorAll("form.bd-search input[name=q]").forEach((field) => {
+      field.value = query;
+    });
+    if (!query) return;
+    const results = find(query);
+    const said = results.length ? `${results.length} pages for “${query}”`
+      : `Nothing matches “${query}”. Try one word of it, or a key's last part.`;
+    const status = element("p", said, "search-summary");
+    status.setAttribute("role", "status");
+    const list = element("ul", "", "search");
+    for (const { hits } of results) {
+      const item = element("li");
+      item.append(link(hits[0].entry), element("p", excerpt(hits[0].entry, query), "context"));
+      const others = hits.slice(1, 4).filter(({ entry }) => entry.heading);
+      if (others.length) {
+        const also = element("p", "Also: ", "also");
+        others.forEach(({ entry }, number) => {
+          if (number) also.append(" · ");
+          also.append(link(entry, entry.heading));
+        });
+        item.append(also);
+      }
+      list.append(item);
+    }
+    box.replaceChildren(status, list);
+  };
+  show();
+})();

@@ -1,0 +1,181 @@
+"""A second drawing of every figure, for phones: narrow, its panels in a column, text at full size.
+
+While `make execute` runs a notebook, each figure that it shows is drawn a second time into the
+folder that the variable FOLDER names. The file has the fingerprint of the wide drawing as its name,
+so the build finds it, and a drawing of other data is never shown in its place.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import math
+import os
+import pickle
+import re
+import textwrap
+from pathlib import Path
+
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
+from matplotlib.figure import Figure
+from matplotlib.gridspec import GridSpec
+from matplotlib.legend import Legend
+from matplotlib.ticker import NullLocator
+
+FOLDER = "BOOK_PHONE_DRAWINGS"
+WIDTH = 3.75
+"""Inches: 360 CSS pixels."""
+
+LABEL_SHARE = 0.34
+"""Of the width: longer names of rows stand above their rows."""
+
+_LINE = 0.19  # inches that a line of text takes
+_NUMBER = re.compile(r"^[\d.,\s%k$\\mathdefault{}^−+-]*$")
+
+
+def fingerprint(svg: str) -> str:
+    """What a figure's file is called on the site, without the suffix: the digest of its lines."""
+    return hashlib.sha256("\n".join(svg.splitlines()).encode()).hexdigest()
+
+
+def keep(figure: Figure, wide: str) -> None:
+    """Store the phone drawing of a figure, where somebody collects them.
+
+    Args:
+        wide: the SVG of the figure as the notebook shows it.
+    """
+    if folder := os.environ.get(FOLDER):
+        (Path(folder) / f"{fingerprint(wide)}.svg").write_text(narrow_svg(figure), encoding="utf-8")
+
+
+def narrow_svg(figure: Figure) -> str:
+    """SVG of a figure for a phone; the figure itself stays as it is."""
+    narrow = pickle.loads(pickle.dumps(figure))
+    file = io.StringIO()
+    try:
+        lay_out(narrow)
+        narrow.savefig(file, format="svg", metadata={"Date": None})
+    finally:
+        plt.close(narrow)
+    return "\n".join(file.getvalue().splitlines())
+
+
+def lay_out(figure: Figure) -> None:
+    """Make a figure as narrow as a phone, and everything in it legible."""
+    wide, high = figure.get_size_inches()
+    bars = [axes for axes in figure.axes if axes.get_label() == "<colorbar>"]
+    panels = [axes for axes in figure.axes if axes not in bars and axes.get_subplotspec()]
+    rows = panels[0].get_subplotspec().get_gridspec().nrows
+    each = max(high / rows, 2.5 if rows == 1 else high / rows)
+    if rows < len(panels):
+        _stack(figure, panels)
+    lines = sum(_names_above(axes) for axes in panels) + _legends(figure, panels)
+    figure.set_layout_engine("constrained")
+    figure.set_size_inches(WIDTH, each * len(panels) + _LINE * lines)
+    for axes in panels:
+        _wrap(axes)
+        for points in axes.collections:
+            if isinstance(points, PathCollection):
+                points.set_sizes(points.get_sizes() * (WIDTH / wide) ** 2)
+    figure.draw_without_rendering()
+    for axes in (*panels, *bars):
+        _thin_ticks(axes)
+
+
+def _stack(figure: Figure, panels: list[Axes]) -> None:
+    """Put panels that stand side by side under one another; each then needs its own scale."""
+    grid = GridSpec(len(panels), 1, figure=figure)
+    first = {}
+    for axes in panels:
+        first.setdefault(axes.get_subplotspec().rowspan.start, axes)
+    leaders = [first[axes.get_subplotspec().rowspan.start] for axes in panels]
+    for place, axes, leader in zip(grid, panels, leaders, strict=True):
+        if axes.get_shared_y_axes().joined(axes, leader):
+            axes.set_ylabel(leader.get_ylabel())
+        axes.tick_params(labelleft=True, labelbottom=True)
+        axes.set_subplotspec(place)
+
+
+def _names_above(axes: Axes) -> float:
+    """Write long names of rows above their rows; returns the lines that this takes."""
+    labels = [label for label in axes.get_yticklabels() if label.get_text()]
+    if not labels or axes.yaxis.get_scale() != "linear":
+        return 0
+    renderer = axes.figure.canvas.get_renderer()
+    widest = max(label.get_window_extent(renderer).width for label in labels) / axes.figure.dpi
+    if widest < LABEL_SHARE * WIDTH:
+        return 0
+    ticks = axes.get_yticks()
+    step = min(abs(b - a) for a, b in zip(ticks, ticks[1:], strict=False)) if len(ticks) > 1 else 1
+    above = -0.34 * step if axes.yaxis_inverted() else 0.34 * step
+    for place, label in zip(ticks, labels, strict=True):
+        axes.text(0, place + above, label.get_text(), transform=axes.get_yaxis_transform(),
+                  va="center", fontsize=label.get_fontsize(), color=label.get_color())
+    axes.set_yticks(ticks, [""] * len(ticks))
+    low, high = axes.get_ylim()
+    reach = (high - low) / abs(high - low) * 0.1 * step
+    axes.set_ylim(low, high + (reach if abs(high - max(ticks, key=lambda at: abs(at - low)))
+                               < 0.6 * step else 0))
+    return 1.3 * len(labels)
+
+
+def _legends(figure: Figure, panels: list[Axes]) -> float:
+    """Set legends above the figure, in as many columns as fit; returns the lines they take."""
+    own = [axes.get_legend() for axes in panels if axes.get_legend()]
+    found = [*figure.legends, *(own if len(own) == 1 and not figure.legends else [])]
+    lines = 0
+    for legend in found:
+        handles, labels = _entries(legend, figure)
+        title = legend.get_title().get_text() or None
+        size = legend.get_texts()[0].get_fontsize()
+        legend.remove()
+        longest = max(map(len, labels)) * size * 0.55 / 72 + 0.55
+        columns = max(1, min(len(labels), int(WIDTH / longest)))
+        figure.legend(handles, [textwrap.fill(label, 42) for label in labels], title=title,
+                      loc="outside upper left", ncols=columns, fontsize=size)
+        lines += math.ceil(len(labels) / columns) + 0.5 + (title is not None)
+    return lines
+
+
+def _entries(legend: Legend, figure: Figure) -> tuple[list, list[str]]:
+    """Handles and labels of a legend, from the axes that drew them where they are there."""
+    labels = [text.get_text() for text in legend.get_texts()]
+    drawn = {label: handle for axes in figure.axes
+             for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}
+    if all(label in drawn for label in labels):
+        return [drawn[label] for label in labels], labels
+    return list(legend.legend_handles), labels
+
+
+def _wrap(axes: Axes) -> None:
+    """Break titles and labels that would be wider than the panel."""
+    for place in ("left", "center"):
+        axes.set_title(textwrap.fill(axes.get_title(place), 36), loc=place)
+    for label, limit in ((axes.xaxis.label, 40), (axes.yaxis.label, 30)):
+        label.set_text(textwrap.fill(label.get_text(), limit))
+
+
+def _thin_ticks(axes: Axes) -> None:
+    """Leave out numbers that would run into one another; turn names that would."""
+    for axis, side in ((axes.xaxis, 0), (axes.yaxis, 1)):
+        renderer = axes.figure.canvas.get_renderer()
+        shown = [label for label in axis.get_ticklabels() if label.get_visible()
+                 and label.get_text()]
+        boxes = [label.get_window_extent(renderer) for label in shown]
+        spans = sorted((box.x0, box.x1) if side == 0 else (box.y0, box.y1) for box in boxes)
+        gap = 4 if side == 0 else -2
+        if all(low[1] + gap <= high[0] for low, high in zip(spans, spans[1:], strict=False)):
+            continue
+        if not all(_NUMBER.match(label.get_text()) for label in shown):
+            if side == 0:
+                axes.tick_params(axis="x", rotation=40)
+                for label in shown:
+                    label.set(ha="right", rotation_mode="anchor")
+            continue
+        places, texts = axis.get_majorticklocs(), [t.get_text() for t in axis.get_ticklabels()]
+        keep_each = 2 if len(shown) < 9 else 3
+        axis.set_ticks(places, [text if number % keep_each == 0 else ""
+                                for number, text in enumerate(texts)])
+        axis.set_minor_locator(NullLocator())

@@ -1,0 +1,108 @@
+"""The foot of every page: which edition it is, and where to report an error. And the page that a
+wrong link shows.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from functools import cache
+from html import escape
+from importlib.metadata import version
+from pathlib import Path
+
+from bs4 import BeautifulSoup
+from omegaconf import OmegaConf
+from sphinx.application import Sphinx
+
+from helpers.paths import ROOT
+from helpers.site.finished_pages import PAGE_FINISHED
+
+WORDS = {
+    "en": ("Edition {book} of {date}, about FunASR {funasr}.", "Report an error on this page",
+           "Found an error? This copy of the book names no public repository: please tell the "
+           "person from whom you have it."),
+    "zh": ("版本 {book}，{date}，针对 FunASR {funasr}。", "报告本页的错误",
+           "发现错误了吗？这份书没有注明公开的仓库，请告诉把它给你的人。"),
+}
+
+LOST = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8"/>
+<meta name="viewport" content="width=device-width, initial-scale=1"/>
+<title>Page not found — {title}</title>
+<style>
+body {{ color: #20262d; font: 1.1rem/1.6 system-ui, sans-serif; margin: 3rem auto; max-width: 36rem;
+  padding: 0 1rem; }}
+a {{ color: #00629b; }}
+@media (prefers-color-scheme: dark) {{
+  body {{ background: #14181d; color: #dfe4e9; }}
+  a {{ color: #74c0ee; }}
+}}
+</style>
+</head>
+<body>
+<main>
+<h1>This page does not exist</h1>
+<p>The address may have a typing error, or the page has another name in this edition.</p>
+<ul>
+{links}
+</ul>
+</main>
+<script>
+// The server shows this page at the wrong address, whatever its folder.
+const root = location.pathname.replace(/(notebooks|book)\\/.*$|[^/]*$/, "");
+document.querySelectorAll("a").forEach((one) => {{
+  one.href = root + one.getAttribute("href");
+}});
+</script>
+</body>
+</html>
+"""
+LINKS = {"index.html": "The front page", "search.html": "Search the book",
+         "notebooks/preflight.html": "Check your own config",
+         "notebooks/cheat_sheet.html": "The cheat sheet", "book/glossary.html": "The glossary"}
+
+
+@cache
+def edition() -> dict[str, str]:
+    """Version of the book, date of its last commit where git knows it, version of FunASR."""
+    book = next(line.split()[1] for line in (ROOT / "CHANGELOG.md").read_text(
+        encoding="utf-8").splitlines() if line.startswith("## "))
+    told = subprocess.run(["git", "log", "-1", "--format=%cs"], cwd=ROOT, check=False,
+                          capture_output=True, text=True)
+    return {"book": book, "date": told.stdout.strip() or "an unknown day",
+            "funasr": version("funasr")}
+
+
+def add_line(app: Sphinx, page: BeautifulSoup, path: Path) -> None:
+    """Put the edition and the way to report an error at the foot of a finished page."""
+    foot = page.select_one("footer.bd-footer-content")
+    if foot is None or foot.select(".edition"):
+        return
+    said, link, without = WORDS["zh" if "zh" in path.relative_to(app.outdir).parts else "en"]
+    repository = OmegaConf.load(ROOT / "_config.yml").repository.url
+    if repository:
+        name = path.relative_to(app.outdir).with_suffix("").as_posix()
+        report = f'<a href="{escape(repository)}/issues/new?title={escape(name)}%3A%20">{link}</a>'
+    else:
+        report = without
+    foot.append(BeautifulSoup(f'<p class="edition">{said.format(**edition())} {report}</p>',
+                              "html.parser"))
+
+
+def write_lost(app: Sphinx, exception: Exception | None) -> None:
+    """After a build: the page that a server shows in the place of one that is not there."""
+    if exception is None and app.builder.format == "html":
+        links = "\n".join(f'<li><a href="{address}">{text}</a></li>'
+                          for address, text in LINKS.items())
+        (Path(app.outdir) / "404.html").write_text(
+            LOST.format(title=escape(app.config.html_title), links=links), encoding="utf-8")
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Sphinx's entry point."""
+    app.setup_extension("helpers.site.finished_pages")
+    app.connect(PAGE_FINISHED, add_line)
+    app.connect("build-finished", write_lost)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,140 @@
+"""Turn a notebook's sliders and menus into plain HTML, with their pictures as files.
+
+A stored notebook holds its widgets as a tree of models that the widgets' own script (half a
+megabyte) would draw. The trees of this book are a few controls over panels made beforehand
+(`helpers.pages.menus`): so the build writes an `<input>` or a `<select>`, and the panels below it.
+Without scripts, and on paper, the panel chosen first is there; `explorers.js` shows the others.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from bs4 import BeautifulSoup, Tag
+from sphinx.application import Sphinx
+
+from helpers.errors import BookError
+from helpers.site.figures import store
+from helpers.site.finished_pages import PAGE_FINISHED
+from helpers.site.light_pages import size_of
+
+STATE = "script[type='application/vnd.jupyter.widget-state+json']"
+VIEW = "script[type='application/vnd.jupyter.widget-view+json']"
+DATA = "data:image/svg+xml;base64,"
+
+
+class Tree:
+    """The widgets of one page.
+
+    Args:
+        models: id to model, as the notebook stores them.
+        images: folder for the panels' pictures.
+        address: of that folder, as the page names it.
+    """
+
+    def __init__(self, models: Mapping[str, Any], images: Path, address: str) -> None:
+        self.models, self.images, self.address = models, images, address
+        self.leader = {state["target"][0]: state["source"][0] for state in (
+            model["state"] for model in models.values() if model["model_name"] == "LinkModel")}
+
+    def html(self, reference: str) -> Tag:
+        """A widget and all below it.
+
+        Args:
+            reference: its id, with the mark that children carry or without.
+
+        Raises:
+            BookError: the widget is of a kind that is not written here.
+        """
+        model = self.models[reference.removeprefix("IPY_MODEL_")]
+        kind, state = model["model_name"], model["state"]
+        if kind in ("SelectionSliderModel", "DropdownModel"):
+            return control(reference.removeprefix("IPY_MODEL_"), kind, state)
+        if kind == "HTMLModel":
+            return self._panel(state["value"])
+        if kind not in ("VBoxModel", "StackModel"):
+            raise BookError(f"The page cannot show a widget of the kind {kind}: use a control of "
+                            "helpers.pages.menus, or teach helpers.site.plain_widgets.")
+        box = element("div")
+        for number, child in enumerate(state["children"]):
+            shown = self.html(child)
+            if kind == "StackModel" and number != state["selected_index"]:
+                shown["hidden"] = ""
+            box.append(shown)
+        if kind == "StackModel":
+            box["data-follows"] = self.leader[f"IPY_MODEL_{reference.removeprefix('IPY_MODEL_')}"
+                                              ].removeprefix("IPY_MODEL_")
+        return box
+
+    def _panel(self, html: str) -> Tag:
+        """A panel; its pictures go to files, and the build makes their dark twins."""
+        panel = element("div", "explorer-panel")
+        panel.append(BeautifulSoup(html, "html.parser"))
+        for image in panel.select(f"img[src^='{DATA}']"):
+            if "only-dark" in image.get("class", []):
+                image.decompose()
+                continue
+            svg = base64.b64decode(image["src"].removeprefix(DATA)).decode()
+            name = f"{hashlib.sha256(svg.encode()).hexdigest()}.svg"
+            store(self.images / name, svg)
+            image.attrs = {"alt": image["alt"], "src": f"{self.address}{name}", "loading": "lazy",
+                           "decoding": "async", **size_of(self.images / name)}
+        return panel
+
+
+def element(kind: str, css: str = "", **attributes: str) -> Tag:
+    """An HTML element."""
+    return BeautifulSoup("", "html.parser").new_tag(
+        kind, attrs={**({"class": css} if css else {}), **attributes})
+
+
+def control(name: str, kind: str, state: Mapping[str, Any]) -> Tag:
+    """A slider with the value beside it, or a menu; scripts alone can make use of them."""
+    label, options = element("label", "explorer-control pst-js-only"), state["_options_labels"]
+    caption = element("span")
+    caption.string = state["description"]
+    label.append(caption)
+    if kind == "DropdownModel":
+        field = element("select", **{"data-leads": name})
+        for number, text in enumerate(options):
+            option = element("option", **({"selected": ""} if number == state["index"] else {}))
+            option.string = text
+            field.append(option)
+        label.append(field)
+        return label
+    shown = options[state["index"]]
+    label.append(element("input", type="range", min="0", max=str(len(options) - 1), step="1", **{
+        "value": str(state["index"]), "data-leads": name, "data-values": json.dumps(options),
+        "aria-valuetext": shown}))
+    value = element("output")
+    value.string = shown
+    label.append(value)
+    return label
+
+
+def write_widgets(app: Sphinx, page: BeautifulSoup, path: Path) -> None:
+    """Put plain HTML in the place of every widget of a finished page."""
+    stored = page.select_one(STATE)
+    if stored is None:
+        return
+    models = json.loads(stored.extract().text.replace("<\\/", "</"))["state"]
+    depth = len(path.relative_to(app.outdir).parts) - 1
+    tree = Tree(models, Path(app.outdir) / "_images", f"{'../' * depth}_images/")
+    for view in page.select(VIEW):
+        widget = tree.html(json.loads(view.text)["model_id"])
+        widget["class"] = "explorer"
+        view.replace_with(widget)
+    page.head.append(page.new_tag("script", src=f"{'../' * depth}_static/explorers.js",
+                                  attrs={"defer": ""}))
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Sphinx's entry point."""
+    app.setup_extension("helpers.site.finished_pages")
+    app.connect(PAGE_FINISHED, write_widgets, priority=50)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,88 @@
+"""The book's own search: sections, rows and terms with their places, in one file of the site.
+
+Sphinx's index has no Chinese, no numbers and no sections, and quotes the code of hidden cells. Here
+each section of a finished page is an entry, and so is each row and each term that has an anchor.
+`book/_assets/search.js` ranks them. The index is a script, since a page that is read from disk may
+load nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from copy import copy
+from pathlib import Path
+
+from bs4 import BeautifulSoup, Tag
+from sphinx.application import Sphinx
+
+from helpers.pages.synonyms import SYNONYMS
+from helpers.site.finished_pages import PAGE_FINISHED
+
+INDEX = "search_index.js"
+OMITTED = ("script, style, noscript, form, button, wbr, .headerlink, .cell_input, .sd-badge, "
+           "details.hide, .pst-js-only, .copybtn, .toctree-wrapper, .language-switch, [hidden], .visually-hidden")
+
+
+def collect(app: Sphinx, page: BeautifulSoup, path: Path) -> None:
+    """Note the entries of a finished page."""
+    article = page.select_one("main article")
+    name = path.relative_to(app.outdir).with_suffix("").as_posix()
+    if name == "search":
+        load(page)
+    elif article is not None and name != "genindex":
+        entries = getattr(app.env, "book_search", {})
+        entries[name] = [plain(page.select_one("h1") or page.title), list(entries_of(article))]
+        app.env.book_search = entries
+
+
+def entries_of(article: Tag) -> Iterator[tuple[str, str, str, int]]:
+    """Anchor, heading, text and kind (0 section, 1 row or term) of each entry, in order."""
+    article = copy(article)
+    for omitted in article.select(OMITTED):
+        omitted.decompose()
+    article.smooth()  # what a <wbr> parted is one word
+    for row in article.select("tr[id], dl.glossary dt[id]"):
+        text = row.find_next_sibling("dd") if row.name == "dt" else row
+        head = row.find("th") if row.name == "tr" else row
+        yield row["id"], plain((head and head.find("code")) or head or row), plain(text), 1
+        text.extract()
+    for section in reversed(article.select("section[id]")):
+        heading = section.find(re.compile("^h[1-6]$"))
+        title = plain(heading.extract()) if heading else ""
+        yield section["id"], title, plain(section.extract()), 0
+
+
+def plain(tag: Tag) -> str:
+    """The text of an element, in one line."""
+    return " ".join(tag.get_text(" ").split())
+
+
+def load(page: BeautifulSoup) -> None:
+    """Have the search page load the book's search in the place of Sphinx's."""
+    for script in page.select("script[src*='searchtools.js'], script[src*='language_data.js'], "
+                              "script[src*='searchindex.js']"):
+        script.decompose()
+    if not page.select(f"script[src*='{INDEX}']"):
+        for name in (INDEX, "search.js"):
+            page.head.append(page.new_tag("script", src=f"_static/{name}", attrs={"defer": ""}))
+
+
+def write(app: Sphinx, exception: Exception | None) -> None:
+    """After a build: write the index."""
+    if exception is None and app.builder.format == "html":
+        pages = [[name, *entry] for name, entry in sorted(app.env.book_search.items())
+                 if name in app.env.found_docs]
+        index = json.dumps({"pages": pages, "synonyms": SYNONYMS}, ensure_ascii=False,
+                           separators=(",", ":"))
+        (Path(app.outdir) / "_static" / INDEX).write_text(f"const SEARCH_INDEX = {index};\n",
+                                                          encoding="utf-8")
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Sphinx's entry point."""
+    app.setup_extension("helpers.site.finished_pages")
+    app.connect(PAGE_FINISHED, collect, priority=950)
+    app.connect("build-finished", write, priority=800)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
