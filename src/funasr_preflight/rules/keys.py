@@ -403,12 +403,12 @@ def _cannot_take(context: Context, key: str, value: Any) -> Text | None:
     elif (key in CALCULATED or key == "ctc_vocab_size") and not context.audit.type_of(key):
         if not isinstance(value, (bool, int, float)):
             return say("a number is wanted.")
+        if key == "ctc_vocab_size" and value < 0:
+            return say("no layer has so many outputs.")
     elif key == "scheduler_conf.last_epoch" and value != -1:
         return say("the scheduler takes the run for one that goes on, and finds no first rate.")
     elif key == "optim_conf.differentiable" and value:
         return say("the step would have to be differentiated, which PyTorch refuses.")
-    elif key == "ctc_vocab_size" and _is_number(value) and value < 0:
-        return say("no layer has so many outputs.")
     elif key == "llm_conf.lora_conf.lora_dropout" and context.on("llm_conf.use_lora") and (
             _is_number(value) and not 0 <= value <= 1):
         return say("it is no share.")
