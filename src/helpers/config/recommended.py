@@ -65,8 +65,9 @@ class Advice:
 
 TABLE = (
     Advice("audio_encoder_conf.freeze", False, MINI, "experiments",
-           "adaptor or LoRA alone stay behind the encoder"),
-    Advice("llm_conf.freeze", True, MINI, "experiments", "LoRA alone stays behind the encoder"),
+           "where calls are new to the model: adaptor or LoRA alone stay behind it"),
+    Advice("llm_conf.freeze", True, MINI, "experiments",
+           "where calls are new to the model, LoRA alone stays behind the encoder"),
     Advice("audio_adaptor_conf.freeze", True, MINI, "experiments",
            "alone it stays behind; the makers' guide frees it"),
     Advice("ctc_decoder_conf.freeze", True, CODE, "ctc_strategy",
@@ -74,7 +75,7 @@ TABLE = (
     Advice("freeze_param", "ctc", CODE, "two_recipes",
            "DDP needs it; freezing more was no better on the mini"),
     Advice("frontend_conf.fs", 16000, MINI, "sample_rate",
-           "calls are upsampled; the mel bins stay in place"),
+           "calls are upsampled, the mel bins stay in place; better on both minis"),
     Advice("train_conf.accum_grad", 1, UNTESTED, "gpu_box", "GPUs times this is the global batch"),
     Advice("train_conf.grad_clip", 5, UNTESTED, "training_settings", "as in every config"),
     Advice("train_conf.max_epoch", 5, UNTESTED, "training_settings",
@@ -200,6 +201,10 @@ HEAD = f"""\
 #     ++train_data_set_list=train.jsonl ++valid_data_set_list=valid.jsonl ++output_dir=OUT
 #
 # No override has to remove anything: the file sets neither `model`, `model_conf` nor a path.
+#
+# For which model: one that hears calls much worse than wideband speech. A mini that had heard calls
+# gained nothing on them by training its encoder or its adaptor ([two_kinds]). Let the released
+# model hear your calls first ([do_i_need_it]).
 #
 # Data, which no key decides: if wideband speech must still be heard, make a third of the training
 # list wideband. On the mini that keeps words in wideband and may cost some on calls
