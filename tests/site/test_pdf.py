@@ -37,6 +37,8 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 def test_the_pdf_has_all_chapters_and_can_be_sent(printed: bytes) -> None:
     assert printed.startswith(b"%PDF") and len(printed) < 20_000_000
     assert len(re.findall(rb"/Type\s*/Page\b", printed)) > 6 * len(PAGES), "it breaks off"
+    linked = {name.encode().replace(b"/", b"#2F") for name in PAGES[1:]}
+    assert not [name for name in linked if b"/Dest /" + name not in printed]
 
 
 def test_the_whole_book_is_printed_uncut(browser: Browser, tmp_path: Path) -> None:

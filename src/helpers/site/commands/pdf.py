@@ -127,7 +127,7 @@ def print_book(site: Path, target: Path) -> None:
             page = browser.new_page(viewport=PAPER)
             page.emulate_media(media="print")
             page.goto(whole.as_uri(), wait_until="networkidle")
-            # Tagged, Chromium prints the first twenty pages and no more.
+            # Tagged and in a window of another width, the print broke off after some twenty pages.
             page.pdf(path=target, format="A4", tagged=False, display_header_footer=True,
                      header_template="<span></span>",
                      footer_template=FOOT,
