@@ -272,7 +272,7 @@
     }
     for (const [key, one] of Object.entries(flat)) {
       const section = own(rules.sections, key) || Object.keys(rules.keys).some((each) => each.startsWith(`${key}.`));
-      if (key.endsWith("_conf") && section && !(isMap(one) && !Object.keys(one).length) && !specaug(key)) {
+      if (key.endsWith("_conf") && section && !(isMap(one) && !Object.keys(one).length) && !specaug(key) && !(one === null && rules.mayBeNull.includes(key))) {
         add("keys-section", "error", say("`{key}` is {value}, and FunASR looks for keys in it.", { key, value: short(one) }), say("Write its keys below it, or take it out."), key);
       }
     }

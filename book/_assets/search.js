@@ -53,7 +53,7 @@
     return all;
   };
 
-  const score = (entry, { words: asked, weight }) => {
+  const score = (entry, { words: asked, weight }, key) => {
     const phrase = ` ${asked.join(" ")} `;
     let sum = 0;
     let met = 0;
@@ -67,17 +67,18 @@
     }
     const several = asked.length > 1;
     if (!entry.row && entry.top.includes(phrase)) sum += 8;
-    if (entry.head.includes(phrase)) sum += entry.head === phrase ? 10 : 5;
+    if (!entry.row && entry.head.includes(phrase)) sum += entry.head === phrase ? 10 : 5;
     if (several && entry.body.includes(phrase)) sum += 4;
-    if (entry.row && several && entry.head.endsWith(phrase)) sum += entry.page === KEYS ? 20 : 14;
-    return weight * sum * (met / asked.length) ** 2 * (entry.row ? 0.7 : 1);
+    if (key && entry.row && entry.head.endsWith(phrase)) sum += entry.page === KEYS ? 40 : 20;
+    return weight * sum * (met / asked.length) ** 2 * (entry.row ? 0.5 : 1);
   };
 
   const find = (query) => {
     const asked = phrasings(query).filter((one) => one.words.length);
+    const key = /\w[_.]\w/.test(query);  // typed as the configs write it
     const found = new Map();
     for (const entry of entries) {
-      const points = Math.max(0, ...asked.map((one) => score(entry, one)));
+      const points = Math.max(0, ...asked.map((one) => score(entry, one, key)));
       if (points > 0.5) {
         if (!found.has(entry.page)) found.set(entry.page, []);
         found.get(entry.page).push({ entry, points });
@@ -85,9 +86,9 @@
     }
     return [...found.values()].map((hits) => {
       hits.sort((a, b) => b.points - a.points);
-      const depth = hits.filter(({ entry }) => !entry.row).slice(0, 6);
+      const depth = hits.filter(({ entry }) => !entry.row).slice(0, 8);
       const more = depth.reduce((sum, { points }) => sum + points, 0);
-      return { hits, points: hits[0].points + 0.1 * more };
+      return { hits, points: hits[0].points + 0.25 * more };
     }).sort((a, b) => b.points - a.points).slice(0, SHOWN);
   };
 

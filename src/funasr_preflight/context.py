@@ -120,6 +120,11 @@ class Context:
         """Whether FunASR takes a switch for turned on: it asks for truth, not for `true`."""
         return bool(self.get(key))
 
+    def shared(self, name: str) -> Any:
+        """A setting of processes, such as `use_deepspeed`: the top level goes before
+        `train_conf`."""
+        return self.get(name, self.get(f"train_conf.{name}"))
+
     def place(self, key: str) -> tuple[str, int | None]:
         """File and line that set a key: its own line, its section's, or the command line."""
         for one in reversed(self.own.overrides):

@@ -195,7 +195,7 @@ def test_pre_commit_itself_runs_the_hook(pre_commit, source, tmp_path):
     (repository / "notes.yaml").write_text("optim_conf: {lr: 2}\n")  # outside of configs/
     commit = run(source, "git", "rev-parse", "HEAD").stdout.strip()
     wanted = (SNIPPETS / "pre-commit-config.yaml").read_text(encoding="utf-8")
-    wanted = re.sub(r"https://github\.com/YOUR/[\w-]+", str(source), wanted)
+    wanted = re.sub(r"https://example\.org/\S+", str(source), wanted)
     (repository / ".pre-commit-config.yaml").write_text(
         wanted.replace("rev: main", f"rev: {commit}"), encoding="utf-8")
     own = {"PRE_COMMIT_HOME": str(tmp_path / "home"), "HOME": str(tmp_path)}
@@ -218,7 +218,7 @@ def test_the_action_runs(home, work, source):
     steps = [step["run"] for step in action["jobs"]["preflight"]["steps"] if "run" in step]
     assert len(steps) == 2
     for step in steps:
-        address = re.search(r"https://github\.com/YOUR/[\w-]+", step)
+        address = re.search(r"https://example\.org/\S+", step)
         run(work, "bash", "-e", "-c", step.replace(address[0], f"file://{source}") if address
             else step, PATH=f"{home}:{os.environ['PATH']}", PIP_NO_INDEX="1",
             PIP_NO_BUILD_ISOLATION="0")

@@ -31,7 +31,8 @@ CUT = """(parts) => {
                     return true;
                 }
                 left = Math.max(left, edge.left); right = Math.min(right, edge.right);
-            } else if (/hidden|clip/.test(how) && (left < edge.left - 1 || right > edge.right + 1)) {
+            } else if (/hidden|clip/.test(how)
+                       && (left < edge.left - 1 || right > edge.right + 1)) {
                 return true;
             }
         }

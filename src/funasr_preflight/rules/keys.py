@@ -63,13 +63,15 @@ CHOICES = {"llm_conf.llm_dtype": ("bf16", "fp16", "fp32"),
 """Keys whose other values end the run, before or at its first batch."""
 RUNS_BELOW = ("num_blocks", "n_layer", "accum_grad", "log_interval", "validate_interval",
               "save_checkpoint_interval", "keep_nbest_models", "batch_size_token_max", "dither",
-              "grad_clip", "min_source_length", "lora_alpha", "r", "use_dynamic_output_ratio",
-              "warmup_steps")
+              "grad_clip", "avg_nbest_model", "min_source_length", "lora_alpha", "r",
+              "use_dynamic_output_ratio", "warmup_steps")
 """Numbers out of range that FunASR takes without a word, unless they are 0 in a division."""
 ENDS_AT_ZERO = ("accum_grad", "log_interval", "validate_interval", "save_checkpoint_interval",
                 "warmup_steps")
 BROKEN = {"scheduler": ("custom_lambdalr", "tri_stage")}
 """Names in FunASR's register whose class ends the run, whatever its section says."""
+MAY_BE_NULL = ("scheduler_conf", "dataset_conf.prompt_conf")
+"""Sections whose null FunASR takes for an empty one, or does not look at."""
 LORA_BIAS = ("none", "all", "lora_only")
 _LANGUAGE = re.compile(r"[a-z]{2,3}|[a-z]{4,}", re.IGNORECASE)
 LOWEST_RATE = 1000
@@ -251,9 +253,7 @@ def wrong_type(context: Context) -> Iterator[Finding]:
 def no_section(context: Context) -> Iterator[Finding]:
     for key, value in context.own.values.items():
         if (key.endswith("_conf") and context.audit.section_known(key) and value != {}
-                and not _is_specaug(key) and not (
-                    key == "dataset_conf.prompt_conf" and value is None
-                    and not context.get("dataset_conf.prompt_classes"))):
+                and not _is_specaug(key) and (value is not None or key not in MAY_BE_NULL)):
             yield problem(
                 Severity.ERROR,
                 say("`{key}` is {value}, and FunASR looks for keys in it.", key=key,
@@ -345,6 +345,13 @@ def ends(context: Context) -> Iterator[Finding]:
             yield problem(Severity.ERROR,
                           say("`{key}: {value}` ends the run: {why}", key=key, value=_short(value),
                               why=why), say("Take it out, or give a value that fits."), key)
+    key = "dataset_conf.prompt_conf"
+    if context.get(key, 0) is None and context.get("dataset_conf.prompt_classes"):
+        yield problem(Severity.ERROR,
+                      say("`{key}: {value}` ends the run: {why}", key=key, value="null",
+                          why=say("the class in `prompt_classes` takes its keys from there.")),
+                      say("Take it out, or give a value that fits."), key,
+                      edits=((key, REMOVE),))
     for chooser, names in BROKEN.items():
         if context.get(chooser) in names:
             yield problem(Severity.ERROR,
@@ -396,12 +403,12 @@ def _cannot_take(context: Context, key: str, value: Any) -> Text | None:
     elif (key in CALCULATED or key == "ctc_vocab_size") and not context.audit.type_of(key):
         if not isinstance(value, (bool, int, float)):
             return say("a number is wanted.")
+        if key == "ctc_vocab_size" and value < 0:
+            return say("no layer has so many outputs.")
     elif key == "scheduler_conf.last_epoch" and value != -1:
         return say("the scheduler takes the run for one that goes on, and finds no first rate.")
     elif key == "optim_conf.differentiable" and value:
         return say("the step would have to be differentiated, which PyTorch refuses.")
-    elif key == "ctc_vocab_size" and _is_number(value) and value < 0:
-        return say("no layer has so many outputs.")
     elif key == "llm_conf.lora_conf.lora_dropout" and context.on("llm_conf.use_lora") and (
             _is_number(value) and not 0 <= value <= 1):
         return say("it is no share.")

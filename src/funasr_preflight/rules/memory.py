@@ -23,7 +23,7 @@ KEY = "dataset_conf.batch_size"
 def fits(context: Context) -> Iterator[Finding]:
     need = gpu_memory.need(context)
     named = context.gpu_bytes is not None
-    if context.on("train_conf.use_deepspeed"):
+    if context.shared("use_deepspeed"):
         if named:
             yield problem(Severity.NOTE,
                           say("With DeepSpeed its JSON decides how much of the memory each GPU "

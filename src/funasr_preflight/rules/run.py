@@ -120,8 +120,7 @@ def half_precision(context: Context) -> Iterator[Finding]:
 
 @rule("run-deepspeed", say("DeepSpeed without its config"), "training_settings")
 def deepspeed(context: Context) -> Iterator[Finding]:
-    if context.on("train_conf.use_deepspeed") and not context.get(
-            "train_conf.deepspeed_config"):
+    if context.shared("use_deepspeed") and not context.shared("deepspeed_config"):
         yield problem(Severity.ERROR,
                       say("use_deepspeed is true and deepspeed_config names no file: the run ends "
                           "when the trainer opens it."),

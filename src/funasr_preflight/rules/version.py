@@ -82,7 +82,7 @@ def save_without_validation(context: Context) -> Iterator[Finding]:
 @rule("version-deepspeed", say("DeepSpeed beside DDP"), "preflight#since-which-version")
 def deepspeed_beside_ddp(context: Context) -> Iterator[Finding]:
     told = context.column.answer("two-gpus-with-deepspeed", [])
-    if context.gpus > 1 and context.on("train_conf.use_deepspeed") and (
+    if context.gpus > 1 and context.shared("use_deepspeed") and (
             "use_ddp" in told):
         yield problem(Severity.WARNING,
                       say("FunASR {version} tells its trainer both DDP and DeepSpeed on several "

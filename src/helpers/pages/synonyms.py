@@ -7,6 +7,7 @@ import re
 SYNONYMS = (
     ("oom", "out of memory", "memory", "显存"), ("微调", "fine-tuning"),
     ("8000", "8 khz", "8k", "8khz"), ("8000", "sample rate"), ("keys", "knobs"),
+    ("bug report", "for the makers"),
     ("16000", "16 khz", "16k", "16khz"),
     ("学习率", "learning rate", "lr"), ("采样率", "sample rate", "sampling rate"),
     ("检查点", "checkpoint"), ("freeze", "frozen", "冻结"), ("数据集", "dataset", "manifest"),

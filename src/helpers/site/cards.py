@@ -19,6 +19,9 @@ TABLES = "main article :is(.table-wrap, .pst-scrollable-table-container) > table
 FITS = 38
 """Characters beside one another that a phone shows."""
 
+LINE = 12
+"""Characters of a cell that stand in one line, if it has as many."""
+
 TEXT = 24
 """A cell of more characters is text, which wants the whole width."""
 
@@ -45,7 +48,8 @@ def label_cells(app: Sphinx, page: BeautifulSoup, path: Path) -> None:
 def too_wide(columns: list[tuple[str, ...]]) -> bool:
     """Whether a table, given as its columns from the head down, is wider than a phone."""
     return (any(_width(cell) > TEXT for column in columns for cell in column[1:])
-            or sum(max(_longest_word(cell) for cell in column) + 2 for column in columns) > FITS)
+            or sum(max(max(_longest_word(cell), min(_width(cell), LINE)) for cell in column) + 2
+                   for column in columns) > FITS)
 
 
 def _label(cell: Tag, head: str) -> None:

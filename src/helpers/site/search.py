@@ -21,8 +21,9 @@ from helpers.pages.synonyms import SYNONYMS
 from helpers.site.finished_pages import PAGE_FINISHED
 
 INDEX = "search_index.js"
-OMITTED = ("script, style, noscript, form, button, wbr, .headerlink, .cell_input, .sd-badge, "
-           "details.hide, .pst-js-only, .copybtn, .toctree-wrapper, .language-switch, [hidden], .visually-hidden")
+OMITTED = ("script, style, noscript, form, button, wbr, details.hide, .headerlink, .sd-badge, "
+           ".cell_input, .section-number, .pst-js-only, .copybtn, .toctree-wrapper, "
+           ".language-switch, [hidden], .visually-hidden")
 
 
 def collect(app: Sphinx, page: BeautifulSoup, path: Path) -> None:
@@ -33,7 +34,9 @@ def collect(app: Sphinx, page: BeautifulSoup, path: Path) -> None:
         load(page)
     elif article is not None and name != "genindex":
         entries = getattr(app.env, "book_search", {})
-        entries[name] = [plain(page.select_one("h1") or page.title), list(entries_of(article))]
+        found = list(entries_of(article))
+        title = found[-1][1] if found else page.title.text  # the outermost section comes last
+        entries[name] = [title, found]
         app.env.book_search = entries
 
 
@@ -60,10 +63,7 @@ def plain(tag: Tag) -> str:
 
 
 def load(page: BeautifulSoup) -> None:
-    """Have the search page load the book's search in the place of Sphinx's."""
-    for script in page.select("script[src*='searchtools.js'], script[src*='language_data.js'], "
-                              "script[src*='searchindex.js']"):
-        script.decompose()
+    """Have the search page load the book's search ."""
     if not page.select(f"script[src*='{INDEX}']"):
         for name in (INDEX, "search.js"):
             page.head.append(page.new_tag("script", src=f"_static/{name}", attrs={"defer": ""}))

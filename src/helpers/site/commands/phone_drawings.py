@@ -1,0 +1,106 @@
+"""Draw the stored notebooks' figures for phones, without storing anything else.
+
+`python -m helpers.site.commands.phone_drawings NAMES`; without names, all notebooks that lack one.
+`make execute` does it too, for what it runs. Here only those cells run that a notebook's figures
+need, found by the names that they make and use. A drawing is kept where its figure comes out as it
+is stored; drawings that no stored figure has are deleted.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+from helpers.pages import phone_drawing
+from helpers.site.commands.execute import NOTEBOOKS, PHONE_DRAWINGS
+
+SVG = "image/svg+xml"
+
+
+def stored(source: Path) -> list[tuple[str, list[str]]]:
+    """Code of every cell of a stored notebook, and the fingerprints of the figures it shows."""
+    cells = nbformat.read(source, as_version=4).cells
+    return [(cell.source, [phone_drawing.fingerprint(output.data[SVG]) for output in cell.outputs
+                           if SVG in output.get("data", {})])
+            for cell in cells if cell.cell_type == "code"]
+
+
+def names_in(code: str) -> tuple[set[str], set[str]]:
+    """Names that a cell makes or changes, and names that it uses."""
+    made, used = set(), set()
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Name):
+            (made if isinstance(node.ctx, ast.Store) else used).add(node.id)
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+            made.update((alias.asname or alias.name).split(".")[0] for alias in node.names)
+        elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            made.add(node.name)
+        elif isinstance(node, (ast.Attribute, ast.Subscript)) and isinstance(node.ctx, ast.Store):
+            made.update(name.id for name in ast.walk(node) if isinstance(name, ast.Name))
+    return made, used
+
+
+def needed(codes: Sequence[str], wanted: set[int]) -> list[int]:
+    """Numbers of the cells that the wanted ones need, and these, in order."""
+    names, chosen = set(), set()
+    for number in reversed(range(max(wanted) + 1)):
+        made, used = names_in(codes[number])
+        if number in wanted or made & names or "setup(" in codes[number]:
+            chosen.add(number)
+            names |= used
+    return sorted(chosen)
+
+
+def draw(source: Path) -> list[str]:
+    """Draw one notebook's figures; returns a line about each that did not come out as stored."""
+    from IPython.core.pylabtools import print_figure
+    from matplotlib import pyplot as plt
+
+    plt.switch_backend("agg")
+    os.chdir(source.parent)
+    cells = stored(source)
+    wanted = {number for number, (_, prints) in enumerate(cells) if prints}
+    scope: dict[str, Any] = {"display": lambda *shown, **options: None}
+    faults = []
+    for number in needed([code for code, _ in cells], wanted):
+        code, prints = cells[number]
+        exec(compile(code, f"{source.stem}, cell {number}", "exec"), scope)
+        for figure, known in zip(map(plt.figure, plt.get_fignums()), prints, strict=False):
+            wide = print_figure(figure, fmt="svg", metadata={"Date": None})
+            if phone_drawing.fingerprint(wide) == known:
+                phone_drawing.keep(figure, wide)
+            else:
+                faults.append(f"{source.stem}: a figure of cell {number} is not as it is stored; "
+                              f"make execute NAMES={source.stem}")
+        plt.close("all")
+    return faults
+
+
+def main() -> int:
+    sources = [NOTEBOOKS / f"{name}.ipynb" for name in sys.argv[1:]]
+    if os.environ.get(phone_drawing.FOLDER):
+        faults = draw(sources[0])
+        print("\n".join(faults))
+        return len(faults)
+    PHONE_DRAWINGS.mkdir(exist_ok=True)
+    shown = {source: {known for _, prints in stored(source) for known in prints}
+             for source in sorted(NOTEBOOKS.glob("*.ipynb"))}
+    drawn = {path.stem for path in PHONE_DRAWINGS.glob("*.svg")}
+    for left_over in drawn - set().union(*shown.values()):
+        (PHONE_DRAWINGS / f"{left_over}.svg").unlink()
+    lacking = [source for source, prints in shown.items() if prints - drawn]
+    own = {**os.environ, phone_drawing.FOLDER: str(PHONE_DRAWINGS), "OMP_NUM_THREADS": "1"}
+    codes = [subprocess.run([sys.executable, "-m", __spec__.name, source.stem], env=own,
+                            check=False).returncode for source in sources or lacking]
+    return 1 if any(codes) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
