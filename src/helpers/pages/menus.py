@@ -12,6 +12,9 @@ from matplotlib.figure import Figure
 
 from helpers.pages import palette
 
+NARROW = 4.8
+"""Inches: a panel's picture is read on a phone as it is, since it has no second drawing."""
+
 
 @dataclass(frozen=True)
 class Control:
@@ -78,6 +81,7 @@ def panel(figure: Figure, says: str) -> str:
 
 def picture(figure: Figure, alt: str) -> str:
     """HTML of a figure in both themes; closes the figure."""
+    figure.set_figwidth(min(figure.get_figwidth(), NARROW))
     file = io.BytesIO()
     with plt.rc_context({"svg.fonttype": "none"}):
         figure.savefig(file, format="svg", metadata={"Date": None})

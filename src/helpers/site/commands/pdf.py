@@ -25,6 +25,10 @@ TARGET = ROOT / "_build" / "book.pdf"
 WHOLE = "whole_book.html"
 LEFT_OUT = ("script, noscript, audio, .pst-js-only, .headerlink, .only-dark, picture > source, "
             ".copybtn, .language-switch, form, details.hide")
+ALONE = "body *:not("
+PAPER = {"width": 703, "height": 1010}
+"""A4 without the margins, in CSS pixels."""
+
 FOOT = ('<div style="font-size:8px;text-align:center;width:100%">'
         '<span class="pageNumber"></span> / <span class="totalPages"></span></div>')
 
@@ -79,6 +83,9 @@ def chapter(name: str, page: BeautifulSoup, known: set[str]) -> Tag:
         article["lang"] = lang
     for omitted in article.select(LEFT_OUT):
         omitted.decompose()
+    for style in article.select("style"):
+        if ALONE in style.text:  # the cheat sheet hides all else, to print on two pages of its own
+            style.string = style.text.partition("@media print")[0]
     folder = Path(name).parent
     for part in article.select("[id]"):
         part["id"] = anchor(name, part["id"])
@@ -117,10 +124,12 @@ def print_book(site: Path, target: Path) -> None:
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=system.browser(),
                                                  args=["--no-sandbox"])
-            page = browser.new_page()
+            page = browser.new_page(viewport=PAPER)
+            page.emulate_media(media="print")
             page.goto(whole.as_uri(), wait_until="networkidle")
-            page.pdf(path=target, format="A4", outline=True, tagged=True,
-                     display_header_footer=True, header_template="<span></span>",
+            # Tagged and in a window of another width, the print broke off after some twenty pages.
+            page.pdf(path=target, format="A4", tagged=False, display_header_footer=True,
+                     header_template="<span></span>",
                      footer_template=FOOT,
                      margin={"top": "14mm", "bottom": "16mm", "left": "12mm", "right": "12mm"})
             browser.close()
