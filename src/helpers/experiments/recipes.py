@@ -40,7 +40,7 @@ STEPS_FOR_ONE = 100
 STEPS_PER_EPOCH = 20
 MIXED = 1 / 3
 """Share of wideband speech in the list that the recommended config is trained with."""
-PUBLISHED_STAGE1 = configs.PUBLISHED[1]
+PUBLISHED_MAIN, PUBLISHED_STAGE1 = configs.PUBLISHED
 TWICE_THE_RATE: dict[str, Any] = {"optim_conf.lr": 1e-4}
 SECOND_STACK_FROZEN = {"freeze_param": "ctc,audio_encoder.tp_encoders,audio_encoder.tp_norm"}
 DECIDING = ("main", "main_mixed", "faster_frozen")
@@ -97,6 +97,9 @@ RECIPES = {recipe.name: recipe for recipe in (
         Phase("after stage 1, then main", MAIN, 80))),
     Recipe("published_stage1", "published stage 1", (
         Phase("after published stage 1", PUBLISHED_STAGE1, 120),)),
+    Recipe("published_stage1_then_main", "published stage 1, then published main", (
+        Phase("after published stage 1", PUBLISHED_STAGE1, 40),
+        Phase("after published stage 1, then published main", PUBLISHED_MAIN, 80))),
     Recipe("main_mixed", "main config, mixed list", (
         Phase("after the main config, mixed list", MAIN, 120, replay=MIXED),)),
     Recipe("faster", "twice the rate, mixed list", (
@@ -109,7 +112,7 @@ RECIPES = {recipe.name: recipe for recipe in (
               overrides=TWICE_THE_RATE | SECOND_STACK_FROZEN),)),
 )}
 """All have the same number of steps. The configs give stage 1 half as many epochs as the main
-config, and so does the recipe that has both."""
+config, and so do the recipes that have both."""
 
 Stage = tuple[str, str]
 """A recipe's name and the label of one of its phases."""
