@@ -70,8 +70,6 @@ CASES = [
      "once"),
     ("schedule-intervals", ["train_conf.validate_interval=500000"], {"train": "hour"}, NOTE,
      "500,000"),
-    ("schedule-intervals", ["train_conf.validate_interval=60", "++train_conf.accum_grad=4"],
-     {"train": "hour"}, NOTE, "60 batches"),
     ("schedule-unscored", ["train_conf.save_checkpoint_interval=300"], {}, WARNING, "300"),
     ("after-no-llm", ["train_conf.effective_save_name_excludes=[llm.]"], {}, ERROR, "random LLM"),
     ("after-lacks", ["train_conf.effective_save_name_excludes=[audio_encoder.encoders.0.]"], {},
@@ -153,6 +151,16 @@ def test_the_books_configs_get_the_reviewed_report(name, manifests):
 
 
 # The numbers that the findings rest on
+
+
+@pytest.mark.parametrize(("more", "said"), [(0, False), (1, True)])
+def test_an_interval_is_held_against_batches_and_not_against_steps(more, said, manifests):
+    batches = estimates.batches_an_epoch(checking.context_of(
+        OURS, manifests["hour"], probe=None))
+    given = [f"train_conf.validate_interval={batches + more}",
+             f"train_conf.save_checkpoint_interval={batches + more}",
+             f"train_conf.accum_grad={batches - 1}"]
+    assert bool(found("schedule-intervals", given, manifests, train="hour")) is said
 
 
 def test_the_learning_rate_is_that_of_funasrs_scheduler():

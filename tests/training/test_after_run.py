@@ -17,7 +17,7 @@ FAST = {**finetune.SHORT_RUN, "llm_conf.llm_dtype": "fp32", "train_conf.max_epoc
 def test_a_run_is_told_and_exported_without_its_paths(tmp_path) -> None:
     built = mini.build(finetune.with_overrides("config_8k_telephone", FAST))
     done = finetune.run(built, telephone_set("adapt", 4), telephone_set("valid", 2), "after_run")
-    assert after_run.lay_out(tmp_path, done) == after_run.lay_out(tmp_path, done)
+    after_run.lay_out(tmp_path, done)
     told = after_run.told(tmp_path, "OUT_DIR")
     assert told["lacking"] == ["llm"] and told["is"] in told["scores"]
     whole = after_run.export(tmp_path, "whole", "OUT_DIR")

@@ -18,7 +18,7 @@ BASE = "Fun-ASR-Nano-2512"
 """What the mini's model directory is called in a place of `lay_out`."""
 
 
-def lay_out(place: Path, done: Run, called: str = "OUT_DIR") -> Path:
+def lay_out(place: Path, done: Run, called: str = "OUT_DIR") -> None:
     """Put a run's folder and the model that it started from side by side, under short names.
 
     The run's folder gets the `config.yaml` that FunASR's training program would have left there.
@@ -30,7 +30,6 @@ def lay_out(place: Path, done: Run, called: str = "OUT_DIR") -> Path:
     for name, folder in ((BASE, mini.model_directory("mini")), (called, done.folder)):
         if not (place / name).exists():
             (place / name).symlink_to(folder)
-    return place / called
 
 
 def told(place: Path, *arguments: str) -> dict[str, Any]:
