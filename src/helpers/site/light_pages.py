@@ -52,7 +52,8 @@ def lighten(app: Sphinx, page: BeautifulSoup, path: Path) -> None:
             script.string = script.text.replace(
                 '|| "auto";\n  ', '|| (matchMedia("(prefers-color-scheme: dark)").matches '
                 '? "dark" : "light");\n  ')
-    page.html["data-theme"] = "light"
+    for root in page.select("html[data-theme=auto]"):
+        root["data-theme"] = "light"
     for icon in page.select("i[class*='fa-'], span[class*='fa-']"):
         kept = f' data-mode="{icon["data-mode"]}"' if icon.has_attr("data-mode") else ""
         if drawn := icons.drawn(icon["class"], kept):
