@@ -191,7 +191,7 @@ CASES_OF_RULES = [
     ("launch-alone", ["sound.yaml", "++model_conf={lsm_weight: 0.1}"], "audio_encoder"),
     ("override-refused", ["sound.yaml", "optim_conf.lr=1e-4"], "optim_conf.lr"),
     ("override-refused", ["sound.yaml", "~optim_conf.lr"], "removes"),
-    ("override-refused", ["sound.yaml", "+llm_conf.use_lora=false"], "one +"),
+    ("override-refused", ["sound.yaml", "+train_conf.max_epoch=3"], "one +"),
     ("override-refused", ["sound.yaml", "++hub=other"], "`hub`"),
     ("override-refused", ["sound.yaml", "++hub=null"], "`hub`"),
     ("launch-weights", ["sound.yaml", "++init_param=null"], "random weights"),
@@ -217,6 +217,7 @@ CASES_OF_RULES = [
     ("launch-tensors", ["sound.yaml", "++audio_encoder_conf.num_blocks=60"], "num_blocks"),
     ("launch-tensors", ["sound.yaml", "++audio_encoder_conf.num_blocks=40"], "left out"),
     ("launch-tensors", ["sound.yaml", "++frontend_conf.n_mels=40"], "n_mels"),
+    ("launch-tensors", ["sound.yaml", "++ctc_decoder_conf.ffn_dim=512"], "no CTC branch"),
     ("launch-remote-code", ["remote_code/run.sh"], "model.py"),
 ]
 QUIET = [
@@ -225,8 +226,7 @@ QUIET = [
     ("launch-alone", ["sound.yaml", NANO]), ("override-refused", ["sound.yaml", "++seed=3"]),
     ("override-refused", ["sound.yaml", "+seed=3", "++hub=modelscope",
                           "+llm_conf={use_lora: false}"]),
-    ("launch-tensors", ["sound.yaml", "++audio_encoder_conf.attention_heads=8",
-                        "++ctc_decoder_conf.ffn_dim=512"]),
+    ("launch-tensors", ["sound.yaml", "++audio_encoder_conf.attention_heads=8"]),
     ("launch-weights", ["sound.yaml", "++init_param=$dir/model.pt"]),
     ("launch-paths", [NANO, "++hub=hf", "++optim_conf.lr=1e-5"]),
     ("launch-paths", ["sound.yaml", "++llm_conf.init_param_path=Qwen/Qwen3-0.6B"]),
