@@ -49,9 +49,11 @@ def lighten(app: Sphinx, page: BeautifulSoup, path: Path) -> None:
             script.decompose()
         elif THEME in script.text:
             # Nothing styles the theme "auto"; without scripts it would stay.
-            script.string = script.text.replace(
-                '|| "auto";\n  ', '|| (matchMedia("(prefers-color-scheme: dark)").matches '
-                '? "dark" : "light");\n  ')
+            # The mode stays "auto": the page goes on following the machine.
+            script.string = re.sub(
+                r'(dataset\.theme = .*?\|\| )"auto"',
+                r'\1(matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")',
+                script.text)
     for root in page.select("html[data-theme=auto]"):
         root["data-theme"] = "light"
     for icon in page.select("i[class*='fa-'], span[class*='fa-']"):
