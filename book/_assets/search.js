@@ -76,9 +76,12 @@
   const find = (query) => {
     const asked = phrasings(query).filter((one) => one.words.length);
     const key = /\w[_.]\w/.test(query);  // typed as the configs write it
+    const chinese = /[\u3400-\u9fff]/.test(query);
     const found = new Map();
     for (const entry of entries) {
-      const points = Math.max(0, ...asked.map((one) => score(entry, one, key)));
+      const foreign = !chinese && entry.page.startsWith("book/zh/");
+      const points = (foreign ? 0.5 : 1)
+        * Math.max(0, ...asked.map((one) => score(entry, one, key)));
       if (points > 0.5) {
         if (!found.has(entry.page)) found.set(entry.page, []);
         found.get(entry.page).push({ entry, points });
