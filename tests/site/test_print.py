@@ -23,7 +23,7 @@ OUTSIDE = """([kinds, width]) => kinds.flatMap((kind) =>
     }).map((one) => `${kind}: ${one.textContent.trim().slice(0, 60)}`))"""
 HIDDEN = """(kinds) => kinds.flatMap((kind) =>
     [...document.querySelectorAll(`main article ${kind}`)].filter((one) =>
-        !one.closest("details") && !one.getBoundingClientRect().height).map((one) =>
+        !one.closest("details, [hidden]") && !one.getBoundingClientRect().height).map((one) =>
             `${kind}: ${(one.alt || one.textContent).trim().slice(0, 60)}`))"""
 CUT = """() => [...document.querySelectorAll("main article *")].filter((one) => {
     const style = getComputedStyle(one);

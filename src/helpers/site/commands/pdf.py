@@ -26,6 +26,8 @@ WHOLE = "whole_book.html"
 LEFT_OUT = ("script, noscript, audio, .pst-js-only, .headerlink, .only-dark, picture > source, "
             ".copybtn, .language-switch, form, details.hide")
 ALONE = "body *:not("
+DECODED = """() => document.fonts.ready.then(() => Promise.all(
+    [...document.images].map((one) => one.decode().catch(() => one))))"""
 PAPER = {"width": 703, "height": 1010}
 """A4 without the margins, in CSS pixels."""
 
@@ -100,7 +102,9 @@ def chapter(name: str, page: BeautifulSoup, known: set[str]) -> Tag:
         else:
             link.unwrap()
     for picture in article.select("img[src]"):
-        picture["src"] = (Path("/") / folder / picture["src"]).resolve().relative_to("/").as_posix()
+        if not picture["src"].startswith("data:"):
+            place = (Path("/") / folder / picture["src"]).resolve()
+            picture["src"] = place.relative_to("/").as_posix()
         picture.attrs.pop("loading", None)
     for fold in article.select("details"):
         fold["open"] = ""
@@ -127,6 +131,7 @@ def print_book(site: Path, target: Path) -> None:
             page = browser.new_page(viewport=PAPER)
             page.emulate_media(media="print")
             page.goto(whole.as_uri(), wait_until="networkidle")
+            page.evaluate(DECODED)
             # Tagged and in a window of another width, the print broke off after some twenty pages.
             page.pdf(path=target, format="A4", tagged=False, display_header_footer=True,
                      header_template="<span></span>",
