@@ -47,7 +47,7 @@ def test_the_whole_book_is_printed_uncut(browser: Browser, tmp_path: Path) -> No
     page = browser.new_context(viewport=pdf.PAPER).new_page()
     try:
         page.emulate_media(media="print")
-        page.goto(whole.as_uri(), wait_until="networkidle")
+        page.goto(whole.as_uri(), wait_until="load")
         chapters = page.locator(".printed-chapter h1").all_inner_texts()
         assert len(chapters) == len(PAGES)
         report(page.evaluate(BROKEN), "pictures that are not there")

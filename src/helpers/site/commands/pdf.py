@@ -130,7 +130,7 @@ def print_book(site: Path, target: Path) -> None:
                                                  args=["--no-sandbox"])
             page = browser.new_page(viewport=PAPER)
             page.emulate_media(media="print")
-            page.goto(whole.as_uri(), wait_until="networkidle")
+            page.goto(whole.as_uri(), wait_until="load")
             page.evaluate(DECODED)
             # Tagged and in a window of another width, the print broke off after some twenty pages.
             page.pdf(path=target, format="A4", tagged=False, display_header_footer=True,
