@@ -83,6 +83,7 @@ def test_text_and_lines_stand_out_from_the_ground(theme: str) -> None:
             and contrast(colour, named["ground"]) < 3], f"hardly seen in the {theme} theme")
 
 
+@pytest.mark.site
 def test_every_figure_has_a_dark_variant() -> None:
     """Every picture that a chapter drew: else a reader in the dark is dazzled by white."""
     light = palette.colours()

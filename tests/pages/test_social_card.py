@@ -23,6 +23,7 @@ def test_the_card_shows_what_the_ledger_and_the_knob_test_found() -> None:
     assert social_card.CARD.stat().st_size < 150_000
 
 
+@pytest.mark.site
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_says_what_it_is_about(name: str) -> None:
     page = BeautifulSoup((SITE / f"{name}.html").read_text(encoding="utf-8"), "html.parser")
@@ -33,6 +34,7 @@ def test_a_page_says_what_it_is_about(name: str) -> None:
     assert (SITE / name).parent.joinpath(said["og:image"]).is_file()
 
 
+@pytest.mark.site
 def test_an_edition_with_an_address_names_the_picture() -> None:
     app = SimpleNamespace(config=SimpleNamespace(html_title="A book",
                                                  html_baseurl="https://book.example/en/",
