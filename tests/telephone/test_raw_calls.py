@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from helpers.errors import BookError
 from helpers.speech import corpus, manifests
 from helpers.telephone import raw_calls
 from helpers.telephone.channel import telephone_set
@@ -57,5 +58,5 @@ def test_a_long_call_has_its_sentences_where_it_says(tmp_path) -> None:
 
 
 def test_wideband_is_no_call(tmp_path) -> None:
-    with pytest.raises(ValueError, match="16000 Hz"):
+    with pytest.raises(BookError, match="16000 Hz"):
         raw_calls.long_call(corpus.load_set("valid")[:1], tmp_path)

@@ -67,12 +67,7 @@ class Scale:
 
     def group(self, item: dict) -> str:
         """The group of a line, such as "2 to 5 s"."""
-        place = int(np.searchsorted(self.edges, self.measure(item), side="right"))
-        if place == 0:
-            return f"under {self.edges[0]:g} {self.unit}"
-        if place == len(self.edges):
-            return f"{self.edges[-1]:g} {self.unit} or more"
-        return f"{self.edges[place - 1]:g} to {self.edges[place]:g} {self.unit}"
+        return self.groups[np.searchsorted(self.edges, self.measure(item), side="right")]
 
     @property
     def groups(self) -> list[str]:
@@ -150,9 +145,9 @@ def parts(heard: Sequence[Hypothesis], items: Sequence[dict], factors: Sequence[
     compared = {key for key, mask in masks.items()
                 if min(mask.sum(), spoken.sum() - mask.sum()) >= FEWEST}
     found = [CallGroup(*key, int(mask.sum()),
-                  intervals.error_rate(errors[mask], words[mask], voices[mask]),
-                  intervals.contrast(errors[spoken], words[spoken], voices[spoken], mask[spoken],
-                                     among=len(compared)) if key in compared else None)
+                       intervals.error_rate(errors[mask], words[mask], voices[mask]),
+                       intervals.contrast(errors[spoken], words[spoken], voices[spoken],
+                                          mask[spoken], len(compared)) if key in compared else None)
              for key, mask in masks.items()]
     return sorted(found, key=lambda one: (list(factors).index(one.factor), _place(one)))
 

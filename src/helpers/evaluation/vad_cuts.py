@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from helpers.evaluation.audio_inputs import samples_of
-from helpers.speech import manifests
+from helpers.telephone import raw_calls
 from helpers.telephone.channel import TELEPHONE_RATE
 
 Segment = tuple[int, int]
@@ -35,14 +34,9 @@ def long_call(items: Sequence[dict], pause_seconds: float = 1.0) -> LongCall:
     Args:
         items: manifest lines of 8 kHz files.
     """
-    pause = np.zeros(int(pause_seconds * TELEPHONE_RATE), dtype=np.float32)
-    parts, segments, at = [], [], 0
-    for item in items:
-        clip = samples_of(manifests.audio_path(item))
-        start, at = at + len(pause), at + len(pause) + len(clip)
-        segments.append(tuple(1000 * place // TELEPHONE_RATE for place in (start, at)))
-        parts += [pause, clip]
-    return LongCall(np.concatenate(parts), tuple(segments))
+    samples, spans = raw_calls.joined(items, pause_seconds)
+    return LongCall(samples, tuple((1000 * start // TELEPHONE_RATE, 1000 * end // TELEPHONE_RATE)
+                                   for start, end in spans))
 
 
 class KnownSegments(torch.nn.Module):

@@ -13,14 +13,13 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from helpers.config import configs
 from helpers.errors import BookError, one_sentence
 from helpers.evaluation import decoding, intervals, normalise
 from helpers.evaluation.decoding import Hypothesis
 from helpers.evaluation.intervals import Difference
-from helpers.gpu.first_question import LONGEST_ANSWER_TOKENS
-from helpers.gpu.workbench import Workbench
+from helpers.gpu import workbench
 
 HEAD = ("Branch", "Utterances", "Before, %", "After, %", "Difference, points")
 
@@ -59,11 +58,8 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     made = argparse.ArgumentParser(prog="python -m helpers.gpu.compare",
                                    description=__doc__.partition("\n")[0])
-    made.add_argument("--model", required=True, help="the folder that was exported after the run")
+    workbench.add_options(made, required=True, help="the folder that was exported after the run")
     made.add_argument("--against", required=True, help="folder or hub name of the model before")
-    made.add_argument("--data", required=True, help="a .jsonl manifest, or minds14:LANGUAGE")
-    made.add_argument("--device", default="cuda", help="cuda or cpu")
-    made.add_argument("--sentences", type=int, default=200, help="so many lines (default: 200)")
     return made
 
 
@@ -71,22 +67,14 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Compare and return 0; 2, and one sentence, where that cannot be."""
     options = parser().parse_args(arguments)
-    if options.sentences < 1:
-        raise BookError("--sentences has to be at least 1.")
+    after = workbench.from_options(options)
+    before = replace(after, model=options.against)
     from helpers.session import setup
 
     setup()
-    heard = []
-    for model in (options.against, options.model):
-        bench = Workbench(model, options.data, options.device)
-        calls = bench.calls()
-        items = calls[::max(1, len(calls) // options.sentences)][:options.sentences]
-        built = bench.build(configs.as_config({}))  # nothing but the model's own config
-        heard.append({branch: decoding.decode(built, items, branch, "decoding",
-                                              longest_answer=LONGEST_ANSWER_TOKENS)
-                      for branch in decoding.branches_of(built)})
+    items = after.some_calls(options.sentences)
     print(*HEAD, sep=" | ")
-    for row in rows(*heard, bench.language):
+    for row in rows(before.heard(items), after.heard(items), after.language):
         print(*row, sep=" | ")
     return 0
 

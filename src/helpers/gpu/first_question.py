@@ -12,18 +12,15 @@ BOOK_MODEL, BOOK_DATA and BOOK_DEVICE choose.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 
-from helpers.config import configs
-from helpers.errors import BookError, one_sentence
+from helpers.errors import one_sentence
 from helpers.evaluation import breakdown, decoding, normalise
 from helpers.evaluation.decoding import Hypothesis
 from helpers.gpu import workbench
 
 HEAD = ("Branch", "Utterances", "Error rate, %", "As written, %", "Format alone, %")
-LONGEST_ANSWER_TOKENS = 512
 WORST = 3
 
 
@@ -48,13 +45,10 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     made = argparse.ArgumentParser(prog="python -m helpers.gpu.first_question",
                                    description=__doc__.partition("\n")[0])
-    made.add_argument("--model", help="folder or hub name of the model (BOOK_MODEL)")
-    made.add_argument("--data", help="a .jsonl manifest, or minds14:LANGUAGE (BOOK_DATA)")
-    made.add_argument("--device", help="cuda or cpu (BOOK_DEVICE)")
+    workbench.add_options(made, help="folder or hub name of the model (BOOK_MODEL)")
     made.add_argument("--by", default="", metavar="WHAT,...",
                       help=f"where the errors are: {', '.join(breakdown.SCALES)}, or a key of the "
                            "lines, such as voice")
-    made.add_argument("--sentences", type=int, default=200, help="so many lines (default: 200)")
     return made
 
 
@@ -62,25 +56,15 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Answer the question and return 0; 2, and one sentence, where it cannot be asked."""
     options = parser().parse_args(arguments)
-    if options.sentences < 1:
-        raise BookError("--sentences has to be at least 1.")
-    given = {workbench.MODEL_SETTING: options.model, workbench.DATA_SETTING: options.data,
-             workbench.DEVICE_SETTING: options.device}
-    bench = workbench.from_environment(
-        {**os.environ, **{name: value for name, value in given.items() if value}})
+    bench = workbench.from_options(options)
     from helpers.session import setup
 
     setup()
-    calls = bench.calls()
-    step = max(1, len(calls) // options.sentences)
-    items = calls[::step][:options.sentences]
+    items = bench.some_calls(options.sentences)
     factors = [name.strip() for name in options.by.split(",") if name.strip()]
     for name in factors:  # refused before the model is built and heard
         breakdown.groups_of(items, name)
-    built = bench.build(configs.as_config({}))  # nothing but the model's own config
-    heard = {branch: decoding.decode(built, items, branch, "decoding",
-                                     longest_answer=LONGEST_ANSWER_TOKENS)
-             for branch in decoding.branches_of(built)}
+    heard = bench.heard(items)
     print(*HEAD, sep=" | ")
     for row in rows(heard, items, bench.language):
         print(*row, sep=" | ")

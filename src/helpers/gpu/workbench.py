@@ -10,6 +10,7 @@ learns. A hub name is `FunAudioLLM/Fun-ASR-Nano-2512` (ModelScope), or the same 
 
 from __future__ import annotations
 
+import argparse
 import os
 import zlib
 from collections.abc import Mapping, Sequence
@@ -30,6 +31,8 @@ from helpers.speech import corpus, manifests, minds14
 from helpers.telephone.channel import telephone_set
 from helpers.training import finetune
 
+LONGEST_ANSWER_TOKENS = 512
+"""Where a large model is stopped: its answers are longer than the mini's."""
 MODEL_SETTING, DATA_SETTING, DEVICE_SETTING = "BOOK_MODEL", "BOOK_DATA", "BOOK_DEVICE"
 
 
@@ -97,6 +100,49 @@ class Workbench:
         if self.data.endswith(".jsonl"):
             return manifests.read_manifest(Path(self.data))
         return self.sets().tests["telephone"]
+
+
+    def some_calls(self, count: int) -> list[dict]:
+        """So many of `calls`, evenly spread.
+
+        Raises:
+            BookError: fewer than one is asked for; otherwise as `calls`.
+        """
+        if count < 1:
+            raise BookError("--sentences has to be at least 1.")
+        calls = self.calls()
+        return calls[::max(1, len(calls) // count)][:count]
+
+    def heard(self, items: Sequence[dict]) -> dict[str, list[decoding.Hypothesis]]:
+        """What each branch of the model, under nothing but its own config, makes of the lines."""
+        built = self.build(configs.as_config({}))
+        return {branch: decoding.decode(built, items, branch, "decoding",
+                                        longest_answer=LONGEST_ANSWER_TOKENS)
+                for branch in decoding.branches_of(built)}
+
+
+def add_options(parser: argparse.ArgumentParser, **model: Any) -> None:
+    """The options of every command that lets a model hear calls.
+
+    Args:
+        model: how `--model` is declared.
+    """
+    parser.add_argument("--model", **model)
+    parser.add_argument("--data",
+                        help=f"a .jsonl manifest, or minds14:LANGUAGE ({DATA_SETTING})")
+    parser.add_argument("--device", help=f"cuda or cpu ({DEVICE_SETTING})")
+    parser.add_argument("--sentences", type=int, default=200, help="so many lines (default: 200)")
+
+
+def from_options(options: argparse.Namespace) -> Workbench:
+    """The workbench of a command: its options go before the environment's settings.
+
+    Raises:
+        BookError: as `from_environment`.
+    """
+    given = {MODEL_SETTING: options.model, DATA_SETTING: options.data,
+             DEVICE_SETTING: options.device}
+    return from_environment({**os.environ, **{name: one for name, one in given.items() if one}})
 
 
 def from_environment(environment: Mapping[str, str] = os.environ) -> Workbench:

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from helpers.errors import BookError
 from helpers.speech import manifests
 from helpers.telephone.recordings import TELEPHONE_RATE
 
@@ -29,6 +30,33 @@ FAULTS = {"wav.scp": ("gone gone.wav", "piped sox in.wav -t wav - |"),
 """Lines that no utterance can come of: list to lines."""
 UNTRANSCRIBED = 5
 """Which call has no line in `text`."""
+
+
+def joined(items: Sequence[dict], pause_seconds: float | None = None
+           ) -> tuple[np.ndarray, list[tuple[int, int]]]:
+    """Sentences at 8 kHz after one another, each after a pause.
+
+    Args:
+        pause_seconds: before each; short ones and now and then a long one without it.
+
+    Returns:
+        Samples, float32, shape (samples,), and where each sentence lies among them.
+
+    Raises:
+        BookError: a clip of another rate.
+    """
+    parts, spans, at = [], [], 0
+    for number, item in enumerate(items):
+        samples, rate = _heard(item)
+        if rate != TELEPHONE_RATE:
+            raise BookError(f"{item['key']} has {rate} Hz: give what a call delivers.")
+        waits = LONG_PAUSE_SECONDS if number % LONG_PAUSE_EVERY == LONG_PAUSE_EVERY - 1 \
+            else PAUSE_SECONDS
+        silence = np.zeros(round((pause_seconds or waits) * rate), np.float32)
+        spans.append((at + len(silence), at + len(silence) + len(samples)))
+        parts += [silence, samples]
+        at = spans[-1][1]
+    return np.concatenate(parts), spans
 
 
 def kaldi(items: Sequence[dict], folder: Path) -> Path:
@@ -63,7 +91,7 @@ def two_legs(items: Sequence[dict], folder: Path, name: str = "call") -> Path:
         The table, a CSV; the recording lies beside it.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    speech, spans = _one_after_another(items)
+    speech, spans = joined(items)
     legs = [np.where(_within(len(speech), spans[leg::2]), speech, 0) for leg in (0, 1)]
     soundfile.write(folder / f"{name}.wav", _on_a_line(np.stack(legs, 1)), TELEPHONE_RATE)
     rows = [(f"{name}.wav", leg, f"{start / TELEPHONE_RATE:.2f}", f"{end / TELEPHONE_RATE:.2f}",
@@ -82,7 +110,7 @@ def long_call(items: Sequence[dict], folder: Path, name: str = "long"
         `wav.scp` with the recording beside it, and start and end of each sentence in seconds.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    speech, spans = _one_after_another(items)
+    speech, spans = joined(items)
     soundfile.write(folder / f"{name}.wav", _on_a_line(speech), TELEPHONE_RATE)
     scp = folder / "wav.scp"
     scp.write_text(f"{name} {name}.wav\n", encoding="utf-8")
@@ -93,22 +121,6 @@ def _heard(item: dict) -> tuple[np.ndarray, int]:
     return soundfile.read(manifests.audio_path(item), dtype="float32")
 
 
-def _one_after_another(items: Sequence[dict]) -> tuple[np.ndarray, list[tuple[int, int]]]:
-    """All sentences with pauses between them, and where each lies, in samples."""
-    parts, spans, at = [], [], 0
-    for number, item in enumerate(items):
-        samples, rate = _heard(item)
-        if rate != TELEPHONE_RATE:
-            raise ValueError(f"{item['key']} has {rate} Hz: give what a call delivers.")
-        wait = LONG_PAUSE_SECONDS if number % LONG_PAUSE_EVERY == LONG_PAUSE_EVERY - 1 \
-            else PAUSE_SECONDS
-        silence = np.zeros(round(wait * rate), np.float32)
-        spans.append((at + len(silence), at + len(silence) + len(samples)))
-        parts += [silence, samples]
-        at = spans[-1][1]
-    return np.concatenate([*parts, np.zeros(TELEPHONE_RATE, np.float32)]), spans
-
-
 def _within(length: int, spans: Sequence[tuple[int, int]]) -> np.ndarray:
     inside = np.zeros(length, dtype=bool)
     for start, end in spans:
@@ -117,5 +129,8 @@ def _within(length: int, spans: Sequence[tuple[int, int]]) -> np.ndarray:
 
 
 def _on_a_line(speech: np.ndarray) -> np.ndarray:
+    """With a second in which nobody speaks at the end, and the line's noise throughout."""
+    speech = np.concatenate([speech, np.zeros_like(speech, shape=(TELEPHONE_RATE,
+                                                                  *speech.shape[1:]))])
     noise = np.random.default_rng(0).normal(0, 10 ** (LINE_NOISE_DBFS / 20), speech.shape)
     return np.clip(speech + noise, -1, 1)
