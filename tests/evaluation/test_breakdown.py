@@ -28,19 +28,20 @@ def heard(items: list[dict], wrong: list[int]) -> list[Hypothesis]:
         for item, errors in zip(items, wrong, strict=True)]
 
 
-@pytest.mark.parametrize("gap", [0.0, 0.2])
-def test_the_interval_of_a_contrast_covers_the_truth(gap, monkeypatch) -> None:
-    """Voices differ, and most speak in both groups; half of the sentences are of each."""
+@pytest.mark.parametrize(("gap", "speakers"), [(0.0, 20), (0.2, 20), (0.0, 8), (0.0, 6)])
+def test_the_interval_of_a_contrast_covers_the_truth(gap, speakers, monkeypatch) -> None:
+    """Voices differ. All speak in both groups, but for six of which two speak in the one alone."""
     monkeypatch.setattr(intervals, "RESAMPLES", 400)
     draw, covered = np.random.default_rng(0), []
-    voices, words = np.arange(120) % 20, draw.integers(3, 15, 120)
+    voices, words = np.arange(120) % speakers, draw.integers(3, 15, 120)
     chosen = np.arange(120) % 3 == 0
     for _ in range(200):
-        rate = TRUE_RATE + gap * chosen + draw.normal(0, 0.1, 20)[voices]
+        rate = TRUE_RATE + gap * chosen + draw.normal(0, 0.1, speakers)[voices]
         errors = draw.binomial(words, rate.clip(0, 1))
         found = intervals.contrast(errors, words, voices, chosen)
         covered.append(found.low <= gap <= found.high)
-    assert 0.9 <= np.mean(covered) <= 0.995
+    assert 0.9 <= np.mean(covered)
+    assert speakers == 6 or np.mean(covered) <= 0.995  # two voices settle hardly anything
 
 
 def test_a_contrast_is_the_difference_of_the_two_rates() -> None:
@@ -52,6 +53,8 @@ def test_a_contrast_is_the_difference_of_the_two_rates() -> None:
     assert many.high - many.low >= found.high - found.low
     with pytest.raises(BookError, match="no word"):
         intervals.contrast(errors, words, ["a"] * 4, [True] * 4)
+    with pytest.raises(BookError, match="single sentence"):
+        intervals.contrast(errors, words, ["a"] * 4, [True, False, False, False])
 
 
 def test_the_group_that_is_worse_is_named_and_the_others_are_not() -> None:

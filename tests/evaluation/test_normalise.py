@@ -12,7 +12,8 @@ from helpers.evaluation.normalise import counts, error_rate, in_released_style, 
     ("press one", "Press 1.", "en"), ("twenty five dollars", "$25", "en-US"),
     ("你好世界", "你好，世界。", "zh-CN"), ("こんにちは", "こんにちは。", "ja"),
     ("请拨打一三八零零", "请拨打13800。", "zh-CN"), ("三百二十一块", "321块", "zh"),
-    ("百分之五", "5%", "zh"), ("guten tag", "Guten Tag!", "de-DE")])
+    ("百分之五", "5%", "zh"), ("下午三点一刻", "下午3点1刻。", "zh"), ("两点半", "2点半", "zh"),
+    ("三点五", "3.5", "zh"), ("幺三八", "138", "zh"), ("guten tag", "Guten Tag!", "de-DE")])
 def test_style_costs_nothing(one: str, other: str, language: str) -> None:
     assert normalised(one, language) == normalised(other, language)
 

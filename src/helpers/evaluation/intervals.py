@@ -133,7 +133,7 @@ def contrast(errors: np.ndarray, words: np.ndarray, voices: Sequence[str],
         chosen: which sentences, shape (sentences,).
 
     Raises:
-        BookError: no word is among the chosen, or none among the others.
+        BookError: no word is among the chosen, or none among the others; or a single sentence is.
     """
     kinds = np.array([chosen, ~np.asarray(chosen)], dtype=float)
     if not (kinds @ words).all():
@@ -141,6 +141,9 @@ def contrast(errors: np.ndarray, words: np.ndarray, voices: Sequence[str],
     names, unit = np.unique(voices, return_inverse=True)
     if min(len(set(unit[kind > 0])) for kind in kinds) == 1:
         names, unit = np.arange(len(words)), np.arange(len(words))
+    count = min(len(set(unit[kind > 0])) for kind in kinds)
+    if count == 1:
+        raise BookError("Two groups are compared and one is a single sentence: give more of it.")
     wrong, spoken = (np.array([np.bincount(unit, kind * each) for kind in kinds]).T
                      for each in (errors, words))
     draw, drawn = np.random.default_rng(0), []
@@ -152,7 +155,7 @@ def contrast(errors: np.ndarray, words: np.ndarray, voices: Sequence[str],
     tail = (1 - LEVEL) / 2 / among
     gaps = np.concatenate(drawn)
     # Few voices drawn again vary less than few other voices would: Student's t says by how much.
-    count, gap = len(names), float(first - other)
+    gap = float(first - other)
     wider = (stats.t.ppf(1 - tail, count - 1) / stats.norm.ppf(1 - tail)
              * np.sqrt(count / (count - 1)))
     low, high = (gap + wider * (edge - gap)

@@ -40,13 +40,17 @@ def normalised(text: str, language: str = "en") -> str:
 
 
 def _in_figures(text: str) -> str:
-    """Chinese numerals as figures. Where one is part of a word it is changed too, on both sides."""
+    """Chinese numerals as figures. Where one is part of a word it is changed too, on both sides.
+
+    A point is one sign, whether it parts a whole from its fraction or an hour from its minutes.
+    """
     if not _CHARACTER.search(text):
         return text
     import cn2an
 
     with warnings.catch_warnings(action="ignore"):  # of words that only begin like a number
-        return cn2an.transform(text, "cn2an")
+        figures = cn2an.transform(text, "cn2an").replace("两", "2")
+    return re.sub(r"(?<=\d)点(?=\d)", ".", figures)
 
 
 def counts(references: Sequence[str], hypotheses: Sequence[str], normalise: bool = True,
