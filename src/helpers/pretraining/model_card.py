@@ -137,10 +137,19 @@ def _read(path: Path) -> str:
     return path.read_text(encoding="utf-8")
 
 
+def current() -> str:
+    """The card as logs and records have it now.
+
+    Raises:
+        BookError: one of them is missing.
+    """
+    log = [json.loads(line) for line in _read(MINI / "pretraining_log.jsonl").splitlines()]
+    return render(log, wer.recorded())
+
+
 @one_sentence
 def main() -> int:
-    log = [json.loads(line) for line in _read(MINI / "pretraining_log.jsonl").splitlines()]
-    (MINI / "MODEL_CARD.md").write_text(render(log, wer.recorded()), encoding="utf-8")
+    (MINI / "MODEL_CARD.md").write_text(current(), encoding="utf-8")
     return 0
 
 

@@ -65,13 +65,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m helpers.pretraining.second_mini",
                                      description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("which", nargs="*", choices=[[], *DELIVERIES])
+    parser.add_argument("which", nargs="?", choices=DELIVERIES, help="only this one")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--utterances", type=int, default=UTTERANCES)
     parser.add_argument("--steps", type=int, default=ROUND.steps)
     parser.add_argument("--keep", action="store_true", help="keep the second mini's weights")
     options = parser.parse_args(arguments)
-    for name in options.which or DELIVERIES:
+    for name in [options.which] if options.which else DELIVERIES:
         shards, output = FOLDER / f"shards_{name}", FOLDER / name
         corpus.synthesise_training(options.utterances, shards, options.processes,
                                    DELIVERIES[name])

@@ -21,7 +21,7 @@ from helpers.evaluation.decoding import BRANCHES
 from helpers.evaluation.intervals import Difference
 from helpers.experiments import arms, call_cost, runs
 from helpers.experiments.records import Key, Recording, Row, RunRecords
-from helpers.experiments.results import Results
+from helpers.experiments.results import Errors, Results
 from helpers.model import mini
 from helpers.paths import MINI, RESULTS
 from helpers.pretraining import second_mini
@@ -34,6 +34,7 @@ STAGES = ("8 kHz", "300-3400 Hz", "noise, 20 dB", "noise, 10 dB", "20 % lost, si
 """What an untrained mini is heard at beside the bands of the experiments."""
 QUESTIONS = {
     "Does training the encoder help?": ("encoder", AS_IT_IS),
+    "Does training the adaptor alone help?": ("adaptor", AS_IT_IS),
     "Is the adaptor alone worse than the encoder?": ("adaptor", "encoder"),
     "Does fs 8000 break an untrained model?": ("fs_8000_untrained", AS_IT_IS),
     "Is fs 8000 worse after training?": ("fs_8000", "encoder"),
@@ -59,17 +60,31 @@ def weights(name: str) -> Path:
     return path
 
 
+def questions(branch: str) -> list[str]:
+    """What can be asked of a branch: the adaptor is not on the way to the CTC branch."""
+    return [question for question, (arm, _) in QUESTIONS.items()
+            if branch == "llm" or arm != "adaptor"]
+
+
+def hear(name: str, stages: Sequence[str], sentences: int = runs.TEST_SENTENCES,
+         branches: Sequence[str] = BRANCHES) -> Errors:
+    """Word errors of a mini as it is, at stages of the channel and bands of the experiments."""
+    built = mini.build("pretrained")
+    built.model.load_state_dict(mini.read_weights(weights(name)))
+    bands = runs.test_sets(sentences)
+    return decoding.hear(built, {stage: bands[stage] if stage in bands
+                                 else call_cost.items_of(stage, sentences) for stage in stages},
+                         branches)
+
+
 def make(name: str, seed: int, lacking: Sequence[Key]) -> Iterator[Row]:
     """The row that a recording stores."""
     which, arm = name.split(": ")
-    state = mini.read_weights(weights(which))
     if arm == AS_IT_IS:
-        built = mini.build("pretrained")
-        built.model.load_state_dict(state)
-        stages = {stage: call_cost.items_of(stage, runs.TEST_SENTENCES) for stage in STAGES}
-        errors = decoding.hear(built, runs.test_sets() | stages, BRANCHES)
+        errors = hear(which, (*runs.BANDS, *STAGES))
     else:
-        errors = runs.train_and_hear(arms.ARMS[arm], seed, runs.test_sets(), state=state).errors
+        errors = runs.train_and_hear(arms.ARMS[arm], seed, runs.test_sets(),
+                                     state=mini.read_weights(weights(which))).errors
     yield {"mini": which, "arm": arm, "seed": seed, "errors": runs.written(errors)}
 
 
@@ -85,6 +100,15 @@ def answer(heard: Results, name: str, question: str, band: str, branch: str) -> 
     """The paired difference of a question's two arms, all questions read together."""
     arm, other = QUESTIONS[question]
     return heard.difference((name, arm), (name, other), band, branch, among=len(QUESTIONS))
+
+
+def settled_for(heard: Results, question: str, band: str, branch: str) -> str:
+    """Of which mini an answer is known: "both" only where it is the same one."""
+    first, second = (answer(heard, name, question, band, branch).direction
+                     for name in (FIRST, SECOND))
+    if first and second:
+        return "both" if first == second else "both, and they differ"
+    return "first mini" if first else "second mini" if second else "neither"
 
 
 def show() -> None:
