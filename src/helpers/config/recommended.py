@@ -203,8 +203,8 @@ HEAD = f"""\
 # No override has to remove anything: the file sets neither `model`, `model_conf` nor a path.
 #
 # For which model: one that hears calls much worse than wideband speech. A mini that had heard calls
-# gained nothing on them by training its encoder or its adaptor ([two_kinds]). Let the released
-# model hear your calls first ([do_i_need_it]).
+# gained nothing that could be measured by training its encoder or its adaptor ([two_kinds]). Let
+# the released model hear your calls first ([do_i_need_it]).
 #
 # Data, which no key decides: if wideband speech must still be heard, make a third of the training
 # list wideband. On the mini that keeps words in wideband and may cost some on calls
