@@ -112,6 +112,22 @@ def test_each_process_gets_as_many_batches_as_funasr_gives_it(items, name, chang
     assert planned.passes == (tuple(given),)
 
 
+@pytest.mark.parametrize("changes", [
+    {"sort_size": -1}, {"batch_sampler": batch_plan.ESPNET},
+    {"batch_sampler": batch_plan.ESPNET, "batch_type": "example", "batch_size": 7}])
+def test_lines_that_drop_last_leaves_out_are_not_kept(items, changes, tmp_path):
+    few = items[:300]
+    changes = {**changes, "drop_last": True}
+    served = {one for batch in batches.reach("config_8k_telephone", few, changes,
+                                             collate=False).batches for one in batch}
+    path = tmp_path / "train.jsonl"
+    path.write_text("".join(json.dumps(one) + "\n" for one in few))
+    report = scan(path, FilterConf.of({"dataset_conf": batches.dataset_conf("config_8k_telephone",
+                                                                            changes)}))
+    assert report.kept_utterances == len(served)
+    assert report.lost["unfilled"][0] > 0
+
+
 @pytest.mark.parametrize("files, splits", [(5, 2), (4, 3), (3, 8), (1, 8)])
 def test_a_list_of_files_is_read_in_the_parts_that_funasr_makes(items, files, splits, tmp_path):
     few = items[:300]

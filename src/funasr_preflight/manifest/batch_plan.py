@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
@@ -46,6 +46,7 @@ class Plan:
         padded_frames: speech frames of all batches, padding included.
         order: "exact" where the batches are those of FunASR's first epoch, "alike" where they come
             from another random order.
+        unfilled: lines and speech frames of last batches, which `drop_last` leaves out.
     """
 
     batches: int = 0
@@ -59,6 +60,7 @@ class Plan:
     left_out: int = 0
     order: str = "exact"
     padded_frames: int = 0
+    unfilled: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True)
@@ -67,12 +69,14 @@ class Block:
 
     Attributes:
         process: whose they are; None where the batches of all are dealt out in turn.
+        unfilled: indices of a last batch that `drop_last` leaves out.
     """
 
     indices: np.ndarray
     starts: np.ndarray
     empty: int = 0
     process: int | None = None
+    unfilled: np.ndarray = field(default_factory=lambda: np.empty(0, np.uint32))
 
 
 def torch_order(count: int, seed: int) -> np.ndarray:
@@ -150,7 +154,8 @@ def plan_of_parts(speech: np.ndarray, text: np.ndarray, conf: FilterConf,
         1 - spoken / padded if padded else 0.0,
         max((one.longest for one in parts), key=lambda pair: pair[0] * pair[1], default=(0, 0)),
         sum(one.dropped for one in parts), sum(one.left_out for one in parts),
-        "exact" if all(one.order == "exact" for one in parts) else "alike", padded)
+        "exact" if all(one.order == "exact" for one in parts) else "alike", padded,
+        (sum(one.unfilled[0] for one in parts), sum(one.unfilled[1] for one in parts)))
 
 
 def plan(speech: np.ndarray, text: np.ndarray, conf: FilterConf, epoch: int = 0) -> Plan:
@@ -164,10 +169,12 @@ def plan(speech: np.ndarray, text: np.ndarray, conf: FilterConf, epoch: int = 0)
     own = [0] * conf.processes
     dealt = 0
     count = empty = served = dropped = left_out = 0
-    padded = spoken = 0
+    padded = spoken = unfilled = unheard = 0
     longest = (0, 0)
     for block in blocks(lengths, conf, epoch):
         empty += block.empty
+        unfilled += len(block.unfilled)
+        unheard += int(speech[block.unfilled].sum(dtype=np.int64))
         if block.process is None:
             dealt += block.empty + len(block.starts)
         else:
@@ -195,7 +202,7 @@ def plan(speech: np.ndarray, text: np.ndarray, conf: FilterConf, epoch: int = 0)
     each = -(-dealt // conf.processes)
     return Plan(count, (tuple(one + each for one in own),), _uneven(len(lengths), conf), empty,
                 served, 1 - spoken / padded if padded else 0.0, longest, dropped, left_out,
-                "exact" if exact else "alike", padded)
+                "exact" if exact else "alike", padded, (unfilled, unheard))
 
 
 def _uneven(count: int, conf: FilterConf) -> bool:
@@ -244,9 +251,10 @@ def _unsorted(lengths: np.ndarray, drawn: np.ndarray, conf: FilterConf, process:
             empty += not size
             starts.append(place)
             size, longest = 1, length
+    end = len(kept)
     if conf.drop_last and starts and size * longest != conf.batch_size:
-        kept = kept[:starts.pop()]
-    return Block(kept, np.array(starts, np.int64), empty, process)
+        end = starts.pop()
+    return Block(kept[:end], np.array(starts, np.int64), empty, process, kept[end:])
 
 
 def _without_last(block: Block, lengths: np.ndarray, conf: FilterConf) -> Block:
@@ -254,7 +262,7 @@ def _without_last(block: Block, lengths: np.ndarray, conf: FilterConf) -> Block:
     last = block.indices[block.starts[-1]:] if len(block.starts) else block.indices
     if not len(last) or len(last) * lengths[last].max() == conf.batch_size:
         return block
-    return Block(block.indices[:block.starts[-1]], block.starts[:-1], block.empty)
+    return Block(block.indices[:block.starts[-1]], block.starts[:-1], block.empty, unfilled=last)
 
 
 def _sorted_blocks(lengths: np.ndarray, drawn: np.ndarray, width: int, longest: int | None,

@@ -45,6 +45,7 @@ LOST = {
     "too_short": say("speech_length is under min_source_length"),
     "text_too_long": say("text_length is over max_target_length"),
     "over_token_length": say("speech_length + text_length is over max_token_length"),
+    "unfilled": say("in a last batch that is not full, with drop_last"),
 }
 """Why a line is not trained on, in the order in which FunASR looks."""
 
@@ -611,6 +612,10 @@ def _report(path: Path, tally: _Tally, conf: FilterConf, probe: AudioProbe | Non
     del left, indexed, gone
     planned = plan_of_parts(speech, text, conf, parts) if parts else plan(speech, text, conf)
     del speech, text
+    unfilled, unheard = planned.unfilled
+    if unfilled:
+        lost["unfilled"] = unfilled, unheard / FEATURE_FRAMES_AN_HOUR
+        kept, kept_frames = kept - unfilled, kept_frames - unheard
     audio_hashes = tally.audio_hashes.whole()
     duplicates, repeats = _duplicates(audio_hashes)
     skipped = np.frombuffer(tally.skipped, np.int64) if tally.skipped else np.empty(0, np.int64)

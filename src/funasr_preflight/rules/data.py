@@ -14,7 +14,7 @@ from funasr_preflight.manifest.scanning import (
     passes_per_epoch,
     steps_per_epoch,
 )
-from funasr_preflight.manifest.settings import FilterConf
+from funasr_preflight.manifest.settings import ESPNET, FilterConf
 from funasr_preflight.manifest.transcripts import KINDS
 from funasr_preflight.rules.registry import problem, rule
 from funasr_preflight.run.estimates import whole
@@ -27,7 +27,8 @@ MEANT_AS_SAMPLES, SORTED = 512, 1024
 """A `batch_size` below the one is meant as a number of samples; the other `sort_size` is enough."""
 MODEL_RATE = FilterConf.fs
 BLAMED_KEYS = {"too_long": "max_source_length", "too_short": "min_source_length",
-               "text_too_long": "max_target_length", "over_token_length": "max_token_length"}
+               "text_too_long": "max_target_length", "over_token_length": "max_token_length",
+               "unfilled": "drop_last"}
 HARMLESS_KINDS = ("spaces", "several_turns", "too_slow")
 FATAL_KINDS = ("no_bang",)
 ADVICE = {
@@ -98,7 +99,7 @@ def nothing_left(context: Context) -> Iterator[Finding]:
             continue
         reasons = ", ".join(f"{LOST[reason]}: {count}"
                             for reason, (count, _) in report.lost.items()) or "0"
-        yield problem(Severity.ERROR, say(
+        yield problem(Severity.ERROR if training else Severity.WARNING, say(
             "None of {lines} lines passes the filters of `dataset_conf` ({reasons}): {what} has "
             "no batch.", lines=report.lines, reasons=reasons,
             what=say("training") if training else say("validation")),
@@ -115,15 +116,18 @@ def lost(context: Context) -> Iterator[Finding]:
             if reason == "unreadable":
                 continue
             worst = max(_share(count, report.utterances), _share(hours, report.hours))
-            severity = Severity.WARNING if worst >= LOST_WORTH_A_WARNING else Severity.NOTE
+            always_the_same = reason != "unfilled" or conf.batch_sampler == ESPNET
+            severity = (Severity.WARNING if worst >= LOST_WORTH_A_WARNING and always_the_same
+                        else Severity.NOTE)
             name = BLAMED_KEYS.get(reason, "")
-            limit = getattr(conf, name, None) if name else None
+            limit = getattr(conf, name, None) if name and reason != "unfilled" else None
             said = say("({limit})", limit=limit) if limit is not None else NOTHING
             yield problem(severity, say(
                 "{count} of {utterances} utterances ({hours:.2f} of {all_hours:.2f} h) of "
                 "{manifest} are not used: {reason} {limit}.", count=count,
                 utterances=report.utterances, hours=hours, all_hours=report.hours,
                 manifest=report.name, reason=LOST[reason], limit=said),
+                say("Write `drop_last: false`.") if reason == "unfilled" else
                 say("Cut long recordings up, write both lengths into every line, or move the "
                     "limit."), key=f"dataset_conf.{name}" if name else "",
                 file="" if name else report.name)

@@ -436,9 +436,9 @@ def out_of_range(context: Context) -> Iterator[Finding]:
         why = _out_of_range(key.rpartition(".")[2], value)
         if why:
             name = key.rpartition(".")[2]
-            runs = name in RUNS_BELOW and math.isfinite(value) and not (
-                name in ENDS_AT_ZERO and value == 0) and not (
-                name == "warmup_steps" and value < 0)
+            runs = math.isfinite(value) and (name == "lr" and value >= 1 or (
+                name in RUNS_BELOW and not (name in ENDS_AT_ZERO and value == 0)
+                and not (name == "warmup_steps" and value < 0)))
             yield problem(Severity.WARNING if runs else Severity.ERROR,
                           say("`{key}: {value}` {why}", key=key, value=_short(value), why=why),
                           say("Give a value that can be meant."), key)

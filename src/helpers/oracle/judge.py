@@ -621,7 +621,9 @@ class _Plain:
 
 
 def _same(one: torch.Tensor, other: torch.Tensor) -> bool:
-    return one.dtype == other.dtype and torch.equal(one.nan_to_num(), other.nan_to_num())
+    """Whether both hold the same values; the number type may differ, as after `bf16: true`."""
+    return one.shape == other.shape and torch.equal(one.to(other.dtype).nan_to_num(),
+                                                    other.nan_to_num())
 
 
 def _reload(seen: Mapping[str, Any], found: Judgement) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -250,10 +250,11 @@ def _passes(judged: Mapping[str, Any]) -> list[list[int]]:
 
 
 def _compared(judged: Mapping[str, Any], numbers: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-    pairs: Sequence[tuple[str, Any, Any]] = [
-        ("flagged", judged["flagged"], numbers.get("flagged")),
-        ("learning", judged["learning"], numbers.get("learning")),
-        ("bytes", judged["bytes"], numbers.get("bytes"))]
+    pairs: list[tuple[str, Any, Any]] = [
+        ("flagged", judged["flagged"], numbers.get("flagged"))]
+    if judged["losses"]:  # without a step nothing has a gradient, whatever would get one
+        pairs += [("learning", judged["learning"], numbers.get("learning")),
+                  ("bytes", judged["bytes"], numbers.get("bytes"))]
     if judged["kept"] is not None and "kept" in numbers:
         pairs += [("kept", judged["kept"], numbers["kept"]),
                   ("steps", judged["steps"][0], numbers["steps"]),

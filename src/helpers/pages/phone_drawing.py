@@ -14,6 +14,7 @@ import os
 import pickle
 import re
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 
 from matplotlib import pyplot as plt
@@ -31,6 +32,10 @@ WIDTH = 3.75
 LABEL_SHARE = 0.34
 """Of the width: longer names of rows stand above their rows."""
 
+NAME_CHARACTERS = 46
+"""Of the name of a row in one line."""
+BAR_SHARE = 0.6
+"""Height that is left of a bar below the name of its row."""
 _LINE = 0.19  # inches that a line of text takes
 _NUMBER = re.compile(r"^[\d.,\s%k$\\mathdefault{}^−+-]*$")
 
@@ -80,6 +85,8 @@ def lay_out(figure: Figure) -> None:
             if isinstance(points, PathCollection):
                 points.set_sizes(points.get_sizes() * (WIDTH / wide) ** 2)
     figure.draw_without_rendering()
+    for axes in panels:
+        _break_title(axes, beside=bool(bars))
     for axes in (*panels, *bars):
         _thin_ticks(axes)
 
@@ -109,16 +116,34 @@ def _names_above(axes: Axes) -> float:
         return 0
     ticks = axes.get_yticks()
     step = min(abs(b - a) for a, b in zip(ticks, ticks[1:], strict=False)) if len(ticks) > 1 else 1
-    above = -0.34 * step if axes.yaxis_inverted() else 0.34 * step
+    up = -step if axes.yaxis_inverted() else step
+    if axes.patches:
+        _make_room(axes, ticks, up)
+    lines = 0
     for place, label in zip(ticks, labels, strict=True):
-        axes.text(0, place + above, label.get_text(), transform=axes.get_yaxis_transform(),
-                  va="center", fontsize=label.get_fontsize(), color=label.get_color())
+        name = textwrap.fill(label.get_text(), NAME_CHARACTERS)
+        lines += 1.3 + 2 * name.count("\n")
+        axes.text(0, place + 0.34 * up, name, transform=axes.get_yaxis_transform(), va="center",
+                  fontsize=label.get_fontsize(), color=label.get_color(), in_layout=False)
     axes.set_yticks(ticks, [""] * len(ticks))
     low, high = axes.get_ylim()
     reach = (high - low) / abs(high - low) * 0.1 * step
     axes.set_ylim(low, high + (reach if abs(high - max(ticks, key=lambda at: abs(at - low)))
                                < 0.6 * step else 0))
-    return 1.3 * len(labels)
+    return lines
+
+
+def _make_room(axes: Axes, ticks: Sequence[float], up: float) -> None:
+    """Make the bars of each row thinner and set them, and what is written on them, lower."""
+    def moved(place: float) -> float:
+        tick = min(ticks, key=lambda at: abs(at - place))
+        return tick + BAR_SHARE * (place - tick) - (1 - BAR_SHARE) / 2 * up
+
+    for bar in axes.patches:
+        middle, height = bar.get_y() + bar.get_height() / 2, BAR_SHARE * bar.get_height()
+        bar.set(y=moved(middle) - height / 2, height=height)
+    for text in axes.texts:
+        text.set_y(moved(text.get_position()[1]))
 
 
 def _legends(figure: Figure, panels: list[Axes]) -> float:
@@ -150,11 +175,21 @@ def _entries(legend: Legend, figure: Figure) -> tuple[list, list[str]]:
 
 
 def _wrap(axes: Axes) -> None:
-    """Break titles and labels that would be wider than the panel."""
-    for place in ("left", "center"):
-        axes.set_title(textwrap.fill(axes.get_title(place), 36), loc=place)
+    """Break labels of axes that would be longer than their axis."""
     for label, limit in ((axes.xaxis.label, 40), (axes.yaxis.label, 30)):
         label.set_text(textwrap.fill(label.get_text(), limit))
+
+
+def _break_title(axes: Axes, beside: bool) -> None:
+    """Break titles that reach over the figure, or into what stands beside the panel."""
+    renderer = axes.figure.canvas.get_renderer()
+    edge = axes.get_window_extent(renderer).x1 if beside else axes.figure.bbox.x1
+    for place in ("left", "center"):
+        said = axes.get_title(place)
+        for characters in (36, 30, 24, 18):
+            title = axes.set_title(textwrap.fill(said, characters), loc=place)
+            if title.get_window_extent(renderer).x1 <= edge:
+                break
 
 
 def _thin_ticks(axes: Axes) -> None:
