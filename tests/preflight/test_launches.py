@@ -211,6 +211,7 @@ CASES_OF_RULES = [
     ("launch-paths", ["sound.yaml", "++llm_conf.init_param_path=my/model.pt.avg"],
      "Hugging Face"),
     ("launch-excludes", ["sound.yaml", "++excludes=llm."], "llm.model"),
+    ("launch-excludes", ["sound.yaml", "++excludes={audio:1}"], "audio_"),
     ("launch-directory", ["sound.yaml", "--over", "poor"], "multilingual.tiktoken"),
     ("launch-tensors", ["sound.yaml", "--over", "poor"], "audio_encoder"),
     ("launch-tensors", ["sound.yaml", "++audio_encoder_conf.linear_units=1024"], "linear_units"),

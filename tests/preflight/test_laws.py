@@ -133,7 +133,7 @@ class Saved(torch.nn.Module):
 
 
 EXCLUDES = [None, ["llm."], "llm.", "ctc., llm.", "ctc.,llm.", "ctc.,", "", "ctc", "None",
-            ["llm.model."], "audio_encoder.weight", ["ctc.", " llm."]]
+            ["llm.model."], "audio_encoder.weight", ["ctc.", " llm."], {"llm.": 1}]
 
 
 @pytest.mark.parametrize("value", EXCLUDES, ids=repr)

@@ -6,14 +6,14 @@ a blank, which no parameter's does.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 
 COMPONENTS = ("audio_encoder", "audio_adaptor", "llm", "ctc_decoder", "ctc")
 EMBEDDING, OUTPUT_LAYER = "llm.model.embed_tokens.weight", "llm.lm_head.weight"
 """One tensor of Qwen3-0.6B under two names: a checkpoint holds it once, an average twice."""
 
-Names = str | Sequence[str] | None
-"""What a key that holds names may be: comma-separated, a list, or nothing."""
+Names = str | Collection[str] | None
+"""What a key that holds names may be: comma-separated, a list, a section's keys, or nothing."""
 
 
 def component_of(name: str) -> str:
@@ -25,7 +25,7 @@ def split_names(value: object) -> list[str]:
     """The names of a key, blanks and empty ones included; [] for what holds no names."""
     if isinstance(value, str):
         return value.split(",")
-    return [str(name) for name in value] if isinstance(value, Sequence) else []
+    return [str(name) for name in value] if isinstance(value, Collection) else []
 
 
 def lies_below(parameter: str, name: str) -> bool:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import difflib
-import math
 import re
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -315,7 +315,7 @@ def crash(context: Context) -> Iterator[Finding]:
                       say("`train_conf.use_fp16` can end the run or make it learn nothing: "
                           "FunASR's loss scaling does not fit all that it trains."),
                       say("Set train_conf.use_bf16: true in its place."), "train_conf.use_fp16",
-                      edits=(("train_conf.use_fp16", False),))
+                      edits=(("train_conf.use_fp16", False),), decision=True)
     score = context.get("train_conf.avg_keep_nbest_models_type", SCORES[0])
     if score not in SCORES:
         yield problem(Severity.ERROR,
@@ -436,7 +436,7 @@ def out_of_range(context: Context) -> Iterator[Finding]:
         why = _out_of_range(key.rpartition(".")[2], value)
         if why:
             name = key.rpartition(".")[2]
-            runs = math.isfinite(value) and (name == "lr" and value >= 1 or (
+            runs = _is_finite(value) and (name == "lr" and value >= 1 or (
                 name in RUNS_BELOW and not (name in ENDS_AT_ZERO and value == 0)
                 and not (name == "warmup_steps" and value < 0)))
             yield problem(Severity.WARNING if runs else Severity.ERROR,
@@ -444,8 +444,13 @@ def out_of_range(context: Context) -> Iterator[Finding]:
                           say("Give a value that can be meant."), key)
 
 
+def _is_finite(value: float) -> bool:
+    """Whether a float can hold a number; integers can be too large for one."""
+    return abs(value) <= sys.float_info.max
+
+
 def _out_of_range(name: str, value: float):
-    if isinstance(value, float) and not math.isfinite(value):
+    if isinstance(value, float) and not _is_finite(value):
         return say("is no finite number.")
     if name == "lr" and not 0 < value < 1:
         return say("is no learning rate: it has to lie between 0 and 1.")

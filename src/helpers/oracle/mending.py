@@ -19,6 +19,8 @@ from helpers.oracle import files, materials, verdicts
 from helpers.oracle.cases import REMOVE, Drawn, yaml_values
 
 Judge = Callable[[Drawn], Mapping[str, Any]]
+TRAINED = ("losses", "learning", "batches", "steps", "rates", "lacking")
+"""What a mended sound run has to have in common with the first; what never learns may be frozen."""
 
 
 def mended(case: Drawn, found: Mapping[str, Any], judge: Judge) -> str:
@@ -69,7 +71,7 @@ def _judged(before: Mapping[str, Any], after: Mapping[str, Any], case: Drawn, ot
     if ends[1] and not ends[0] or not ends[0] and faults[1] - faults[0]:
         return "worse"
     if not faults[0]:
-        return "sound, and the same" if before["outcome"] == after["outcome"] else \
+        return "sound, and the same" if all(before[name] == after[name] for name in TRAINED) else \
             "sound, and other than before"
     if ends[0] and not ends[1]:
         return "runs now"
