@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from helpers.paths import ROOT
 from helpers.training import warm_processes
@@ -304,7 +305,36 @@ def _from_the_last_folder(original: Callable[[str], Any], name: str, *rest: Any)
     return original(name, *rest)
 
 
+def _arrays_and_bytes_taken() -> None:
+    from funasr.models.fun_asr_nano.model import FunASRNano
+
+    FunASRNano.generate_chatml = lambda self, prompt, data: [
+        {"role": "user", "content": prompt, "audio": data}]
+
+
+def _rate_read_once() -> None:
+    from funasr.models.fun_asr_nano import model
+
+    wrapped(model, "load_audio_text_image_video", lambda original, data, fs, **kwargs: data)
+    original = model.FunASRNano.data_load_speech
+    model.extract_fbank = lambda *_, **__: (torch.zeros(1, 9, 560), torch.tensor([9]))
+
+    def loaded(self, contents, tokenizer, frontend, fs=None, **kwargs):
+        return original(self, contents, tokenizer, frontend, audio_fs=fs, **kwargs)
+    model.FunASRNano.data_load_speech = loaded
+
+
+def _text_is_one_hot_word() -> None:
+    from funasr.models.fun_asr_nano.model import FunASRNano
+
+    original = FunASRNano.get_prompt
+    FunASRNano.get_prompt = lambda self, hotwords, **kwargs: original(
+        self, [hotwords] if isinstance(hotwords, str) else hotwords, **kwargs)
+
+
 MENDS = {
+    "arrays_and_bytes": _arrays_and_bytes_taken, "rate_given_twice": _rate_read_once,
+    "hotwords_text": _text_is_one_hot_word,
     "missing_init_param": _missing_path_raises, "null_overrides_path": _nulls_left_out,
     "hub_hf_loses_paths": _one_merge_for_both_hubs, "jsonl_read_per_split": _lines_split,
     "freeze_param_blank": _freeze_names_stripped, "save_excludes_blank": _prefixes_stripped,
