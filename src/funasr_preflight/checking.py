@@ -8,6 +8,7 @@ from typing import Any
 
 from funasr_preflight import audit, brief, fix, versions
 from funasr_preflight.context import Context
+from funasr_preflight.errors import BookError
 from funasr_preflight.findings import Finding, Report, Series, Table, sorted_findings
 from funasr_preflight.launch import reading
 from funasr_preflight.launch.yaml_file import local
@@ -106,11 +107,20 @@ def context_of(config: str | Path | None, train: str | Path | None = None,
     """Everything that the rules look at; as `check`."""
     read = reading.read(config, overrides, over, given)
     conf, assumed = FilterConf.of(read.merged, gpus), list(read.assumed)
-    named = {which: path or _named_list(read, which, given, assumed)
-             for which, path in (("train", train), ("valid", valid))}
-    reports = [scanning.scan(path, conf, sample_audio=probe, progress=progress,
-                             training=which == "train") if path else None
-               for which, path in named.items()]
+    unreadable: dict[str, Text] = {}
+
+    def scanned(path: str | Path | None, which: str) -> scanning.ManifestReport | None:
+        named = None if path else _named_list(read, which, given, assumed)
+        try:
+            return scanning.scan(path or named, conf, sample_audio=probe, progress=progress,
+                                 training=which == "train") if path or named else None
+        except BookError as error:
+            if path:
+                raise
+            unreadable[f"{which}_data_set_list"] = error.args[0]
+            return None
+
+    reports = [scanned(train, "train"), scanned(valid, "valid")]
     audited = audit.load()
     runs = funasr or audited.installed_version() or audited.version
     return Context(read.source, read.merged, read.mode, audited, *reports, gpus=gpus,
@@ -119,13 +129,17 @@ def context_of(config: str | Path | None, train: str | Path | None = None,
                    launch=read.launch,
                    notes={"not_in_config": read.not_in_config, "removed": read.removed,
                           "already_there": read.already_there,
-                          "assumed": tuple(assumed)})
+                          "assumed": tuple(assumed), "unreadable": unreadable})
 
 
 def _named_list(read: reading.Config, which: str, given: reading.Given, assumed: list[Text]
                 ) -> Path | None:
     """The manifest that the config or the overrides name, where it is here."""
     name = read.merged.get(f"{which}_data_set_list")
+    if FilterConf.of(read.merged).index == "OpenAIIndexDSJsonl":
+        assumed.append(say("{manifest} is not looked at, since the class in index_ds counts "
+                           "otherwise", manifest=name))
+        return None
     if not isinstance(name, str) or not name or "\0" in name:
         return None
     if "$" in name:

@@ -62,7 +62,7 @@ WRONG = [
     ("--train", "no.jsonl"), ("--probe", "many"), ("--gpus", "x"), ("--seconds-per-step", "0"),
     ("--over", "nowhere"), ("--gpu-memory", "A100"), ("--gpu-memory", "abacus"),
     ("--funasr", "latest"), ("--fix", str(OURS)), ("--fix", "/nowhere/a.yaml"), ("a.b.c",),
-    ("++optim_conf.lr=1,2",), ("++a.b=1", "++a=2", "++a.b=3"), ("--explain", "nothing"),
+    ("++optim_conf.lr=1,2",), ("++a=[1]", "++a.b=3"), ("--explain", "nothing"),
     ("--format", "json", str(OURS)), ("--no-such-option",), ("--format", "pdf")]
 
 

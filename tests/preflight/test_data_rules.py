@@ -60,16 +60,20 @@ GOOD_AUDIO = [audio("a.wav"), audio("b.wav")]
 GONE = manifests.chatml("gone", "no/such.wav", "good morning", 98, 3)
 URL = manifests.chatml("url", "https://example.org/a.wav", "good morning", 98, 3)
 BROKEN, KEYLESS = b'{"messages": [', {"speech_length": 300, "text_length": 3}
+TEXT = {**line(1), "messages": "good morning"}
 SPREAD = [line(number, speech_length=20 + 97 * (number * 7 % 25)) for number in range(200)]
 OTHER = clean(20, first=900)
 
 TRIGGERS = {
-    "data-stops-reading": [({"train": [*clean(), KEYLESS]}, Severity.ERROR)],
+    "data-stops-reading": [({"train": [*clean(), KEYLESS]}, Severity.ERROR),
+                           ({"train": [*clean(), TEXT]}, Severity.ERROR)],
     "data-malformed": [({"train": [*clean(), BROKEN]}, Severity.WARNING),
                        ({"train": clean(), "valid": [*OTHER, b""]}, Severity.WARNING)],
     "data-nothing-left": [({"train": clean(), "config": conf(max_source_length=50)},
                            Severity.ERROR), ({"train": [BROKEN]}, Severity.ERROR),
-                          ({"train": clean(), "valid": [BROKEN]}, Severity.WARNING)],
+                          ({"train": clean(), "valid": [BROKEN]}, Severity.WARNING),
+                          ({"train": clean(), "config": conf(index_ds="IndexDSJsonl")},
+                           Severity.ERROR)],
     "data-lost": [({"train": [*clean(), line(0, speech_length=2600)]}, Severity.WARNING),
                   ({"train": clean(), "config": conf(max_token_length=330)}, Severity.WARNING),
                   ({"train": [*clean(500), line(501, speech_length=5)]}, Severity.NOTE),
@@ -166,6 +170,12 @@ def test_a_rule_is_triggered(name, case, severity, tmp_path):
 @pytest.mark.parametrize("name", OWN)
 def test_a_rule_is_quiet(name, case, tmp_path):
     assert not found_by(name, context(tmp_path, **case))
+
+
+def test_a_line_that_a_filter_leaves_out_ends_nothing_whatever_its_messages_are(tmp_path):
+    made = context(tmp_path, train=[*clean(), {**TEXT, "speech_length": 2600}])
+    assert not found_by("data-stops-reading", made)
+    assert made.train.lost["too_long"][0] == 1
 
 
 def test_every_rule_has_its_cases_and_its_page():

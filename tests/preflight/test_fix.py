@@ -245,6 +245,22 @@ def test_a_sound_config_is_left_as_it_is(path, decide, tmp_path):
     assert out.read_bytes() == path.read_bytes() and made.diff == ""
 
 
+def test_a_file_that_is_launched_alone_keeps_what_only_it_can_bring(tmp_path):
+    """Without `model_conf` FunASR looks for a directory, and without `encoder_dim` it ends."""
+    path = tmp_path / "alone.yaml"
+    text = (CONFIGS / "published" / "config_8k_telephone.yaml").read_text()
+    for old, new in (("vocab_path: null", "vocab_path: multilingual.tiktoken"),
+                     ("init_param: null", "init_param: model.pt")):
+        text = text.replace(old, new)
+    path.write_text(text)
+    made, out = mended(path, tmp_path)
+    before, after = reading.read(path), reading.read(out)
+    assert before.mode == after.mode == "alone" and made.keys
+    kept = after.source.values
+    assert {"audio_adaptor_conf.encoder_dim", "audio_adaptor_conf.llm_dim",
+            "ctc_decoder_conf.encoder_dim"} <= kept.keys()
+
+
 @pytest.mark.parametrize(("old", "new", "left"), [
     ("freeze_param: ctc\n", "freeze_param: ctc\nncpu: 8\n", set()),
     ("max_epoch", "max_epochs", {"train_conf.max_epochs", "train_conf.max_epoch"}),

@@ -46,6 +46,10 @@ CASES = [
     ("keys-type", ["train_conf.max_epoch=true"], "WARNING", "bool"),
     ("keys-type", ["++train_conf.accum_grad=1.5"], "WARNING", "1.5"),
     ("keys-type", ["llm_conf.freeze='false'"], "WARNING", "str"),
+    ("keys-type", ["++llm_conf.lora_conf.lora_alpha=[1]"], "WARNING", "lora_alpha"),
+    ("keys-type", ["++llm_conf.lora_conf.lora_alpha=[1]", "++llm_conf.use_lora=true"], "ERROR",
+     "lora_alpha"),
+    ("keys-type", ["++dataset_conf.prompt_conf.min_neg_hotwords_num=[1]"], "WARNING", "[1]"),
     *(("keys-ends", [f"++{override}"], "ERROR", override.partition("=")[0]) for override in (
         "freeze_param=3", "freeze_param=[1]", "excludes=false",
         "train_conf.effective_save_name_excludes=5", "llm_conf.llm_dtype=float32",
@@ -73,9 +77,11 @@ CASES = [
     ("keys-range", ["++audio_encoder_conf.kernel_size=-1"], "ERROR", "at least 1"),
     ("keys-range", ["optim_conf.lr=5"], "WARNING", "between 0 and 1"),
     ("keys-range", ["optim_conf.lr=-1"], "ERROR", "between 0 and 1"),
+    ("keys-range", ["++audio_adaptor_conf.dropout_rate=1"], "WARNING", "share"),
+    ("keys-range", ["++audio_adaptor_conf.dropout_rate=1.1"], "ERROR", "share"),
     ("keys-range", ["optim_conf.lr=nan"], "ERROR", "finite"),
     ("keys-range", ["optim_conf.weight_decay=-1"], "ERROR", "negative"),
-    ("keys-range", ["+audio_encoder_conf.dropout_rate=1.0"], "ERROR", "share"),
+    ("keys-range", ["+audio_encoder_conf.dropout_rate=1.5"], "ERROR", "share"),
     ("keys-class", ["+optim=AdamW"], "ERROR", "AdamW"),
     *(("keys-null", [f"++{key}=null"], "ERROR", key) for key in (
         "optim_conf.lr", "train_conf.max_epoch", "train_conf.accum_grad", "train_conf.grad_clip",

@@ -210,6 +210,8 @@ CASES_OF_RULES = [
     ("launch-paths", ["sound.yaml", "++hub=hf", "++llm_conf.freeze=true"], "hub: hf"),
     ("launch-paths", ["sound.yaml", "++llm_conf.init_param_path=my/model.pt.avg"],
      "Hugging Face"),
+    ("launch-paths", ["alone.yaml", "++tokenizer_conf.init_param_path=nowhere"], "nowhere"),
+    ("launch-lists", ["sound.yaml", "++train_data_set_list=blank.list"], "line 2 is blank"),
     ("launch-excludes", ["sound.yaml", "++excludes=llm."], "llm.model"),
     ("launch-excludes", ["sound.yaml", "++excludes={audio:1}"], "audio_"),
     ("launch-directory", ["sound.yaml", "--over", "poor"], "multilingual.tiktoken"),
@@ -231,7 +233,9 @@ QUIET = [
     ("launch-weights", ["sound.yaml", "++init_param=$dir/model.pt"]),
     ("launch-paths", [NANO, "++hub=hf", "++optim_conf.lr=1e-5"]),
     ("launch-paths", ["sound.yaml", "++llm_conf.init_param_path=Qwen/Qwen3-0.6B"]),
+    ("launch-paths", ["alone.yaml"]),
     ("launch-excludes", ["sound.yaml", "++excludes=ctc."]),
+    ("launch-excludes", ["sound.yaml", "++excludes=llm.model.embed_tokens."]),
     ("launch-directory", ["sound.yaml", "--over", "mini"]),
     ("launch-tensors", ["sound.yaml", "--over", "mini"]),
     ("launch-remote-code", ["sound.yaml", "++trust_remote_code=true"]),
@@ -242,6 +246,13 @@ QUIET = [
 def directories(here, mini_directory) -> None:
     """A whole model directory, and one whose weights lack an encoder and that lacks a file."""
     (here / "mini").symlink_to(mini_directory)
+    alone = (CONFIGS / "published" / "config_8k_telephone.yaml").read_text()
+    for old, new in (("init_param: null", "init_param: mini/model.pt"),
+                     ("vocab_path: null", "vocab_path: mini/multilingual.tiktoken"),
+                     ("init_param_path: Qwen3-0.6B", "init_param_path: mini/Qwen3-0.6B")):
+        alone = alone.replace(old, new)
+    (here / "alone.yaml").write_text(alone)
+    (here / "blank.list").write_text("train.jsonl\n\n")
     shutil.copytree(mini_directory, here / "poor", ignore=shutil.ignore_patterns("*.tiktoken"))
     shutil.copy(CONFIGS / "pretrained.yaml", here / "poor" / "config.yaml")
     torch.save({"ctc.x": torch.zeros(1)}, here / "poor" / "model.pt")

@@ -4,11 +4,14 @@ import string
 from pathlib import Path
 
 import pytest
+from hydra import compose, initialize_config_dir
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from omegaconf import OmegaConf
 
 from funasr_preflight.launch import reading
 from funasr_preflight.launch.shell import parse_command
+from funasr_preflight.launch.yaml_file import flatten
 from helpers.config import configs
 from helpers.errors import BookError
 from helpers.paths import CONFIGS
@@ -67,6 +70,16 @@ def test_overrides_are_hydra_s(written):
     assert "debug" not in config.source.values and config.not_in_config == ("nowhere",)
 
 
+@pytest.mark.parametrize("text", ["a: null\n", "a: 5\n", "a: ''\n", "b: 1\n", "a: {b: null}\n"])
+@pytest.mark.parametrize("override", ["++a.b=1", "+a.b=1", "++a.b.c=1"])
+def test_hydra_makes_a_section_of_a_value(written, text, override):
+    """Else a launch that runs is refused, or read otherwise than it runs."""
+    path = written(text)
+    with initialize_config_dir(config_dir=str(path.parent.resolve()), version_base=None):
+        composed = OmegaConf.to_container(compose(path.stem, overrides=[override]))
+    assert reading.read(path, [override]).source.values == dict(flatten(composed))
+
+
 def test_over_takes_a_directory_or_a_yaml(written, tmp_path):
     own = written("debug: true\n")
     base = written("train_conf:\n  max_epoch: 7\n", "config.yaml")
@@ -111,10 +124,10 @@ def test_a_path_that_is_no_file_ends_in_one_sentence(path):
 
 @pytest.mark.parametrize("override", [
     "=", "a", "a=[1", "+", "~", "a=b,c", "a=1,2", "a=" + "[" * 999, "a\0=1", "",
-    "a=" + "x" * 20_000, "debug.x=1"])
+    "a=" + "x" * 20_000, "listed.x=1"])
 def test_a_broken_override_ends_in_one_sentence(written, override):
     with pytest.raises(BookError) as error:
-        reading.read(written("debug: true\n"), [override])
+        reading.read(written("debug: true\nlisted: [1]\n"), [override])
     one_sentence(error)
 
 

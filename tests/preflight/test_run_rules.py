@@ -209,6 +209,10 @@ def test_lora_is_counted_as_the_built_model_has_it():
     context = checking.context_of(OURS, overrides=["++llm_conf.use_lora=true",
                                                    "++llm_conf.lora_conf.r=8"])
     assert estimates.lora_parameters(context) == built > 0
+    for rank in (0, -1):  # FunASR makes no matrix then, and says nothing
+        none = checking.context_of(OURS, overrides=["++llm_conf.use_lora=true",
+                                                    f"++llm_conf.lora_conf.r={rank}"])
+        assert estimates.lora_parameters(none) == 0
 
 
 def test_weights_gradients_and_moments_are_those_of_the_built_model():

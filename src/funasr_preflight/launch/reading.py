@@ -274,9 +274,11 @@ def _has(values: Any, parts: Sequence[str]) -> bool:
 
 def _set(values: dict[str, Any], parts: Sequence[str], value: Any, text: str) -> None:
     for part in parts[:-1]:
-        values = values.setdefault(part, {})
+        if not isinstance(values.get(part, 0), (dict, list)):
+            values[part] = {}  # Hydra makes a section of a value and of a null
+        values = values[part]
         if not isinstance(values, dict):
-            raise BookError(say("Override `{override}`: `{section}` holds a value, not keys. "
+            raise BookError(say("Override `{override}`: `{section}` holds a list, not keys. "
                                 "Correct the name.", override=text, section=part))
     old = values.get(parts[-1])
     values[parts[-1]] = merged(old, value) if isinstance(old, dict) and isinstance(

@@ -39,6 +39,7 @@ LARGEST = 2**31 - 1
 
 LOST = {
     "unreadable": say("no line that the index can read"),
+    "other_index": say("the class in index_ds does not read `messages`"),
     "no_text_length": say("text_length is missing or below 1"),
     "no_speech_length": say("speech_length is missing or 0"),
     "too_long": say("speech_length is over max_source_length"),
@@ -184,8 +185,9 @@ class _Column:
 
 @dataclass
 class _Tally:
-    """What has been counted so far."""
+    """What has been counted so far, under these settings."""
 
+    conf: FilterConf
     lines: int = 0
     malformed: list[tuple[int, Text]] = field(default_factory=list)
     malformed_count: int = 0
@@ -232,7 +234,7 @@ def scan(path: str | Path, conf: FilterConf, *, sample_audio: int | None = None,
         BookError: a file is missing or is no file.
     """
     path = Path(path)
-    tally = _Tally()
+    tally = _Tally(conf)
     probe = AudioProbe(sample_audio, conf.fs) if sample_audio is not None and full else None
     files = _files(path)
     with _bar(files, progress) as bar:
@@ -437,7 +439,7 @@ def _usable(piece: bytes, number: int, tally: _Tally) -> _Line | None:
         tally.skipped.append(number)
         tally.bad(number, reason, fatal)
         return None
-    line = _typed(value)
+    line = _typed(value, tally.conf)
     if isinstance(line, Text):
         tally.skipped.append(number)
         tally.bad(number, line, True)
@@ -445,17 +447,19 @@ def _usable(piece: bytes, number: int, tally: _Tally) -> _Line | None:
     return line
 
 
-def _typed(value) -> _Line | Text:
-    """A line as FunASR's index takes it, or why it ends there."""
+def _typed(value, conf: FilterConf) -> _Line | Text:
+    """A line as FunASR's index takes it, or why it ends there.
+
+    The index looks at the lengths before it looks into the messages, so that a line which a filter
+    leaves out does not end it, whatever its messages are.
+    """
     if not isinstance(value, dict):
         return say("it is JSON, but no object")
-    messages = value.get("messages")
-    if messages is None and "source" in value:
+    if "messages" not in value and "source" in value:
         return say("it has `source` and `target`, which this index does not read: write `messages`")
-    if messages is None:
+    if "messages" not in value:
         return say("`messages` is missing")
-    if not isinstance(messages, list) or not all(isinstance(message, dict) for message in messages):
-        return say("`messages` is not a list of objects")
+    messages = value["messages"]
     lengths, listed = [], isinstance(value.get("speech_length"), list)
     for key in ("speech_length", "text_length"):
         given = value.get(key, 0)
@@ -467,6 +471,10 @@ def _typed(value) -> _Line | Text:
         except (TypeError, ValueError, OverflowError):
             return say("`{key}` is not a number", key=key)
         lengths.append(max(-1, min(number, LARGEST)))
+    if not isinstance(messages, list) or not all(isinstance(message, dict) for message in messages):
+        left_out = lengths[1] >= 1 and any(
+            gone for reason, gone in _filters(*lengths, conf) if reason != "over_token_length")
+        return _Line([], *lengths) if left_out else say("`messages` is not a list of objects")
     turns = [_Message(_plain(message.get("role")), _plain(message.get("content")))
              for message in messages if "role" in message and "content" in message]
     return _Line(turns, *lengths)
@@ -639,6 +647,8 @@ def _parts(ends: list[int], splits: int) -> list[int]:
 
 
 def _filters(speech: np.ndarray, text: np.ndarray, conf: FilterConf):
+    if not conf.reads_messages:
+        yield "other_index", speech == speech
     yield "no_text_length", text < 1
     yield "no_speech_length", (speech < 1) & (speech < conf.min_source_length)
     yield "too_long", speech > conf.max_source_length

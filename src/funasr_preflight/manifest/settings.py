@@ -35,6 +35,7 @@ class FilterConf:
     min_source_length: int = 10
     max_target_length: int = 2048
     min_target_length: int = 0
+    index: str = "FunASR"
     batch_sampler: str = "BatchSampler"
     batch_type: str = "example"
     batch_size: int = 1
@@ -51,6 +52,11 @@ class FilterConf:
     processes: int = 1
     scaled: bool = False
     """Whether the sampler divides lengths by `length_scale_source` before it compares them."""
+
+    @property
+    def reads_messages(self) -> bool:
+        """Whether the index class reads ChatML; others pass over it without a word."""
+        return not self.index.startswith("IndexDSJsonl")
 
     @classmethod
     def of(cls, config: Mapping[str, Any], processes: int = 1) -> FilterConf:
@@ -78,7 +84,7 @@ class FilterConf:
             min_source_length=_number(conf, "min_source_length", cls.min_source_length),
             max_target_length=_number(conf, "max_target_length", cls.max_target_length),
             min_target_length=_number(conf, "min_target_length", cls.min_target_length),
-            batch_sampler=sampler,
+            index=_text(conf, "index_ds", cls.index), batch_sampler=sampler,
             batch_type=batch_type,
             batch_size=max(1, _number(conf, "batch_size", cls.batch_size)),
             batch_size_token_max=_number(conf, "batch_size_token_max", cls.batch_size_token_max),

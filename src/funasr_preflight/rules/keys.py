@@ -68,8 +68,15 @@ RUNS_BELOW = ("num_blocks", "n_layer", "accum_grad", "log_interval", "validate_i
 """Numbers out of range that FunASR takes without a word, unless they are 0 in a division."""
 ENDS_AT_ZERO = ("accum_grad", "log_interval", "validate_interval", "save_checkpoint_interval",
                 "warmup_steps")
+FILLED_IN = ("audio_adaptor_conf.encoder_dim", "audio_adaptor_conf.llm_dim",
+             "ctc_decoder_conf.encoder_dim")
+"""Keys that the model's class writes itself."""
 BROKEN = {"scheduler": ("custom_lambdalr", "tri_stage")}
 """Names in FunASR's register whose class ends the run, whatever its section says."""
+SWITCHES = {"llm_conf.lora_conf": "llm_conf.use_lora",
+            "dataset_conf.prompt_conf": "dataset_conf.prompt_classes",
+            "ctc_decoder_conf": "ctc_decoder", "ctc_conf": "ctc_decoder"}
+"""Section to the key without which FunASR does not look into it."""
 MAY_BE_NULL = ("scheduler_conf", "dataset_conf.prompt_conf")
 """Sections whose null FunASR takes for an empty one, or does not look at."""
 LORA_BIAS = ("none", "all", "lora_only")
@@ -216,7 +223,15 @@ def _idle(context: Context, verdict: str, what: Text) -> Iterator[Finding]:
             yield problem(Severity.WARNING if expected else Severity.NOTE,
                           what.filled(key=key, value=_short(value), note=context.audit.note(key)),
                           say("Take it out, so that nobody relies on it."), key,
-                          edits=((key, REMOVE),))
+                          edits=() if _has_to_be_there(context, key) else ((key, REMOVE),))
+
+
+def _has_to_be_there(context: Context, key: str) -> bool:
+    """Whether a YAML that is launched alone needs a key, whatever its value: by `model_conf` FunASR
+    knows such a launch, and of `FILLED_IN` Hydra's struct takes no key that it has not read."""
+    alone = context.mode == "alone" and not context.launch.lacking
+    return alone and bool(context.own.values.get("init_param")) and (
+        key in FILLED_IN or key.partition(".")[0] == "model_conf")
 
 
 @rule("keys-otherwise", say("Keys that do something else than they seem to"), "which_knobs")
@@ -241,7 +256,8 @@ def wrong_type(context: Context) -> Iterator[Finding]:
                 key == SAVE_EXCLUDES and isinstance(value, str)):
             continue  # FunASR splits that one at its commas
         ends = wanted in _NUMBERS and (broken or not isinstance(value, (bool, int, float))) and (
-            context.audit.verdict(key) not in (NEVER_READ, NO_EFFECT))
+            context.audit.verdict(key) not in (NEVER_READ, NO_EFFECT)) and _section_is_used(
+                context, key)
         yield problem(
             Severity.ERROR if ends else Severity.WARNING,
             say("`{key}` is {value} of type {found}, and {wanted} is wanted.", key=key,
@@ -259,6 +275,12 @@ def no_section(context: Context) -> Iterator[Finding]:
                 say("`{key}` is {value}, and FunASR looks for keys in it.", key=key,
                     value=_short(value)),
                 say("Write its keys below it, or take it out."), key, edits=((key, REMOVE),))
+
+
+def _section_is_used(context: Context, key: str) -> bool:
+    """Whether the switch is on without which FunASR does not look into a key's section."""
+    return all(context.get(switch) for section, switch in SWITCHES.items()
+               if key.startswith(f"{section}."))
 
 
 def _wrong(value: Any, wanted: str) -> bool:
@@ -437,6 +459,7 @@ def out_of_range(context: Context) -> Iterator[Finding]:
         if why:
             name = key.rpartition(".")[2]
             runs = _is_finite(value) and (name == "lr" and value >= 1 or (
+                name.endswith("dropout_rate") and value == 1) or (
                 name in RUNS_BELOW and not (name in ENDS_AT_ZERO and value == 0)
                 and not (name == "warmup_steps" and value < 0)))
             yield problem(Severity.WARNING if runs else Severity.ERROR,

@@ -10,10 +10,16 @@ from funasr_preflight.context import Context
 from funasr_preflight.findings import COMMAND_LINE, REMOVE, Finding, Severity
 from funasr_preflight.launch.directory import HUGGING_FACE, MODEL_DIR, PATHS
 from funasr_preflight.launch.yaml_file import local
-from funasr_preflight.laws.names import COMPONENTS, left_out, split_names
+from funasr_preflight.laws.names import (
+    COMPONENTS,
+    EMBEDDING,
+    OUTPUT_LAYER,
+    left_out,
+    split_names,
+)
 from funasr_preflight.rules.registry import problem, rule
 from funasr_preflight.run import estimates
-from funasr_preflight.texts import say
+from funasr_preflight.texts import NOTHING, say
 
 WEIGHTS = "init_param"
 HUBS = ("ms", "modelscope", *HUGGING_FACE)
@@ -103,6 +109,8 @@ def incomplete(context: Context) -> Iterator[Finding]:
 @rule("launch-lists", say("Manifests that are named in another way than FunASR reads them"),
       "dataset")
 def lists(context: Context) -> Iterator[Finding]:
+    for key, sentence in context.notes.get("unreadable", {}).items():
+        yield problem(Severity.ERROR, sentence, say("Correct the list."), key)
     for which in ("train", "valid"):
         key = f"{which}_data_set_list"
         value = context.get(key)
@@ -143,11 +151,12 @@ def weights(context: Context) -> Iterator[Finding]:
       "configs_side_by_side")
 def paths(context: Context) -> Iterator[Finding]:
     yield from _own_files(context)
-    if not context.launch.paths or _alone(context):
+    if not context.launch.paths:
         return
     for key in PATHS[1:]:
         value = context.launch.paths.get(key)
-        if key.startswith("dataset_conf") and not context.get("ctc_decoder"):
+        if key.startswith("dataset_conf") and (
+                not context.get("ctc_decoder") or context.get("ctc_tokenizer")):
             continue
         if value is not None and not isinstance(value, str):
             yield _no_path(key, value)
@@ -171,7 +180,10 @@ def paths(context: Context) -> Iterator[Finding]:
         else:
             continue
         own = key in context.own.values
-        if own:
+        if _alone(context):
+            why, fix, own = NOTHING, say("Name what is there: launched alone, the run has no other "
+                                         "path."), False
+        elif own:
             why, fix = say("The value in the file wins over the one that the model directory "
                            "fills in."), say("Take `{key}` out of the file.", key=key)
         elif context.launch.hub in HUGGING_FACE:
@@ -275,7 +287,8 @@ def excludes(context: Context) -> Iterator[Finding]:
         return
     names = [name for part in COMPONENTS if part not in estimates.CTC
              for name in context.audit.parameters(part)]
-    gone = [name for name in names if left_out(name, value)]
+    gone = [name for name in names if left_out(name, value) and not (
+        name == EMBEDDING and not left_out(OUTPUT_LAYER, value))]  # the two are one tensor
     if gone:
         yield problem(Severity.ERROR,
                       say("`excludes` keeps {count} of {all} tensors from being loaded, such as "

@@ -174,7 +174,7 @@ def lora_parameters(context: Context) -> int:
     targets = conf.get("target_modules", ["q_proj", "v_proj"])
     rank = conf.get("r", 16)
     targets = list(targets) if isinstance(targets, str) else targets  # FunASR takes its letters
-    if not isinstance(rank, int) or not isinstance(targets, list) or rank > LARGEST_RANK:
+    if not isinstance(rank, int) or not isinstance(targets, list) or not 0 < rank <= LARGEST_RANK:
         return 0
     return context.audit.lora_parameters([str(target) for target in targets], rank)
 

@@ -31,7 +31,7 @@ from unittest import mock
 import torch
 from torch import distributed
 
-from funasr_preflight.laws.names import component_of
+from funasr_preflight.laws.names import EMBEDDING, component_of
 from helpers.knobs.bench import described, digest
 from helpers.model.launch import hub_switched_off, watched_loading
 from helpers.oracle import files, materials
@@ -226,10 +226,22 @@ def _around(case: Drawn, found: Judgement, seen: dict[str, Any]) -> Iterator[Non
                 mock.patch.object(espnet, "dist", place),
                 mock.patch("tensorboardX.SummaryWriter"),
                 mock.patch.dict(tables.dataloader_classes, loaders),
-                mock.patch.dict(sys.modules, _deepspeed_modules()),
+                _importable(_deepspeed_modules()),
                 hub_switched_off()):
             stack.enter_context(patch)
         yield
+
+
+@contextlib.contextmanager
+def _importable(modules: Mapping[str, types.ModuleType]) -> Iterator[None]:
+    """Modules that can be imported for a while. What else is imported meanwhile stays: a native
+    library that is loaded twice ends the process."""
+    sys.modules.update(modules)
+    try:
+        yield
+    finally:
+        for name in modules:
+            sys.modules.pop(name, None)
 
 
 def _no_network(*_: Any, **__: Any) -> None:
@@ -268,10 +280,12 @@ def _group_of_one(**_: Any) -> None:
 def _note_model(model: torch.nn.Module, seen: Mapping[str, Any], found: Judgement) -> None:
     found.ctc = getattr(model, "ctc_decoder", None) is not None
     tensors = seen.get("tensors")
-    loaded = tensors.loaded if tensors else frozenset()
+    loaded = (tensors.loaded if tensors else None) or frozenset()
+    state = model.state_dict()
+    filled = {state[name].data_ptr() for name in loaded if name in state}  # tied tensors are one
     found.missing = dict(Counter(
-        component_of(name) for name in model.state_dict()
-        if name not in loaded and ".lora_" not in name))
+        component_of(name) for name, tensor in state.items()
+        if tensor.data_ptr() not in filled and ".lora_" not in name))
 
 
 def _trainer(found: Judgement, seen: dict[str, Any]):
@@ -422,6 +436,9 @@ def _at_full_size(model: torch.nn.Module, names: set[str],
         adapter = small.removesuffix("weight") + "lora_A"
         if adapter in plain:
             counted["llm"] += model.get_parameter(adapter).shape[0] * sum(shapes[full])
+    head = "llm.lm_head.lora_A"  # beside a weight that goes by the embedding's name
+    if head in plain and "llm.lm_head.weight" not in known:
+        counted["llm"] += model.get_parameter(head).shape[0] * sum(shapes[EMBEDDING])
     return dict(counted)
 
 

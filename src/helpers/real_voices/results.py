@@ -106,8 +106,11 @@ class RecordedVoices:
         return intervals.error_rate(errors[:, chosen], words, units)
 
     def difference(self, cell: Cell, other: Cell, speaker: str | None = None,
-                   clips: int | None = None) -> Difference:
+                   clips: int | None = None, among: int = 1) -> Difference:
         """How much higher one error rate is than another, on the clips that both heard.
+
+        Args:
+            among: how many comparisons are read together.
 
         Raises:
             BookError: a condition is not recorded, or the two are of different speech.
@@ -119,7 +122,7 @@ class RecordedVoices:
         both = min(errors.shape[1], others.shape[1])
         chosen, words, units = self._drawn(cell.speech, both, speaker)
         return intervals.difference(errors[:, :both][:, chosen], others[:, :both][:, chosen], words,
-                                    units)
+                                    units, among)
 
     def floor(self, cell: Cell, clips: int | None = None) -> float | None:
         """Unnormalised error rate of the clips without a single normalised error.
