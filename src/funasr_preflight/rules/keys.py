@@ -77,6 +77,8 @@ SWITCHES = {"llm_conf.lora_conf": "llm_conf.use_lora",
             "dataset_conf.prompt_conf": "dataset_conf.prompt_classes",
             "ctc_decoder_conf": "ctc_decoder", "ctc_conf": "ctc_decoder"}
 """Section to the key without which FunASR does not look into it."""
+USED_IN_DECODING = ("ctc_decoder", "frontend")
+"""Keys of classes that a training step does without, or takes in any form."""
 MAY_BE_NULL = ("scheduler_conf", "dataset_conf.prompt_conf")
 """Sections whose null FunASR takes for an empty one, or does not look at."""
 LORA_BIAS = ("none", "all", "lora_only")
@@ -518,16 +520,20 @@ def deprecated(context: Context) -> Iterator[Finding]:
 
 @rule("keys-exchanged", say("Another class than the model was made with"), "which_knobs")
 def exchanged(context: Context) -> Iterator[Finding]:
-    """Names that exist, at keys where the audit saw the run end when it exchanged the class."""
+    """Names that exist, at keys where another class ends the run, or the decoding after it."""
     base = context.base
     for key, value in context.own.values.items():
-        if (context.audit.verdict(key) == "raises" and value in context.audit.classes(key)
+        raises = context.audit.verdict(key) == "raises"
+        if ((raises or key in USED_IN_DECODING) and value in context.audit.classes(key)
                 and base.get(key, value) != value and (key != "model" or context.mode == "alone")):
             yield problem(
                 Severity.WARNING,
                 say("`{key}` is {value}, and the model directory has {usual}. In the audit, "
                     "another class ended the run: {note}", key=key, value=_short(value),
-                    usual=_short(base[key]), note=context.audit.note(key)),
+                    usual=_short(base[key]), note=context.audit.note(key)) if raises else
+                say("`{key}` is {value}, and the model directory has {usual}. Training may run "
+                    "with it; the released weights belong to the other class, and decoding may end.",
+                    key=key, value=_short(value), usual=_short(base[key])),
                 say("Leave the key out, unless the class and all its keys are your own."), key,
                 edits=((key, REMOVE),), decision=True)
 
