@@ -1,17 +1,13 @@
 """Pages in another language: what they quote from the notebooks, the switch, and their `lang`.
 
 A page `book/zh/NAME` is the Chinese of `notebooks/NAME`. Both get a switch at their top and
-`<link rel="alternate">`. A translated page shows results through three directives:
-
-`{stored} NOTEBOOK` shows the one stored output that has the text of `:has:`. A table can be given
-another caption, heads and words (`:caption:`, `:heads:` between bars, `:words:` as `old = new`
-between bars); text is shown as it is. `{claim-counts}`, `{claim-findings}` and `{claim-ledger}`
-show the ledger in the page's language.
+`<link rel="alternate">`. A translated page shows results through the directives of
+`helpers.site.stored`; `{claim-counts}`, `{claim-findings}` and `{claim-ledger}` show the ledger in
+the page's language.
 """
 
 from __future__ import annotations
 
-import json
 import posixpath
 import re
 from html import escape
@@ -36,48 +32,6 @@ IN_ENGLISH = (".bd-skip-link, .bd-header, .bd-sidebar-primary, .bd-header-articl
 """Parts of the theme that stay English on a translated page."""
 
 _CHINESE = re.compile("[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef“”]")
-
-
-class Stored(SphinxDirective):
-    """A stored output of a notebook, found by what it says."""
-
-    required_arguments = 1
-    option_spec = {"has": directives.unchanged_required, "caption": directives.unchanged,
-                   "heads": directives.unchanged, "words": directives.unchanged,
-                   "lexer": directives.unchanged, "lang": directives.unchanged}
-
-    def run(self) -> list[nodes.Node]:
-        if "has" not in self.options:
-            raise self.error("Say with :has: which output is meant.")
-        relative, path = self.env.relfn2path(self.arguments[0])
-        self.env.note_dependency(relative)
-        matching = [output for output in outputs(Path(path)) if self.options["has"] in output[1]]
-        if len(matching) != 1:
-            raise self.error(f"{relative}: {len(matching)} outputs have {self.options['has']!r}; "
-                             "name what only one has.")
-        form, text = matching[0]
-        if form == "text":
-            return [nodes.literal_block(text.rstrip(), text.rstrip(), lang="en",
-                                        language=self.options.get("lexer", "none"))]
-        return [nodes.raw("", self._table(text, relative), format="html")]
-
-    def _table(self, text: str, relative: str) -> str:
-        soup = BeautifulSoup(text, "html.parser")
-        table = soup.find("table")
-        table.caption.string = self.options.get("caption", table.caption.text)
-        for head, new in zip(table.select("thead th"), parts(self.options, "heads"),
-                             strict=False):
-            head.string = new
-        replaced = dict(re.split(r"\s+=\s+", pair, maxsplit=1)
-                        for pair in parts(self.options, "words"))
-        for cell in table.select("td, tbody th"):
-            if cell.text in replaced:
-                cell.string = replaced.pop(cell.text)
-            elif "lang" in self.options:
-                cell["lang"] = self.options["lang"]
-        if replaced:
-            raise self.error(f"{relative}: the table has no cell {', '.join(replaced)}.")
-        return str(soup)
 
 
 class Counts(SphinxDirective):
@@ -132,23 +86,6 @@ def depend_on_the_ledger(directive: SphinxDirective) -> None:
             directive.env.note_dependency(path.relative_to(root).as_posix())
 
 
-def outputs(notebook: Path) -> list[tuple[str, str]]:
-    """Kind (`text` or `html`) and content of every output that a page can quote."""
-    quotable = []
-    for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]:
-        for output in cell.get("outputs", []):
-            form, content = (("text", output.get("text")) if output["output_type"] == "stream"
-                             else ("html", output.get("data", {}).get("text/html")))
-            if content:
-                quotable.append((form, "".join(content)))
-    return quotable
-
-
-def parts(options: dict[str, str], name: str) -> list[str]:
-    """What stands between the bars of an option."""
-    return [part.strip() for part in options.get(name, "").split("|") if part.strip()]
-
-
 def language_of(page: str) -> str:
     """The language's folder of a translated page, "en" of any other."""
     folders = page.split("/")
@@ -179,7 +116,7 @@ def join_lines(app: Sphinx, doctree: nodes.document) -> None:
         before = around[position - 1].astext()[-1:] if position else ""
         after = around[position + 1].astext()[:1] if position + 1 < len(around) else ""
         if _CHINESE.match(before) and _CHINESE.match(after):
-            text.parent.remove(text)
+            del text.parent[position]  # remove() would take the first break that is equal
 
 
 def add_switch(
@@ -219,7 +156,7 @@ def mark_english(app: Sphinx, page: BeautifulSoup, path: Path) -> None:
 def setup(app: Sphinx) -> dict[str, bool]:
     """Sphinx's entry point."""
     app.setup_extension("helpers.site.finished_pages")
-    app.add_directive("stored", Stored)
+    app.setup_extension("helpers.site.stored")
     app.add_directive("claim-counts", Counts)
     app.add_directive("claim-findings", Findings)
     app.add_directive("claim-ledger", Ledger)
