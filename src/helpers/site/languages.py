@@ -2,8 +2,8 @@
 
 A page `book/zh/NAME` is the Chinese of `notebooks/NAME`. Both get a switch at their top and
 `<link rel="alternate">`. A translated page shows results through the directives of
-`helpers.site.stored`; `{claim-counts}`, `{claim-findings}` and `{claim-ledger}` show the ledger in
-the page's language.
+`helpers.site.stored`; `{claim-counts}`, `{claim-findings}`, `{claim-ledger}` and `{cheat-sheet}`
+show the ledger and the cheat sheet in the page's language.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from docutils.parsers.rst import directives
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
+from helpers.paths import RESULTS, ROOT
 from helpers.site.finished_pages import PAGE_FINISHED
 
 ENGLISH_FOLDER = "notebooks"
@@ -73,9 +74,21 @@ class Ledger(SphinxDirective):
 
         depend_on_the_ledger(self)
         language = language_of(self.env.docname)
-        chapters = posixpath.relpath(ENGLISH_FOLDER, posixpath.dirname(self.env.docname)) + "/"
         return [nodes.raw("", claim_table(translated(language), language=language,
-                                          chapters=chapters), format="html")]
+                                          chapters=chapters_from(self.env.docname)), format="html")]
+
+
+class CheatSheet(SphinxDirective):
+    """The cheat sheet in the page's language."""
+
+    def run(self) -> list[nodes.Node]:
+        from helpers.pages.cheat_sheet_page import sheet
+
+        depend_on_the_ledger(self)
+        for source in (*(ROOT / "configs").glob("*.yaml"), RESULTS / "knobs.json"):
+            self.env.note_dependency(source.relative_to(ROOT).as_posix())
+        page = self.env.docname
+        return [nodes.raw("", sheet(language_of(page), chapters_from(page)), format="html")]
 
 
 def depend_on_the_ledger(directive: SphinxDirective) -> None:
@@ -84,6 +97,11 @@ def depend_on_the_ledger(directive: SphinxDirective) -> None:
     for pattern in ("book/claims/**/*.yml", "book/zh/*.yml", "book/chapters.json"):
         for path in root.glob(pattern):
             directive.env.note_dependency(path.relative_to(root).as_posix())
+
+
+def chapters_from(page: str) -> str:
+    """The folder of the English chapters, seen from a page."""
+    return posixpath.relpath(ENGLISH_FOLDER, posixpath.dirname(page)) + "/"
 
 
 def language_of(page: str) -> str:
@@ -160,6 +178,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_directive("claim-counts", Counts)
     app.add_directive("claim-findings", Findings)
     app.add_directive("claim-ledger", Ledger)
+    app.add_directive("cheat-sheet", CheatSheet)
     app.connect("doctree-read", join_lines)
     app.connect("html-page-context", add_switch)
     app.connect(PAGE_FINISHED, mark_english)

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import json
 import os
-import posixpath
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -28,7 +27,7 @@ from sphinx.util.docutils import SphinxDirective
 from helpers.errors import BookError
 from helpers.ledger import translations
 from helpers.site.finished_pages import PAGE_FINISHED
-from helpers.site.languages import ENGLISH_FOLDER, LANGUAGES, language_of
+from helpers.site.languages import LANGUAGES, chapters_from, language_of
 
 BREAK = "\u200b"
 """Stands for `<wbr>` while words are replaced: the parts of a key are no words."""
@@ -212,11 +211,10 @@ def speak(app: Sphinx, page: BeautifulSoup, path: Path) -> None:
 
 def lead_to_chapters(soup: BeautifulSoup, page: str) -> None:
     """Make links between chapters lead from a translated page there, under the titles here."""
-    chapters = posixpath.relpath(ENGLISH_FOLDER, posixpath.dirname(page))
     titles = translations.words(language_of(page))["chapters"]
     for link in soup.select("a[href]"):
         if "://" not in link["href"]:
-            link["href"] = f"{chapters}/{link['href']}"
+            link["href"] = chapters_from(page) + link["href"]
         if link.text in titles:
             link.string = titles[link.text]
 
