@@ -233,3 +233,12 @@ def test_on_paper_only_the_sheet_is_seen_whole_dark_on_white(
     after = page.locator(".cheat-sheet a").first.evaluate(
         "(one) => getComputedStyle(one, '::after').content")
     assert "http" not in after and ".html" not in after
+
+
+def test_the_chinese_sheet_says_as_much_and_nothing_in_english() -> None:
+    chinese = BeautifulSoup(sheet("zh", "../../notebooks/"), "html.parser")
+    links = [f"../../notebooks/{link['href']}" for link in SHEET.select("a[href]")]
+    assert [link["href"] for link in chinese.select("a[href]")] == links
+    for known in chinese.select("style, script, code, q"):
+        known.decompose()
+    assert re.findall(r"[a-z]+ [a-z]+ [a-z]+", chinese.get_text(" ")) == []

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from bs4 import BeautifulSoup
+from docutils import nodes
+from docutils.utils import new_document
 
+from helpers.errors import BookError
 from helpers.ledger import claims, translations
 from helpers.pages.claim_table import claim_table, findings_table, tally_table
 from helpers.paths import ROOT
-from helpers.site import languages
+from helpers.site import languages, stored
 from helpers.site.commands import translate
 
 PAGES = sorted((ROOT / "book" / "zh").glob("*.md"))
@@ -104,3 +109,64 @@ def test_only_pages_in_both_languages_get_a_switch() -> None:
     assert languages.versions("book/zh/introduction", pages) == both
     assert languages.versions("notebooks/dataset", pages) == {}
     assert languages.versions("book/glossary", pages) == {}
+
+
+def test_only_the_break_between_two_chinese_characters_goes() -> None:
+    value = nodes.inline()  # empty until MyST-NB fills it in
+    paragraph = nodes.paragraph("", "", nodes.Text("到"), nodes.Text("\n"), value,
+                                nodes.Text("，从"), nodes.Text("\n"), nodes.Text("这里"))
+    page = new_document("page")
+    page += paragraph
+    app = SimpleNamespace(env=SimpleNamespace(docname="book/zh/page"))
+    languages.join_lines(app, page)
+    assert [child.astext() for child in paragraph] == ["到", "\n", "", "，从", "这里"]
+
+
+def test_words_are_replaced_whole_and_longer_ones_first() -> None:
+    words = stored.Words({"LLM, calls": "LLM，通话", "gone": "没有"}, {"calls": "通话"})
+    assert words.replaced("LLM, calls: 3 calls, small") == "LLM，通话: 3 通话, small"
+    assert words.unused() == ["gone"]
+
+
+def test_a_part_of_a_key_is_no_word() -> None:
+    table = ("<table><tr><td>config_<wbr>8k_<wbr>telephone</td><td>telephone</td>"
+             "<td><code>telephone</code></td></tr></table>")
+    shown = BeautifulSoup(stored.translated("html", table, {}, "book/zh/page"), "html.parser")
+    key, word, code = (cell.text for cell in shown.select("td"))
+    assert (key, word, code) == ("config_8k_telephone", "电话", "telephone")
+
+
+def test_a_word_that_an_output_does_not_have_is_refused() -> None:
+    with pytest.raises(BookError, match="has no gone"):
+        stored.translated("text", "there", {"words": "gone = 没有"}, "book/zh/page")
+
+
+def cells_of(page: Path) -> Iterator[str]:
+    """The results in a page's tables as they will be shown, code and marked English left out."""
+    quotes = re.findall(r"^```\{stored\} (\S+)\n((?:.*\n)*?)```", page.read_text(encoding="utf-8"),
+                        flags=re.MULTILINE)
+    for notebook, options in quotes:
+        given = dict(re.findall(r"^:(\w+): (.*)$", options, flags=re.MULTILINE))
+        for form, text in stored.outputs(ROOT / notebook.lstrip("/")):
+            if form == "html" and given["has"] in text:
+                soup = BeautifulSoup(stored.translated(form, text, given, f"book/zh/{page.stem}"),
+                                     "html.parser")
+                for known in soup.select("[lang=en], code"):
+                    known.decompose()
+                yield from (cell.text for cell in soup.select("th, td"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_no_result_on_a_chinese_page_stays_english(page: Path) -> None:
+    words = re.compile(r"\b[a-z]+,? [a-z]+\b")
+    assert [cell for cell in cells_of(page) if words.search(cell)] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_chapter_has_one_title(page: Path) -> None:
+    text, titles = page.read_text(encoding="utf-8"), translations.words("zh")["chapters"]
+    links = re.findall(r"\{doc\}`(.+?) <(?:/notebooks/)?(\w+)>`", text)
+    links += [(re.search(r"^# (.+)$", text, flags=re.MULTILINE)[1], page.stem)]
+    known = {name.replace(" ", "_"): title for name, title in titles.items()}
+    assert [(said, name) for said, name in links
+            if name in known and said not in (known[name], "英文版", "检查我的配置")] == []

@@ -1,17 +1,13 @@
 """Pages in another language: what they quote from the notebooks, the switch, and their `lang`.
 
 A page `book/zh/NAME` is the Chinese of `notebooks/NAME`. Both get a switch at their top and
-`<link rel="alternate">`. A translated page shows results through three directives:
-
-`{stored} NOTEBOOK` shows the one stored output that has the text of `:has:`. A table can be given
-another caption, heads and words (`:caption:`, `:heads:` between bars, `:words:` as `old = new`
-between bars); text is shown as it is. `{claim-counts}`, `{claim-findings}` and `{claim-ledger}`
-show the ledger in the page's language.
+`<link rel="alternate">`. A translated page shows results through the directives of
+`helpers.site.stored`; `{claim-counts}`, `{claim-findings}`, `{claim-ledger}` and `{cheat-sheet}`
+show the ledger and the cheat sheet in the page's language.
 """
 
 from __future__ import annotations
 
-import json
 import posixpath
 import re
 from html import escape
@@ -24,6 +20,7 @@ from docutils.parsers.rst import directives
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
+from helpers.paths import RESULTS, ROOT
 from helpers.site.finished_pages import PAGE_FINISHED
 
 ENGLISH_FOLDER = "notebooks"
@@ -36,48 +33,6 @@ IN_ENGLISH = (".bd-skip-link, .bd-header, .bd-sidebar-primary, .bd-header-articl
 """Parts of the theme that stay English on a translated page."""
 
 _CHINESE = re.compile("[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef“”]")
-
-
-class Stored(SphinxDirective):
-    """A stored output of a notebook, found by what it says."""
-
-    required_arguments = 1
-    option_spec = {"has": directives.unchanged_required, "caption": directives.unchanged,
-                   "heads": directives.unchanged, "words": directives.unchanged,
-                   "lexer": directives.unchanged, "lang": directives.unchanged}
-
-    def run(self) -> list[nodes.Node]:
-        if "has" not in self.options:
-            raise self.error("Say with :has: which output is meant.")
-        relative, path = self.env.relfn2path(self.arguments[0])
-        self.env.note_dependency(relative)
-        matching = [output for output in outputs(Path(path)) if self.options["has"] in output[1]]
-        if len(matching) != 1:
-            raise self.error(f"{relative}: {len(matching)} outputs have {self.options['has']!r}; "
-                             "name what only one has.")
-        form, text = matching[0]
-        if form == "text":
-            return [nodes.literal_block(text.rstrip(), text.rstrip(), lang="en",
-                                        language=self.options.get("lexer", "none"))]
-        return [nodes.raw("", self._table(text, relative), format="html")]
-
-    def _table(self, text: str, relative: str) -> str:
-        soup = BeautifulSoup(text, "html.parser")
-        table = soup.find("table")
-        table.caption.string = self.options.get("caption", table.caption.text)
-        for head, new in zip(table.select("thead th"), parts(self.options, "heads"),
-                             strict=False):
-            head.string = new
-        replaced = dict(re.split(r"\s+=\s+", pair, maxsplit=1)
-                        for pair in parts(self.options, "words"))
-        for cell in table.select("td, tbody th"):
-            if cell.text in replaced:
-                cell.string = replaced.pop(cell.text)
-            elif "lang" in self.options:
-                cell["lang"] = self.options["lang"]
-        if replaced:
-            raise self.error(f"{relative}: the table has no cell {', '.join(replaced)}.")
-        return str(soup)
 
 
 class Counts(SphinxDirective):
@@ -119,9 +74,21 @@ class Ledger(SphinxDirective):
 
         depend_on_the_ledger(self)
         language = language_of(self.env.docname)
-        chapters = posixpath.relpath(ENGLISH_FOLDER, posixpath.dirname(self.env.docname)) + "/"
         return [nodes.raw("", claim_table(translated(language), language=language,
-                                          chapters=chapters), format="html")]
+                                          chapters=chapters_from(self.env.docname)), format="html")]
+
+
+class CheatSheet(SphinxDirective):
+    """The cheat sheet in the page's language."""
+
+    def run(self) -> list[nodes.Node]:
+        from helpers.pages.cheat_sheet_page import sheet
+
+        depend_on_the_ledger(self)
+        for source in (*(ROOT / "configs").glob("*.yaml"), RESULTS / "knobs.json"):
+            self.env.note_dependency(source.relative_to(ROOT).as_posix())
+        page = self.env.docname
+        return [nodes.raw("", sheet(language_of(page), chapters_from(page)), format="html")]
 
 
 def depend_on_the_ledger(directive: SphinxDirective) -> None:
@@ -132,21 +99,9 @@ def depend_on_the_ledger(directive: SphinxDirective) -> None:
             directive.env.note_dependency(path.relative_to(root).as_posix())
 
 
-def outputs(notebook: Path) -> list[tuple[str, str]]:
-    """Kind (`text` or `html`) and content of every output that a page can quote."""
-    quotable = []
-    for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]:
-        for output in cell.get("outputs", []):
-            form, content = (("text", output.get("text")) if output["output_type"] == "stream"
-                             else ("html", output.get("data", {}).get("text/html")))
-            if content:
-                quotable.append((form, "".join(content)))
-    return quotable
-
-
-def parts(options: dict[str, str], name: str) -> list[str]:
-    """What stands between the bars of an option."""
-    return [part.strip() for part in options.get(name, "").split("|") if part.strip()]
+def chapters_from(page: str) -> str:
+    """The folder of the English chapters, seen from a page."""
+    return posixpath.relpath(ENGLISH_FOLDER, posixpath.dirname(page)) + "/"
 
 
 def language_of(page: str) -> str:
@@ -179,7 +134,7 @@ def join_lines(app: Sphinx, doctree: nodes.document) -> None:
         before = around[position - 1].astext()[-1:] if position else ""
         after = around[position + 1].astext()[:1] if position + 1 < len(around) else ""
         if _CHINESE.match(before) and _CHINESE.match(after):
-            text.parent.remove(text)
+            del text.parent[position]  # remove() would take the first break that is equal
 
 
 def add_switch(
@@ -219,10 +174,11 @@ def mark_english(app: Sphinx, page: BeautifulSoup, path: Path) -> None:
 def setup(app: Sphinx) -> dict[str, bool]:
     """Sphinx's entry point."""
     app.setup_extension("helpers.site.finished_pages")
-    app.add_directive("stored", Stored)
+    app.setup_extension("helpers.site.stored")
     app.add_directive("claim-counts", Counts)
     app.add_directive("claim-findings", Findings)
     app.add_directive("claim-ledger", Ledger)
+    app.add_directive("cheat-sheet", CheatSheet)
     app.connect("doctree-read", join_lines)
     app.connect("html-page-context", add_switch)
     app.connect(PAGE_FINISHED, mark_english)
