@@ -42,7 +42,7 @@ def block(node: nodes.Element, address: Address) -> str:
         fence = _longer_than("`", text, 3)
         return f"{fence}{CODE.get(language, language)}\n{text}\n{fence}"
     if isinstance(node, nodes.math_block):
-        return f"$$\n{node.astext()}\n$$"
+        return f"$$\n{node.astext().strip()}\n$$"
     if isinstance(node, nodes.bullet_list | nodes.enumerated_list):
         first = None if isinstance(node, nodes.bullet_list) else node.get("start", 1)
         return "\n".join(_item("- " if first is None else f"{first + place}. ",
