@@ -140,6 +140,23 @@ def test_the_button_brings_it(site: Path) -> None:
     assert f'href="../_sources/notebooks/{NAMES[1]}.ipynb"' in page
 
 
+def test_a_new_chapter_is_copied_and_an_old_one_leaves(tmp_path: Path) -> None:
+    app = SimpleNamespace(
+        outdir=tmp_path / "html", builder=SimpleNamespace(format="html"),
+        env=SimpleNamespace(found_docs={"notebooks/here", "book/glossary"},
+                            doc2path={"notebooks/here": "here.ipynb",
+                                      "book/glossary": "glossary.md"}.get))
+    assert travelling.lacking(app) == ["notebooks/here"]
+    for name in ("here", "gone"):
+        (tmp_path / travelling.FOLDER / name).mkdir(parents=True)
+        (tmp_path / travelling.FOLDER / name / f"{name}.ipynb").write_text(name)
+    (tmp_path / "html/_sources/notebooks").mkdir(parents=True)
+    assert travelling.lacking(app) == []
+    travelling.offer(app, None)
+    assert [path.name for path in (tmp_path / travelling.FOLDER).iterdir()] == ["here"]
+    assert (tmp_path / "html/_sources/notebooks/here.ipynb").read_text() == "here"
+
+
 # The addresses of an edition that will be somewhere
 
 def links(base: str) -> travelling.Links:
