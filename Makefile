@@ -8,6 +8,8 @@ PYTHON ?= $(shell for p in python3.12 python3.11 python3 python; do \
 PORT ?= 8000
 VENV := .venv/bin
 SITE := _build/html
+# The notebooks as the pages offer them for download, each alone in a folder.
+COPIES := _build/travelling
 NBVAL := --nbval --nbval-cell-timeout 600 --nbval-sanitize-with tests/nbval_sanitize.cfg
 export OMP_NUM_THREADS ?= 1
 export HF_HUB_OFFLINE ?= 1
@@ -41,19 +43,19 @@ pdf: book ## Print the whole book as one PDF
 check: environment lint ## Lint and the tests that need no model, process, browser or site (minutes)
 	@TQDM_DISABLE=1 $(VENV)/pytest -n 2 --dist loadfile -m "not slow and not site" tests
 
-test-notebook: environment ## Run one notebook and compare its outputs (NAME=learning_rate)
+test-notebook: site ## Run one notebook and compare its outputs (NAME=learning_rate)
 	@test -f "notebooks/$(NAME).ipynb" || { echo "Say which notebook, as in NAME=learning_rate; \
 	notebooks/ has $$(cd notebooks && ls *.ipynb | sed 's/.ipynb//' | tr '\n' ' ')" >&2; exit 1; }
-	@TQDM_DISABLE=1 $(VENV)/pytest $(NBVAL) "notebooks/$(NAME).ipynb"
+	@TQDM_DISABLE=1 $(VENV)/pytest $(NBVAL) "$(COPIES)/$(NAME)"
 
 test: site ## Check everything: code, notebooks, the built site in a real browser
 	@$(VENV)/python -m helpers.site.commands.system speech
 	@$(MAKE) --no-print-directory lint
 	@browser="$$($(VENV)/python -m helpers.site.commands.system browser)" || exit 1; \
 	  BOOK_BROWSER="$$browser" TQDM_DISABLE=1 \
-	  $(VENV)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(NBVAL) notebooks tests
+	  $(VENV)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(NBVAL) $(COPIES) tests
 
-conditions: environment ## Test in a clone as on another machine (CONDITION=arithmetic TESTS=notebooks)
+conditions: environment ## Test in a clone as on another machine (CONDITION=arithmetic TESTS=tests/site)
 	@$(VENV)/python tools/conditions.py $(or $(CONDITION),--help) $(TESTS)
 
 execute: environment ## Run changed notebooks and store their outputs (ALL=1: every notebook)

@@ -1,7 +1,8 @@
 """Run tests in a fresh clone under a condition that other machines have: `make conditions`.
 
-`python tools/conditions.py arithmetic notebooks tests` clones the last commit, runs pytest there
-with this environment's programs and the built site of this folder, and removes the clone.
+`python tools/conditions.py arithmetic _build/travelling tests` clones the last commit, runs pytest
+there with this environment's programs, the site and the notebooks that were built in this folder,
+and removes the clone.
 Standard library only, but for what the tests import.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -17,6 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+COPIES = ROOT / "_build" / "travelling"
 CONDITIONS = {
     "plain": "a fresh clone and nothing else",
     "arithmetic": "the sums of a processor without vector units",
@@ -42,10 +45,11 @@ NBVAL = ("--nbval", "--nbval-cell-timeout", "600", "--nbval-sanitize-with",
 
 
 def clone(condition: str, folder: Path) -> Path:
-    """A clone of this repository's last commit below the folder."""
+    """A clone of this repository's last commit below the folder, with the built notebooks."""
     target = folder / ("a path with blanks" if condition == "blanks" else "clone")
     depth = ["--depth", "1"] if condition == "shallow" else []
     subprocess.run(["git", "clone", "--quiet", *depth, ROOT.as_uri(), str(target)], check=True)
+    shutil.copytree(COPIES, target / COPIES.relative_to(ROOT))
     return target
 
 
@@ -102,13 +106,15 @@ def main() -> int:
         epilog="conditions:\n" + "\n".join(f"  {name:11} {what}"
                                            for name, what in CONDITIONS.items()))
     parser.add_argument("condition", choices=CONDITIONS, metavar="CONDITION")
-    parser.add_argument("tests", nargs="*", default=["notebooks", "tests"],
+    parser.add_argument("tests", nargs="*", default=["_build/travelling", "tests"],
                         help="what pytest runs (default: everything)")
     parser.add_argument("--fonts", nargs="*", type=Path, default=[],
                         help="folders with fonts, for the condition of that name")
     options = parser.parse_args()
     if options.condition == "fonts" and not any(folder.is_dir() for folder in options.fonts):
         parser.error("no browser starts without a font: name a folder with some by --fonts")
+    if not COPIES.is_dir():
+        parser.error("the notebooks are not there: run make book first")
     with tempfile.TemporaryDirectory(prefix="book_") as folder:
         checkout = clone(options.condition, Path(folder))
         command = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadfile",

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nbformat
 import pytest
 import yaml
 from browsing import ROOT, SITE
@@ -42,6 +43,16 @@ def test_a_named_repository_opens_on_colab(edition: Path) -> None:
     assert opened in html
     loaded = re.findall(r'<(?:img|script|link)\b[^>]*?(?:src|href)="(https?:[^"]+)"', html)
     assert not loaded, "the button's picture comes from elsewhere"
+
+
+def test_a_download_finds_the_repository_and_the_published_pages(edition: Path) -> None:
+    notebook = nbformat.read(edition / "_sources" / f"{PAGE}.ipynb", as_version=4)
+    assert f"prepare({ADDRESS!r}, " in notebook.cells[0].source
+    tables = [output.data["text/html"] for cell in notebook.cells[1:] if cell.cell_type == "code"
+              for output in cell.outputs if "text/html" in output.get("data", {})]
+    linked = re.findall(r'href="([^"]+)"', "".join(tables))
+    assert linked and all(one.startswith(("#", "https://someone.github.io/telephone-book/"))
+                          for one in linked)
 
 
 def test_an_edition_without_one_offers_nothing() -> None:

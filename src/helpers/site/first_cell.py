@@ -1,0 +1,61 @@
+"""The first cell of a notebook that was downloaded from a page: is the book's code here?
+
+Standard library only: it runs where nothing of the book is.
+"""
+
+import os
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+
+def is_here(funasr):
+    """Whether the book's package `helpers` and the FunASR that the book is about are installed."""
+    try:
+        import helpers.session  # noqa: F401
+
+        return version("funasr") == funasr
+    except ImportError:
+        return False
+
+
+def complaint(*command):
+    """Run a command; returns what it says where it fails, empty where it works."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True)
+    except OSError as error:
+        return str(error)
+    if done.returncode == 0:
+        return ""
+    said = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+    return (said or [f"exit code {done.returncode}"])[-1].rstrip(".")
+
+
+def install(repository, folder):
+    """Put the book's code where this notebook runs; returns the reason if that cannot be done."""
+    if sys.version_info[:2] not in ((3, 11), (3, 12)):
+        return f"take a kernel of Python 3.11 or 3.12, for this one is {sys.version.split()[0]}"
+    if not (folder / "requirements.lock").is_file():
+        if not repository or "BOOK_ROOT" in os.environ:
+            return ("set BOOK_ROOT to the folder of your copy of the book "
+                    "(`%env BOOK_ROOT=/folder/of/the/book`) and run this cell again")
+        if said := complaint("git", "clone", "--quiet", "--depth", "1", repository, str(folder)):
+            return f"they cannot be fetched from {repository} ({said})"
+    print("The book's code and its libraries are being installed: some 6 GB, minutes.", flush=True)
+    pip = (sys.executable, "-m", "pip", "install", "--quiet")
+    said = (complaint(*pip, "-r", str(folder / "requirements.lock"))
+            or complaint(*pip, "--no-deps", "-e", str(folder), "-e", str(folder / "src")))
+    if said:
+        return f"they cannot be installed ({said})"
+    sys.modules.pop("helpers", None)
+    sys.path.insert(0, str(folder.resolve() / "src"))
+    return ""
+
+
+def prepare(repository, funasr):
+    """Say nothing where all is here; else install it, or say in one sentence how to get it."""
+    folder = Path(os.environ.get("BOOK_ROOT") or "telephone-book").expanduser()
+    if not is_here(funasr) and (reason := install(repository, folder)):
+        print(f"The cells below need the book's package `helpers` and FunASR {funasr}, which are "
+              f"not here: {reason}.")
