@@ -532,7 +532,8 @@ def exchanged(context: Context) -> Iterator[Finding]:
                     "another class ended the run: {note}", key=key, value=_short(value),
                     usual=_short(base[key]), note=context.audit.note(key)) if raises else
                 say("`{key}` is {value}, and the model directory has {usual}. Training may run "
-                    "with it; the released weights belong to the other class, and decoding may end.",
+                    "with it; the released weights belong to the other class, and decoding may "
+                    "end.",
                     key=key, value=_short(value), usual=_short(base[key])),
                 say("Leave the key out, unless the class and all its keys are your own."), key,
                 edits=((key, REMOVE),), decision=True)
