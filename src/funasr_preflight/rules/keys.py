@@ -434,7 +434,7 @@ def _cannot_take(context: Context, key: str, value: Any) -> Text | None:
     elif key == "optim_conf.differentiable" and value:
         return say("the step would have to be differentiated, which PyTorch refuses.")
     elif key == "llm_conf.lora_conf.lora_dropout" and context.on("llm_conf.use_lora") and (
-            _is_number(value) and not 0 <= value <= 1):
+            _is_number(value) and value > 1):
         return say("it is no share.")
     elif key == "lora_bias" and context.on("lora_only") and value not in LORA_BIAS:
         return say("it takes one of {names}.", names=", ".join(LORA_BIAS))
@@ -460,10 +460,11 @@ def out_of_range(context: Context) -> Iterator[Finding]:
         why = _out_of_range(key.rpartition(".")[2], value)
         if why:
             name = key.rpartition(".")[2]
-            runs = _is_finite(value) and (name == "lr" and value >= 1 or (
-                name.endswith("dropout_rate") and value == 1) or (
-                name in RUNS_BELOW and not (name in ENDS_AT_ZERO and value == 0)
-                and not (name == "warmup_steps" and value < 0)))
+            runs = not _section_is_used(context, key) or _is_finite(value) and (
+                name == "lr" and value >= 1 or name.endswith("dropout_rate") and value == 1
+                or name == "lora_dropout" and value <= 1
+                or name in RUNS_BELOW and not (name in ENDS_AT_ZERO and value == 0)
+                and not (name == "warmup_steps" and value < 0))
             yield problem(Severity.WARNING if runs else Severity.ERROR,
                           say("`{key}: {value}` {why}", key=key, value=_short(value), why=why),
                           say("Give a value that can be meant."), key)
@@ -483,7 +484,7 @@ def _out_of_range(name: str, value: float):
         return say("has to be at least 1.")
     if name in NOT_NEGATIVE and value < 0:
         return say("cannot be negative.")
-    if name.endswith("dropout_rate") and not 0 <= value < 1:
+    if name.endswith(("dropout_rate", "lora_dropout")) and not 0 <= value < 1:
         return say("is no share: it has to be at least 0 and below 1.")
     return None
 

@@ -20,7 +20,7 @@ from helpers.oracle import cases, mending, verdicts
 from helpers.paths import CACHE, RESULTS
 
 DEVELOPMENT, HELD_OUT = "development", "held-out"
-FIRST = {DEVELOPMENT: 1, HELD_OUT: 9_000_000}
+FIRST = {DEVELOPMENT: 1, HELD_OUT: 10_000_000}
 """Seed of the first case of each set."""
 BLOCKS = {DEVELOPMENT: 30, HELD_OUT: 200}
 BLOCK = 10

@@ -30,5 +30,6 @@ def on_colab(repository: str) -> str:
              "# This copy of the book names no address to clone: put it on a drive, and copy it "
              f"from\n# there to the folder {FOLDER} of Colab's machine.")
     return (f"{fetch}\n"
-            f"%pip install --quiet --editable {FOLDER}\n"
+            f"%pip install --quiet -r {FOLDER}/requirements.lock\n"
+            f"%pip install --quiet --no-deps --editable {FOLDER} --editable {FOLDER}/src\n"
             f"%cd {FOLDER}/notebooks")
