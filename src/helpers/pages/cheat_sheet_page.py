@@ -49,7 +49,7 @@ def sheet(language: str = "en", chapters: str = "") -> str:
         chapters: the folder of the chapters' pages, seen from the page of the sheet.
     """
     style = (ASSETS / "cheat_sheet.css").read_text(encoding="utf-8")
-    made = _Sheet(language, chapters)
+    made = _SheetInWords(language, chapters)
     return (f"<style>{style}</style>\n"
             '<div class="cheat-sheet tex2jax_ignore">\n'
             '<button type="button" class="cheat-print" hidden>'
@@ -58,7 +58,7 @@ def sheet(language: str = "en", chapters: str = "") -> str:
 
 
 @dataclass(frozen=True)
-class _Sheet:
+class _SheetInWords:
     """The two sheets in a language."""
 
     language: str
