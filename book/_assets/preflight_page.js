@@ -261,9 +261,12 @@
       if (wanted === "int" && defaults(key).some((each) => typeof each === "number" && !Number.isInteger(each))) wanted = "float";
       const broken = isFloat(one) && rules.trulyWhole.includes(key.split(".").pop());
       if (one === null || !(broken || wrong(one, wanted)) || (key === rules.saveExcludes && typeof one === "string")) continue;
-      const ends = ["int", "float"].includes(wanted) && (broken || !(isNumber(one) || typeof one === "boolean")) && !["never read", "read without effect"].includes(verdict(key));
+      const ends = ["int", "float"].includes(wanted) && (broken || !(isNumber(one) || typeof one === "boolean")) && !["never read", "read without effect"].includes(verdict(key)) && sectionIsUsed(key);
       add("keys-type", ends ? "error" : "warning",
         say("`{key}` is {value} of type {found}, and {wanted} is wanted.", { key, value: short(one), found: kind(one), wanted }), say("Write a value of type {wanted}.", { wanted }), key);
+    }
+    function sectionIsUsed(key) {
+      return Object.entries(rules.switches).every(([section, each]) => !key.startsWith(`${section}.`) || value(each));
     }
     function wrong(one, wanted) {
       if (typeof one === "string" && one.includes("$")) return false;
@@ -287,7 +290,8 @@
       if (typeof one === "boolean" || !isNumber(one)) continue;
       const why = outOfRange(parts(key)[1], one);
       const last = parts(key)[1], number = Number(one);
-      const runs = rules.runsBelow.includes(last) && Number.isFinite(number) && !(rules.endsAtZero.includes(last) && number === 0) && !(last === "warmup_steps" && number < 0);
+      const runs = !sectionIsUsed(key) || Number.isFinite(number) && (last === "lr" && number >= 1 || last.endsWith("dropout_rate") && number === 1 || last === "lora_dropout" && number <= 1 ||
+        rules.runsBelow.includes(last) && !(rules.endsAtZero.includes(last) && number === 0) && !(last === "warmup_steps" && number < 0));
       if (why) add("keys-range", runs ? "warning" : "error", say("`{key}: {value}` {why}", { key, value: short(one), why }), say("Give a value that can be meant."), key);
     }
     function outOfRange(last, one) {
@@ -296,7 +300,7 @@
       if (last === "lr" && !(number > 0 && number < 1)) return say("is no learning rate: it has to lie between 0 and 1.");
       if (rules.atLeastOne.includes(last) && number < 1) return say("has to be at least 1.");
       if (rules.notNegative.includes(last) && number < 0) return say("cannot be negative.");
-      if (last.endsWith("dropout_rate") && !(number >= 0 && number < 1)) return say("is no share: it has to be at least 0 and below 1.");
+      if ((last.endsWith("dropout_rate") || last.endsWith("lora_dropout")) && !(number >= 0 && number < 1)) return say("is no share: it has to be at least 0 and below 1.");
       return "";
     }
     function crash() {

@@ -58,7 +58,7 @@ def content() -> dict[str, Any]:
         "launcherKeys": sorted(keys.LAUNCHER_KEYS), "freeSections": keys.FREE_SECTIONS,
         "choosers": keys.CHOOSERS, "neverNull": sorted(keys.NEVER_NULL),
         "neverNullOfLora": keys.NEVER_NULL_OF_LORA, "trulyWhole": keys.TRULY_WHOLE,
-        "mayBeNull": keys.MAY_BE_NULL, "runsBelow": keys.RUNS_BELOW,
+        "switches": keys.SWITCHES, "mayBeNull": keys.MAY_BE_NULL, "runsBelow": keys.RUNS_BELOW,
         "endsAtZero": keys.ENDS_AT_ZERO,
         "atLeastOne": keys.AT_LEAST_ONE, "notNegative": keys.NOT_NEGATIVE, "pairs": keys.PAIRS,
         "scores": keys.SCORES, "preprocessors": keys.PREPROCESSORS,

@@ -27,6 +27,9 @@ WRITTEN = [one.example.yaml for one in EXPLANATIONS.values()]
 ODD = [
     "", "- 1\n", "a: [1\n", "a: 1\na: 2\n", "train_conf:\n  max_epoch: 3.0\n",
     "optim_conf: {lr: 5e-6, betas: [0.9, 0.999], weight_decay: -1}\n", "optim_conf: {lr: .nan}\n",
+    "optim_conf: {lr: 5}\nllm_conf: {lora_conf: {lora_alpha: [1], lora_dropout: 1.5}}\n",
+    "llm_conf: {use_lora: true, lora_conf: {lora_alpha: [1], lora_dropout: -0.1}}\n",
+    "dataset_conf: {prompt_classes: null, prompt_conf: {min_neg_hotwords_num: [1]}}\n",
     "train_conf: {max_epochs: 1_000, use_bf16: yes, accum_grad: 0x10, log_interval: 010}\n",
     "dataset_conf: {batchsize: 6000, batch_type: 'token', sort_size: \"1024\", shuffle: off}\n",
     "dataset_conf: {min_source_length: 900, max_source_length: 100}\n",
