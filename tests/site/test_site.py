@@ -233,17 +233,17 @@ def test_a_definition_shows_beside_its_term(way: str, visitor: Visitor) -> None:
     link = page.locator("a[data-definition]").first
     box = page.locator("[role=tooltip]")
     link.hover()
-    box.wait_for(timeout=3000)
+    box.wait_for()
     assert box.inner_text() == link.get_attribute("data-definition")
     place = box.bounding_box()
     assert place["x"] >= 0 and place["x"] + place["width"] <= PHONE["width"]
     page.mouse.move(5, 5)
-    box.wait_for(state="hidden", timeout=3000)
+    box.wait_for(state="hidden")
     link.focus()
-    box.wait_for(timeout=3000)
+    box.wait_for()
     assert link.get_attribute("aria-describedby") == box.get_attribute("id")
     page.keyboard.press("Escape")
-    box.wait_for(state="hidden", timeout=3000)
+    box.wait_for(state="hidden")
 
 
 def test_the_key_table_has_a_filter(visitor: Visitor) -> None:
