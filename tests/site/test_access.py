@@ -99,11 +99,11 @@ def test_the_phone_menu_works_by_keyboard(visitor: Visitor) -> None:
     page.locator("button.primary-toggle:visible").first.focus()
     page.keyboard.press("Enter")
     menu = page.locator("#pst-primary-sidebar-modal")
-    menu.locator("a:visible").first.wait_for(timeout=3000)
+    menu.locator("a:visible").first.wait_for()
     page.keyboard.press("Tab")
     assert menu.evaluate("(box) => box.contains(document.activeElement)")
     page.keyboard.press("Escape")
-    menu.locator("a").first.wait_for(state="hidden", timeout=3000)
+    menu.locator("a").first.wait_for(state="hidden")
 
 
 def test_nothing_moves_for_a_reader_who_asked_for_that(visitor: Visitor) -> None:

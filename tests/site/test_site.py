@@ -38,7 +38,7 @@ def test_page_loads_alone_and_without_errors(name: str, way: str, visitor: Visit
 @each_way
 def test_front_page_leads_into_the_book(way: str, visitor: Visitor) -> None:
     page = visitor.open("index", way, fresh=True).page
-    page.wait_for_url(f"**/{PAGES[0]}.html", timeout=5000)
+    page.wait_for_url(f"**/{PAGES[0]}.html")
     assert page.locator("main article h1").is_visible()
 
 
@@ -120,7 +120,7 @@ def test_phone_menu_opens(visitor: Visitor) -> None:
     page.locator("button.primary-toggle:visible").first.click()
     link = page.locator(f"a[href$='{PAGES[-1]}.html']:visible").first
     link.click()
-    page.wait_for_url(f"**/{PAGES[-1]}.html", timeout=5000)
+    page.wait_for_url(f"**/{PAGES[-1]}.html")
 
 
 @each_article
