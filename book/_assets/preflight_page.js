@@ -177,7 +177,11 @@
     const lacking = alone ? lacks(values) : [];
     const seen = alone && !lacking.length ? values : merged(rules.base, values);
     const findings = [];
-    const add = (rule, severity, message, fix, key) => findings.push({ rule, severity, key, message, fix, line: lineOf(key) });
+    const add = (rule, severity, message, fix, key) => findings.push({ rule, severity: severity === "error" && !lookedInto(key) ? "warning" : severity, key, message, fix, line: lineOf(key) });
+
+    function lookedInto(key) {
+      return Object.entries(rules.switches).every(([section, each]) => !`${key}.`.startsWith(`${section}.`) || on(each));
+    }
 
     function lineOf(key) {
       const pieces = key.split(".");
@@ -261,12 +265,9 @@
       if (wanted === "int" && defaults(key).some((each) => typeof each === "number" && !Number.isInteger(each))) wanted = "float";
       const broken = isFloat(one) && rules.trulyWhole.includes(key.split(".").pop());
       if (one === null || !(broken || wrong(one, wanted)) || (key === rules.saveExcludes && typeof one === "string")) continue;
-      const ends = ["int", "float"].includes(wanted) && (broken || !(isNumber(one) || typeof one === "boolean")) && !["never read", "read without effect"].includes(verdict(key)) && sectionIsUsed(key);
+      const ends = ["int", "float"].includes(wanted) && (broken || !(isNumber(one) || typeof one === "boolean")) && !["never read", "read without effect"].includes(verdict(key));
       add("keys-type", ends ? "error" : "warning",
         say("`{key}` is {value} of type {found}, and {wanted} is wanted.", { key, value: short(one), found: kind(one), wanted }), say("Write a value of type {wanted}.", { wanted }), key);
-    }
-    function sectionIsUsed(key) {
-      return Object.entries(rules.switches).every(([section, each]) => !key.startsWith(`${section}.`) || value(each));
     }
     function wrong(one, wanted) {
       if (typeof one === "string" && one.includes("$")) return false;
@@ -290,7 +291,7 @@
       if (typeof one === "boolean" || !isNumber(one)) continue;
       const why = outOfRange(parts(key)[1], one);
       const last = parts(key)[1], number = Number(one);
-      const runs = !sectionIsUsed(key) || Number.isFinite(number) && (last === "lr" && number >= 1 || last.endsWith("dropout_rate") && number === 1 || last === "lora_dropout" && number <= 1 ||
+      const runs = Number.isFinite(number) && (last === "lr" && number >= 1 || last.endsWith("dropout_rate") && number === 1 || last === "lora_dropout" && number <= 1 ||
         rules.runsBelow.includes(last) && !(rules.endsAtZero.includes(last) && number === 0) && !(last === "warmup_steps" && number < 0));
       if (why) add("keys-range", runs ? "warning" : "error", say("`{key}: {value}` {why}", { key, value: short(one), why }), say("Give a value that can be meant."), key);
     }

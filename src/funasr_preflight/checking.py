@@ -14,7 +14,7 @@ from funasr_preflight.launch import reading
 from funasr_preflight.launch.yaml_file import local
 from funasr_preflight.laws.memory import GIBIBYTE
 from funasr_preflight.manifest import scanning
-from funasr_preflight.manifest.settings import FilterConf
+from funasr_preflight.manifest.settings import OTHER_COUNTS, FilterConf
 from funasr_preflight.rules.registry import RULES, Rule, findings_of
 from funasr_preflight.run import estimates, gpu_memory
 from funasr_preflight.texts import Text, say
@@ -110,10 +110,14 @@ def context_of(config: str | Path | None, train: str | Path | None = None,
     unreadable: dict[str, Text] = {}
 
     def scanned(path: str | Path | None, which: str) -> scanning.ManifestReport | None:
-        named = None if path else _named_list(read, which, given, assumed)
+        manifest = path or _named_list(read, which, given, assumed)
+        if manifest and conf.index == OTHER_COUNTS:
+            assumed.append(say("{manifest} is not looked at, since the class in index_ds counts "
+                               "otherwise", manifest=str(manifest)))
+            return None
         try:
-            return scanning.scan(path or named, conf, sample_audio=probe, progress=progress,
-                                 training=which == "train") if path or named else None
+            return scanning.scan(manifest, conf, sample_audio=probe, progress=progress,
+                                 training=which == "train") if manifest else None
         except BookError as error:
             if path:
                 raise
@@ -136,10 +140,6 @@ def _named_list(read: reading.Config, which: str, given: reading.Given, assumed:
                 ) -> Path | None:
     """The manifest that the config or the overrides name, where it is here."""
     name = read.merged.get(f"{which}_data_set_list")
-    if FilterConf.of(read.merged).index == "OpenAIIndexDSJsonl":
-        assumed.append(say("{manifest} is not looked at, since the class in index_ds counts "
-                           "otherwise", manifest=name))
-        return None
     if not isinstance(name, str) or not name or "\0" in name:
         return None
     if "$" in name:

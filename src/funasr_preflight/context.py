@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 Mode = Literal["merged", "alone"]
 _ABSENT = object()
+SWITCHES = {"llm_conf.lora_conf": "llm_conf.use_lora",
+            "dataset_conf.prompt_conf": "dataset_conf.prompt_classes",
+            "ctc_decoder_conf": "ctc_decoder", "ctc_conf": "ctc_decoder"}
+"""Section to the key without which FunASR does not look into it."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +123,11 @@ class Context:
     def on(self, key: str) -> bool:
         """Whether FunASR takes a switch for turned on: it asks for truth, not for `true`."""
         return bool(self.get(key))
+
+    def looked_into(self, key: str) -> bool:
+        """Whether the switch is on without which FunASR does not look at a key's section."""
+        return all(self.on(switch) for section, switch in SWITCHES.items()
+                   if f"{key}.".startswith(f"{section}."))
 
     def shared(self, name: str) -> Any:
         """A setting of processes, such as `use_deepspeed`: the top level goes before

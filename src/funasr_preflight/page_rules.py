@@ -11,6 +11,7 @@ import json
 from typing import Any
 
 from funasr_preflight import audit
+from funasr_preflight.context import SWITCHES
 from funasr_preflight.launch import directory, reading
 from funasr_preflight.launch.yaml_file import flatten, load_yaml
 from funasr_preflight.rules import keys
@@ -58,7 +59,7 @@ def content() -> dict[str, Any]:
         "launcherKeys": sorted(keys.LAUNCHER_KEYS), "freeSections": keys.FREE_SECTIONS,
         "choosers": keys.CHOOSERS, "neverNull": sorted(keys.NEVER_NULL),
         "neverNullOfLora": keys.NEVER_NULL_OF_LORA, "trulyWhole": keys.TRULY_WHOLE,
-        "switches": keys.SWITCHES, "mayBeNull": keys.MAY_BE_NULL, "runsBelow": keys.RUNS_BELOW,
+        "switches": SWITCHES, "mayBeNull": keys.MAY_BE_NULL, "runsBelow": keys.RUNS_BELOW,
         "endsAtZero": keys.ENDS_AT_ZERO,
         "atLeastOne": keys.AT_LEAST_ONE, "notNegative": keys.NOT_NEGATIVE, "pairs": keys.PAIRS,
         "scores": keys.SCORES, "preprocessors": keys.PREPROCESSORS,

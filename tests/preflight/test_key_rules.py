@@ -50,6 +50,12 @@ CASES = [
     ("keys-type", ["++llm_conf.lora_conf.lora_alpha=[1]", "++llm_conf.use_lora=true"], "ERROR",
      "lora_alpha"),
     ("keys-type", ["++dataset_conf.prompt_conf.min_neg_hotwords_num=[1]"], "WARNING", "[1]"),
+    ("keys-section", ["++dataset_conf.prompt_conf=5"], "WARNING", "keys in it"),
+    ("keys-section", ["++llm_conf.lora_conf=null"], "WARNING", "keys in it"),
+    ("keys-crash", ["++ctc_decoder=null", "++ctc_conf.blank_id=3"], "WARNING", "twice"),
+    ("keys-ends", ["++ctc_decoder=null", "++ctc_decoder_conf.attention_heads=3"], "WARNING", "3"),
+    ("keys-conflict", ["++dataset_conf.prompt_conf.min_neg_hotwords_num=9",
+                       "++dataset_conf.prompt_conf.max_neg_hotwords_num=2"], "WARNING", "9"),
     *(("keys-ends", [f"++{override}"], "ERROR", override.partition("=")[0]) for override in (
         "freeze_param=3", "freeze_param=[1]", "excludes=false",
         "train_conf.effective_save_name_excludes=5", "llm_conf.llm_dtype=float32",

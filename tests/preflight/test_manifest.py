@@ -6,6 +6,7 @@ import tracemalloc
 import numpy as np
 import pytest
 import soundfile
+from funasr.register import tables
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -126,6 +127,29 @@ def test_lines_that_drop_last_leaves_out_are_not_kept(items, changes, tmp_path):
                                                                             changes)}))
     assert report.kept_utterances == len(served)
     assert report.lost["unfilled"][0] > 0
+
+
+MESSAGES = ["good morning", "no", "", {}, {"a": 1}, {"a": 1, "b": 2, "c": 3}, None, 0, 5, True, [],
+            ["a"], ["a", "b", "c"], [[]], [None], [{"role": "user"}], [{"role": "user"}] * 3,
+            [{"role": "user"}] * 2 + [{"content": 5}], [{"role": "user"}] * 2 + [{"content": "a"}]]
+
+
+@pytest.mark.parametrize("speech, text", [(300, 9), (2600, 9), (5, 9), (300, 900), (300, 0),
+                                          (2600, 0), (300, None)])
+def test_the_lines_that_end_the_index_are_those_that_end_funasrs(speech, text, tmp_path):
+    """The index compares lengths first; else a sound run is called broken, or a dead one sound."""
+    limits = {"max_source_length": 2500, "min_source_length": 10, "max_target_length": 500}
+    index, path = tables.index_ds_classes["FunASR"], tmp_path / "train.jsonl"
+    for messages in MESSAGES:
+        line = {"messages": messages, "speech_length": speech, "text_length": text}
+        path.write_text(json.dumps({key: one for key, one in line.items() if one is not None
+                                    or key == "messages"}) + "\n")
+        try:
+            index(str(path), **limits)
+            ends = False
+        except Exception:  # noqa: BLE001  whatever FunASR ends in
+            ends = True
+        assert bool(scan(path, FilterConf.of({"dataset_conf": limits})).fatal_count) == ends, line
 
 
 @pytest.mark.parametrize("files, splits", [(5, 2), (4, 3), (3, 8), (1, 8)])

@@ -30,6 +30,8 @@ ODD = [
     "optim_conf: {lr: 5}\nllm_conf: {lora_conf: {lora_alpha: [1], lora_dropout: 1.5}}\n",
     "llm_conf: {use_lora: true, lora_conf: {lora_alpha: [1], lora_dropout: -0.1}}\n",
     "dataset_conf: {prompt_classes: null, prompt_conf: {min_neg_hotwords_num: [1]}}\n",
+    "ctc_decoder: null\nctc_conf: {blank_id: 3}\nctc_decoder_conf: {n_layers: 2}\n",
+    "llm_conf: {lora_conf: null}\ndataset_conf: {prompt_conf: 5}\n",
     "train_conf: {max_epochs: 1_000, use_bf16: yes, accum_grad: 0x10, log_interval: 010}\n",
     "dataset_conf: {batchsize: 6000, batch_type: 'token', sort_size: \"1024\", shuffle: off}\n",
     "dataset_conf: {min_source_length: 900, max_source_length: 100}\n",

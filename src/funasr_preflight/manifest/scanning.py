@@ -471,13 +471,27 @@ def _typed(value, conf: FilterConf) -> _Line | Text:
         except (TypeError, ValueError, OverflowError):
             return say("`{key}` is not a number", key=key)
         lengths.append(max(-1, min(number, LARGEST)))
-    if not isinstance(messages, list) or not all(isinstance(message, dict) for message in messages):
-        left_out = lengths[1] >= 1 and any(
-            gone for reason, gone in _filters(*lengths, conf) if reason != "over_token_length")
-        return _Line([], *lengths) if left_out else say("`messages` is not a list of objects")
+    if lengths[1] < 1 and _ends_the_index(messages):
+        return say("`text_length` is missing or below 1, and the third of the `messages` has no "
+                   "`content`")
+    looked_into = lengths[1] >= 1 and not any(
+        gone for reason, gone in _filters(*lengths, conf) if reason != "over_token_length")
+    if not isinstance(messages, list) and messages not in ("", {}) or not all(
+            isinstance(message, dict) for message in messages):
+        return say("`messages` is not a list of objects") if looked_into else _Line([], *lengths)
     turns = [_Message(_plain(message.get("role")), _plain(message.get("content")))
              for message in messages if "role" in message and "content" in message]
     return _Line(turns, *lengths)
+
+
+def _ends_the_index(messages) -> bool:
+    """Whether FunASR fails at a line without a text length, whose third message it measures."""
+    if not isinstance(messages, (str, list, dict)):
+        return True
+    if len(messages) < 3:
+        return False
+    third = messages[2] if isinstance(messages, list) else None
+    return not isinstance(third, dict) or not isinstance(third.get("content"), (str, list, dict))
 
 
 def _plain(value) -> str:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 ESPNET = "EspnetStyleBatchSampler"
+OTHER_COUNTS = "OpenAIIndexDSJsonl"
+"""An index that reads ChatML, and divides its lengths."""
 UNLIMITED = 2**53
 
 

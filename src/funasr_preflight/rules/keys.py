@@ -73,10 +73,6 @@ FILLED_IN = ("audio_adaptor_conf.encoder_dim", "audio_adaptor_conf.llm_dim",
 """Keys that the model's class writes itself."""
 BROKEN = {"scheduler": ("custom_lambdalr", "tri_stage")}
 """Names in FunASR's register whose class ends the run, whatever its section says."""
-SWITCHES = {"llm_conf.lora_conf": "llm_conf.use_lora",
-            "dataset_conf.prompt_conf": "dataset_conf.prompt_classes",
-            "ctc_decoder_conf": "ctc_decoder", "ctc_conf": "ctc_decoder"}
-"""Section to the key without which FunASR does not look into it."""
 USED_IN_DECODING = ("ctc_decoder", "frontend")
 """Keys of classes that a training step does without, or takes in any form."""
 MAY_BE_NULL = ("scheduler_conf", "dataset_conf.prompt_conf")
@@ -258,8 +254,7 @@ def wrong_type(context: Context) -> Iterator[Finding]:
                 key == SAVE_EXCLUDES and isinstance(value, str)):
             continue  # FunASR splits that one at its commas
         ends = wanted in _NUMBERS and (broken or not isinstance(value, (bool, int, float))) and (
-            context.audit.verdict(key) not in (NEVER_READ, NO_EFFECT)) and _section_is_used(
-                context, key)
+            context.audit.verdict(key) not in (NEVER_READ, NO_EFFECT))
         yield problem(
             Severity.ERROR if ends else Severity.WARNING,
             say("`{key}` is {value} of type {found}, and {wanted} is wanted.", key=key,
@@ -277,12 +272,6 @@ def no_section(context: Context) -> Iterator[Finding]:
                 say("`{key}` is {value}, and FunASR looks for keys in it.", key=key,
                     value=_short(value)),
                 say("Write its keys below it, or take it out."), key, edits=((key, REMOVE),))
-
-
-def _section_is_used(context: Context, key: str) -> bool:
-    """Whether the switch is on without which FunASR does not look into a key's section."""
-    return all(context.get(switch) for section, switch in SWITCHES.items()
-               if key.startswith(f"{section}."))
 
 
 def _wrong(value: Any, wanted: str) -> bool:
@@ -460,7 +449,7 @@ def out_of_range(context: Context) -> Iterator[Finding]:
         why = _out_of_range(key.rpartition(".")[2], value)
         if why:
             name = key.rpartition(".")[2]
-            runs = not _section_is_used(context, key) or _is_finite(value) and (
+            runs = _is_finite(value) and (
                 name == "lr" and value >= 1 or name.endswith("dropout_rate") and value == 1
                 or name == "lora_dropout" and value <= 1
                 or name in RUNS_BELOW and not (name in ENDS_AT_ZERO and value == 0)

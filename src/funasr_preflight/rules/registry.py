@@ -61,9 +61,13 @@ def problem(severity: Severity, message: Text, fix: Text = NOTHING, key: str = "
 
 
 def findings_of(one: Rule, context: Context) -> Iterator[Finding]:
-    """What a rule finds, complete."""
+    """What a rule finds, complete. In a section that FunASR does not look into, nothing ends a run:
+    it is a warning there."""
     for found in one.check(context):
         file, line = (found.file, found.line)
         if found.key and not file:
             file, line = context.place(found.key)
-        yield replace(found, rule=one.id, chapter=one.chapter, file=file, line=line)
+        severity = found.severity if context.looked_into(found.key) else min(
+            found.severity, Severity.WARNING)
+        yield replace(found, rule=one.id, severity=severity, chapter=one.chapter, file=file,
+                      line=line)
