@@ -70,12 +70,12 @@ def test_one_plays_at_a_time_and_the_next_goes_on_where_it_stopped(
     page.wait_for_function("""() => {
         const cursor = document.querySelector(".players li .player-cursor");
         return Number(cursor.dataset.at) > 0.4 && parseFloat(cursor.style.left) > 5;
-    }""", timeout=10000)
+    }""")
     second.evaluate("(sound) => { sound.muted = true; return sound.play(); }")
     page.wait_for_function("""() => {
         const [first, second] = document.querySelectorAll(".players audio");
         return first.paused && !second.paused && second.currentTime > 0.4;
-    }""", timeout=10000)
+    }""")
     assert not visit.errors and not visit.missing
 
 
@@ -90,7 +90,7 @@ def test_a_press_on_a_picture_plays_from_there(visitor: Visitor) -> None:
     page.wait_for_function("""() => {
         const sound = document.querySelectorAll(".players audio")[2];
         return !sound.paused && sound.currentTime > 0.4 * sound.closest("li").dataset.seconds;
-    }""", timeout=10000)
+    }""")
 
 
 def test_nothing_is_heard_or_loaded_before_it_is_asked_for(visitor: Visitor) -> None:

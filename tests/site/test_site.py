@@ -75,7 +75,7 @@ DRAWN = """() => [...document.querySelectorAll("main math")].every(
 @each_article
 def test_formulas_are_drawn_and_stand_at_the_left(name: str, visitor: Visitor) -> None:
     page = visitor.open(name).page
-    page.wait_for_function(DRAWN, timeout=15000)
+    page.wait_for_function(DRAWN)
     report(page.evaluate("""() => [...document.querySelectorAll("main div.math")].filter((box) =>
         box.querySelector("math").getBoundingClientRect().left
             > box.closest("section").getBoundingClientRect().left + 40

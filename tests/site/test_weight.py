@@ -10,7 +10,7 @@ import json
 from urllib.parse import urlsplit
 
 from browsing import PAGES, WIDE, each_page, report
-from playwright.sync_api import Browser, Page, Response
+from playwright.sync_api import Browser, Page, Request
 
 from helpers.site.commands import lighthouse
 
@@ -22,15 +22,15 @@ class Weighed:
 
     def __init__(self, browser: Browser, address: str) -> None:
         self.page: Page = browser.new_context(viewport=WIDE).new_page()
-        self.responses: list[Response] = []
-        self.page.on("response", lambda response: self.responses.append(response))
+        self.requests: list[Request] = []  # those that have ended: of others the size is awaited
+        self.page.on("requestfinished", lambda request: self.requests.append(request))
         self.page.goto(address, wait_until="load")
         self.page.wait_for_load_state("networkidle")
 
     def files(self) -> dict[str, int]:
         """Address of a file to its bytes over the wire."""
-        return {response.url: response.request.sizes()["responseBodySize"]
-                for response in self.responses if not response.url.startswith("data:")}
+        return {request.url: request.sizes()["responseBodySize"]
+                for request in self.requests if not request.url.startswith("data:")}
 
     def too_heavy(self, limit: int) -> list[str]:
         """Empty within the limit; else the sum, and the heaviest files."""
@@ -54,7 +54,7 @@ def test_first_view_is_light(name: str, browser: Browser, addresses: dict[str, s
         weighed.page.evaluate("""async () => {
             for (let top = 0; top < document.body.scrollHeight; top += innerHeight) {
                 scrollTo(0, top);
-                await new Promise(requestAnimationFrame);
+                await new Promise((done) => setTimeout(done, 16));  // frames may never come
             }
         }""")
         weighed.page.wait_for_load_state("networkidle")
