@@ -54,3 +54,9 @@ def test_all_lists_every_rule_and_a_slip_gets_the_nearest(capsys):
     assert main(["--explain", "data-lots"]) == 2
     said = capsys.readouterr().err
     assert "`data-lost`" in said and len(said.strip().splitlines()) == 1
+
+
+def test_every_rule_is_named_in_a_test():
+    """A rule that no test names can stop to speak unnoticed."""
+    tests = "".join(path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("*.py"))
+    assert [name for name in RULES if f'"{name}"' not in tests] == []

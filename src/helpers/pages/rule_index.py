@@ -51,29 +51,24 @@ def rules_about(key: str) -> tuple[str, ...]:
     return tuple(name for name, keys in keys_of_rules().items() if key in keys)
 
 
-def rule_table(tests: str, table_id: str = "rules") -> str:
-    """HTML of every rule, with links, for a page beside the notebooks' pages.
-
-    Args:
-        tests: the text of pre-flight's tests, in which each rule's id is counted.
-    """
+def rule_table(table_id: str = "rules") -> str:
+    """HTML of every rule, with links, for a page beside the notebooks' pages."""
     columns = (Column("Rule", "34%"), Column("Keys", "30%", "Keys"),
-               Column("Chapter", "18%", "Chapter"),
-               Column("Named in tests", label="Named in tests"))
+               Column("Chapter", label="Chapter"))
     chapters = dict.fromkeys(_page(rule) for rule in all_rules().values())
     choices = (Choice("chapter", "Chapter", "all", {page: _words(page) for page in chapters}),)
-    rows = [_row(rule, tests.count(f'"{rule.id}"')) for rule in all_rules().values()]
+    rows = [_row(rule) for rule in all_rules().values()]
     caption = "Every rule, the keys it is about, and where the book explains it."
     return filter_table(table_id, caption, columns, rows, choices, "rules")
 
 
-def _row(rule: Rule, tested: int) -> Row:
+def _row(rule: Rule) -> Row:
     keys = keys_of_rules()[rule.id]
     entries = [f'<a href="key_index.html#index-{escape(key)}"><code>{breakable(key)}</code></a>'
                for key in keys]
     cells = (f"{with_code(str(rule.title))}<small><code>{breakable(rule.id)}</code></small>",
              links(entries, "none in particular"),
-             f'<a href="{_page(rule)}.html">{escape(_words(_page(rule)))}</a>', str(tested))
+             f'<a href="{_page(rule)}.html">{escape(_words(_page(rule)))}</a>')
     return Row(f"rule-{rule.id}", cells, " ".join([rule.id, str(rule.title), *keys]),
                {"chapter": [_page(rule)]})
 
