@@ -3,10 +3,10 @@
     python -m helpers.gpu.step_cost --record
 
 measures each config as it is, with one change at a time, and with the best changes together, and
-writes `results/gpu_cost.json`, row by row. Model, sampler, collator, trainer and optimizer are
-FunASR's. The model has the released architecture and random weights unless BOOK_MODEL names real
-ones; the data are BOOK_DATA's. `--size mini --device cpu` runs the same on any machine, slowly and
-with nothing to learn about a GPU.
+writes `results/gpu_cost.json`, row by row; `--record FILE` goes on where FILE ends. Model, sampler,
+collator, trainer and optimizer are FunASR's. The model has the released architecture and random
+weights unless BOOK_MODEL names real ones; the data are BOOK_DATA's. `--size mini --device cpu` runs
+the same on any machine, slowly and with nothing to learn about a GPU.
 
 A change that ends in an error is a row too.
 """
@@ -26,6 +26,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -192,17 +193,21 @@ def _errors_unlogged() -> Iterator[None]:
 
 
 def side_by_side(config: str, items: Sequence[dict], place: Place,
-                 changes: Sequence[str] = tuple(CHANGES)) -> Iterator[Cost]:
-    """The config as it is, with each change, and with the best of them together."""
-    rows = [measure(config, items, place)]
-    yield rows[0]
-    for change in changes:
-        rows.append(measure(config, items, place, change))
+                 changes: Sequence[str] = tuple(CHANGES),
+                 known: Mapping[str, Cost] = MappingProxyType({})) -> Iterator[Cost]:
+    """The config as it is, with each change, and with the best of them together.
+
+    Args:
+        known: change to a row that need not be measured again.
+    """
+    rows = []
+    for change in (AS_IT_IS, *changes):
+        rows.append(known.get(change) or measure(config, items, place, change))
         yield rows[-1]
     together: dict[str, Any] = {}
     for row in best_of(rows):
         together |= row.overrides
-    yield measure(config, items, place, BEST, together)
+    yield known.get(BEST) or measure(config, items, place, BEST, together)
 
 
 def best_of(rows: Sequence[Cost]) -> list[Cost]:
@@ -394,15 +399,15 @@ def _settings_given_back() -> Iterator[None]:
         torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.deterministic = tf32, cudnn
 
 
-def recorded() -> list[Cost]:
-    """The rows of the committed recording.
+def recorded(records: RunRecords = RECORDS) -> list[Cost]:
+    """The rows of a recording, the committed one's unless another is given.
 
     Raises:
         BookError: there is none.
     """
     names = Cost.__dataclass_fields__
     return [Cost(**{key: value for key, value in row.items() if key in names})
-            for row in RECORDS.read()]
+            for row in records.read()]
 
 
 def table(rows: Sequence[Cost]) -> list[list[str]]:
@@ -422,7 +427,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; see the module's docstring."""
     parser = argparse.ArgumentParser(prog="python -m helpers.gpu.step_cost",
                                      description="Measure what a training step costs.")
-    parser.add_argument("--record", action="store_true", help="write results/gpu_cost.json")
+    parser.add_argument("--record", nargs="?", const=RECORDS.path, type=Path, metavar="FILE",
+                        help="write the rows to results/gpu_cost.json, or add what FILE lacks")
     parser.add_argument("--size", choices=("mini", "full"), default="full")
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--config", action="append", help="only this config; may be repeated")
@@ -434,7 +440,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.device.startswith("cuda") and not torch.cuda.is_available():
         raise BookError("This machine has no CUDA GPU: run this on one that has, or try "
                         "`--size mini --device cpu`, which measures the mini.")
-    if options.record and not options.device.startswith("cuda"):
+    if options.record == RECORDS.path and not options.device.startswith("cuda"):
         raise BookError("results/gpu_cost.json is for a GPU: leave --record out on a CPU.")
     if options.steps < 1 or options.warm_up < 0:
         raise BookError("--steps has to be at least 1 and --warm-up at least 0.")
@@ -445,14 +451,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     real = None if bench.model in ("mini", "full") else str(workbench.model_folder(bench.model))
     place = Place(options.size, options.device, options.steps, options.warm_up, real)
     items = bench.sets().train
+    records = RunRecords(options.record, COMMAND, RECORDS.key) if options.record else None
     print(*HEAD, sep=" | ")
     for config in options.config or CONFIGS:
-        print(f"{configs.path_of(config).stem}, {place.size}, {place.name}")
-        for row in side_by_side(config, items, place, options.change or tuple(CHANGES)):
+        name = configs.path_of(config).stem
+        known = {row.change: row for row in _rows_of(records) if
+                 (row.config, row.size, row.device) == (name, place.size, place.name)}
+        print(f"{name}, {place.size}, {place.name}")
+        for row in side_by_side(config, items, place, options.change or tuple(CHANGES), known):
             print(*table([row])[0], sep=" | ", flush=True)
-            if options.record:
-                RECORDS.add(asdict(row) | {"provenance": provenance(COMMAND, 0, place.name)})
+            if records and row is not known.get(row.change):
+                records.add(asdict(row) | {"provenance": provenance(COMMAND, 0, place.name)})
     return 0
+
+
+def _rows_of(records: RunRecords | None) -> list[Cost]:
+    """What a file beside the committed one holds already."""
+    kept = records and records.path != RECORDS.path and records.path.exists()
+    return recorded(records) if kept else []
 
 
 if __name__ == "__main__":

@@ -111,7 +111,7 @@ def build(config: str | Path | DictConfig = "pretrained", size: Size = "mini",
         raise BookError("This machine has no CUDA GPU: use device='cpu', or run on a GPU box.")
     directory = _checked(Path(model_dir)) if model_dir else model_directory(size)
     loaded = configs.load(config) if not isinstance(config, DictConfig) else config
-    small = size == "mini" and model_dir is None
+    small = is_small(directory) if model_dir else size == "mini"
     if over:
         kwargs = _over_directory(loaded, directory, small)
     else:
@@ -149,6 +149,12 @@ def shrink(config: DictConfig) -> DictConfig:
         if OmegaConf.select(small, key) is not None:
             OmegaConf.update(small, key, value)
     return small
+
+
+def is_small(directory: Path) -> bool:
+    """Whether a model directory has the mini's dimensions: configs are shrunk to go over it."""
+    config = OmegaConf.load(directory / "config.yaml")
+    return all(OmegaConf.select(config, key) == value for key, value in MINI_DIMENSIONS.items())
 
 
 def model_directory(size: Size) -> Path:

@@ -64,17 +64,8 @@ def execute(source: Path) -> str:
     if not quotes_chapters(notebook):
         os.environ[chapters.CLOSED] = "yes"
     started = time.perf_counter()
-    client = NotebookClient(notebook, timeout=TIMEOUT_SECONDS, kernel_name="python3",
-                            resources={"metadata": {"path": str(source.parent)}},
-                            store_widget_state=True, coalesce_streams=True)
-    try:
-        client.execute()
-    except CellExecutionError as error:
-        return f"failed {source.stem}: {error.ename}: {error.evalue}\n{error.traceback[-1500:]}"
-    except CellTimeoutError:
-        return f"failed {source.stem}: a cell ran longer than {TIMEOUT_SECONDS} s"
-    except DeadKernelError:
-        return f"failed {source.stem}: its Python process died (out of memory?)"
+    if complaint := complaint_of_run(notebook, source.parent):
+        return f"failed {source.stem}: {complaint}"
     if complaint := machine_path(notebook):
         return f"failed {source.stem}: {complaint}"
     target = source.with_suffix(".ipynb")
@@ -82,6 +73,27 @@ def execute(source: Path) -> str:
     nbformat.write(tidy(notebook), partial)
     partial.replace(target)
     return f"{source.stem}: {time.perf_counter() - started:.0f} s"
+
+
+def complaint_of_run(notebook, folder: Path, timeout: int = TIMEOUT_SECONDS) -> str | None:
+    """Run a notebook's cells, whose outputs it then holds; what ended the run, or None.
+
+    Args:
+        folder: where the cells run.
+        timeout: seconds that one cell may take.
+    """
+    client = NotebookClient(notebook, timeout=timeout, kernel_name="python3",
+                            resources={"metadata": {"path": str(folder)}},
+                            store_widget_state=True, coalesce_streams=True)
+    try:
+        client.execute()
+    except CellExecutionError as error:
+        return f"{error.ename}: {error.evalue}\n{error.traceback[-1500:]}"
+    except CellTimeoutError:
+        return f"a cell ran longer than {timeout} s"
+    except DeadKernelError:
+        return "its Python process died (out of memory?)"
+    return None
 
 
 def machine_path(notebook) -> str | None:
