@@ -16,7 +16,7 @@ export HF_HUB_OFFLINE ?= 1
 export PYTHONHASHSEED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help environment assets book pdf site test check test-notebook conditions execute serve mini corpus wer lint lock clean
+.PHONY: help environment assets book pdf gpu site test check test-notebook conditions execute serve mini corpus wer lint lock clean
 
 help: ## Say what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -39,6 +39,11 @@ book: site ## Build the book and say where it is
 
 pdf: book ## Print the whole book as one PDF
 	@$(VENV)/python -m helpers.site.commands.pdf
+
+# The hubs of weights and data have to be reached here.
+gpu: export HF_HUB_OFFLINE := 0
+gpu: assets ## Your own edition, measured on your GPU (BOOK_MODEL, BOOK_DATA; QUICK=1 tries the way)
+	@$(VENV)/python -m helpers.site.commands.gpu_edition $(if $(QUICK),--quick)
 
 check: environment lint ## Lint and the tests that need no model, process, browser or site (minutes)
 	@TQDM_DISABLE=1 $(VENV)/pytest -n 2 --dist loadfile -m "not slow and not site" tests

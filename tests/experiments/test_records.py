@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -9,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from distributed import LocalCluster
 
 from helpers.audit import benchmark, making
 from helpers.errors import BookError
@@ -134,6 +136,43 @@ def test_workers_side_by_side_make_every_run_once(tmp_path, monkeypatch):
     monkeypatch.setattr(ctc_training, "RECORDING", replace(recording, show=lambda: None))
     assert ctc_training.RECORDING.main(["--record", "--seed", "1"]) == 0
     assert made == [(name, 1) for name in ctc_training.ARMS]
+
+
+ON_A_CLUSTER = """
+import os, time
+from pathlib import Path
+from helpers.experiments.records import Recording, RunRecords
+
+def make(name, seed, lacking):
+    time.sleep(0.5)  # or one worker makes them all
+    with open(Path(__file__).with_name("made.txt"), "a") as made:
+        made.write(f"{name} {seed}\\n")
+    yield {"arm": name, "seed": seed, "process": os.getpid()}
+
+RUNS = {("a", seed): [("a", seed)] for seed in range(8)}
+RECORDING = Recording(__name__, RunRecords(Path(__file__).with_name("runs.json"), "make it",
+                                           ("arm", "seed")), RUNS, make, lambda: None)
+"""
+
+
+@pytest.mark.slow
+def test_the_workers_of_a_cluster_make_every_run_once_and_go_on_where_it_stopped(
+        tmp_path, monkeypatch, capsys):
+    """A sweep past one machine: as many processes as there are, one file, nothing twice."""
+    (tmp_path / "recorded_elsewhere.py").write_text(ON_A_CLUSTER)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.syspath_prepend(tmp_path)
+    recording = importlib.import_module("recorded_elsewhere").RECORDING
+    assert recording.main(["--record", "--cluster", "tcp://127.0.0.1:1"]) == 2
+    assert "No Dask scheduler answers" in capsys.readouterr().err
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+        address = cluster.scheduler_address
+        assert recording.main(["--record", "--cluster", address, "--seed", "0", "--seed", "1"]) == 0
+        assert recording.main(["--record", "--cluster", address]) == 0
+    rows = recording.records.read()
+    assert [(row["arm"], row["seed"]) for row in rows] == list(recording.runs)
+    assert len({row["process"] for row in rows} - {os.getpid()}) == 2
+    assert len((tmp_path / "made.txt").read_text().splitlines()) == len(recording.runs)
 
 
 # One row of each experiment, made again

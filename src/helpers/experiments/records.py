@@ -158,13 +158,39 @@ class Recording:
         parser.add_argument("--seed", action="append", default=[], type=int, metavar="S",
                             help="only this seed")
         parser.add_argument("--jobs", type=int, default=1, help="processes, one thread each")
+        parser.add_argument("--cluster", metavar="ADDRESS",
+                            help="let all workers of the Dask cluster with this scheduler make the "
+                                 "runs; they share this folder")
         options = parser.parse_args(arguments)
         wanted = self.wanted(options.only, options.seed)
         if options.record:
-            joblib.Parallel(options.jobs)(joblib.delayed(_work)(self.module, *run)
-                                          for run in wanted)
+            with _workers(options.cluster):
+                joblib.Parallel(-1 if options.cluster else options.jobs)(
+                    joblib.delayed(_work)(self.module, *run) for run in wanted)
         self.show()
         return 0
+
+
+@contextmanager
+def _workers(cluster: str | None) -> Iterator[None]:
+    """While this lasts, joblib's jobs go to a cluster; without an address, to processes here.
+
+    Raises:
+        BookError: no scheduler answers there.
+    """
+    if cluster is None:
+        yield
+        return
+    import joblib
+    from distributed import Client
+
+    try:
+        client = Client(cluster, timeout="10s")
+    except (OSError, ValueError) as error:
+        raise BookError(f"No Dask scheduler answers at {cluster} ({type(error).__name__}): start "
+                        "one with `dask scheduler`, and give its address.") from None
+    with client, joblib.parallel_config("dask"):
+        yield
 
 
 def _work(module: str, name: str, seed: int) -> None:
