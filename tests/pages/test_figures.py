@@ -33,5 +33,12 @@ def test_learning_curves_show_every_run_and_every_rate():
         assert (low, high) == pytest.approx((10, 40))
 
 
+def test_a_run_of_few_steps_is_drawn_too():
+    """A reader's short manifest makes fewer steps than the running mean takes."""
+    run = Run(None, [Step(n, 4 / n, 0.5, 0.1) for n in range(1, 4)], [], None, None, 1.0)
+    figure = learning_curves({"a": run}, {"LLM": {"calls": [ErrorRate(0.2, 0.1, 0.4)]}}, ["after"])
+    assert [len(line.get_xdata()) for line in figure.axes[0].lines] == [1, 3]
+
+
 def test_running_mean_is_a_mean_of_neighbours():
     assert running_mean([1, 2, 3, 4], 2) == pytest.approx([1.5, 2.5, 3.5])
