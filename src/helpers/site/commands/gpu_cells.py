@@ -13,6 +13,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from copy import deepcopy
 from pathlib import Path
 
 import jupytext
@@ -24,8 +25,8 @@ from helpers.site import gpu_cells
 from helpers.site.commands import execute
 
 LONGEST_CELL_SECONDS = 3600
-OWN_RESULT = ("From your machine, with your model and your calls. The sentences and captions "
-              "around it are those of the public edition.")
+OWN_RESULT = ("*From your machine, with your model and your calls. The sentences and captions "
+              "around it are those of the public edition.*")
 
 
 def chapters(folder: Path = execute.NOTEBOOKS) -> list[str]:
@@ -42,13 +43,17 @@ def run(path: Path) -> int:
     """
     whole = nbformat.read(path, as_version=4)
     numbers = gpu_cells.to_run(whole.cells)
-    part = nbformat.v4.new_notebook(cells=[whole.cells[number] for number in numbers],
+    part = nbformat.v4.new_notebook(cells=[deepcopy(whole.cells[number]) for number in numbers],
                                     metadata={"kernelspec": whole.metadata["kernelspec"]})
     if complaint := execute.complaint_of_run(part, path.parent, LONGEST_CELL_SECONDS):
         raise BookError(f"{path.name}: {complaint.splitlines()[0]}")
-    for number, cell in zip(numbers, part.cells, strict=True):
-        cell.outputs = [*of_this_machine(cell), *filter(is_named, whole.cells[number].outputs)]
-        whole.cells[number] = cell
+    for number, cell in reversed(list(zip(numbers, part.cells, strict=True))):
+        before = whole.cells[number]
+        cell.outputs = [*(one for one in cell.outputs if not is_named(one)),
+                        *filter(is_named, before.outputs)]
+        told = number and whole.cells[number - 1].source == OWN_RESULT
+        whole.cells[number:number + 1] = [cell] if told or not is_visible(cell) else [
+            nbformat.v4.new_markdown_cell(OWN_RESULT), cell]
     for kind, state in part.metadata.get("widgets", {}).items():
         kept = whole.metadata.setdefault("widgets", {}).setdefault(kind, {**state, "state": {}})
         kept["state"].update(state["state"])
@@ -58,20 +63,17 @@ def run(path: Path) -> int:
     return len(numbers)
 
 
-def of_this_machine(cell) -> list:
-    """What a cell has just shown, under a line that says whose it is.
-
-    The values that prose quotes stay those of the public edition: its sentences are about them.
-    """
-    shown = [output for output in cell.outputs if not is_named(output)]
-    visible = shown and not {"hide-cell", "remove-cell"} & set(cell.metadata.get("tags", []))
-    return [nbformat.v4.new_output("display_data", {
-        "text/html": f"<p><strong>{OWN_RESULT}</strong></p>", "text/plain": OWN_RESULT}),
-        *shown] if visible else shown
+def is_visible(cell) -> bool:
+    """Whether a reader of the page sees what the cell shows."""
+    return not all(map(is_named, cell.outputs)) and not (
+        {"hide-cell", "remove-cell"} & set(cell.metadata.get("tags", [])))
 
 
 def is_named(output) -> bool:
-    """Whether an output is a value that prose quotes by its name."""
+    """Whether an output is a value that prose quotes by its name.
+
+    These stay as in the public edition: its sentences are about them.
+    """
     return "scrapbook" in output.get("metadata", {})
 
 
