@@ -84,8 +84,8 @@ def test_a_step_that_fails_is_told_and_tried_again(capsys) -> None:
             raise BookError("The card is full.")
         return "now"
 
-    steps = [gpu_edition.Step("bad", "breaks", ends),
-             gpu_edition.Step("good", "works", lambda: tries.append("good") or "fine")]
+    steps = [gpu_edition.EditionStep("bad", "breaks", ends),
+             gpu_edition.EditionStep("good", "works", lambda: tries.append("good") or "fine")]
     done: dict = {}
     assert gpu_edition.do_steps(steps, done, lambda: None) == ["bad"]
     assert "failed: The card is full." in capsys.readouterr().out
@@ -141,7 +141,7 @@ def test_the_public_editions_files_stay_as_they_are(edition) -> None:
 def test_a_second_run_repeats_nothing(edition, monkeypatch, capsys) -> None:
     progress = json.loads((edition / "progress.json").read_text(encoding="utf-8"))
     assert all("said" in one for one in progress["steps"].values())
-    again = gpu_edition.do_steps(
-        [gpu_edition.Step(name, "", lambda: pytest.fail("was done")) for name in progress["steps"]],
-        progress["steps"], lambda: None)
+    steps = [gpu_edition.EditionStep(name, "", lambda: pytest.fail("was done"))
+             for name in progress["steps"]]
+    again = gpu_edition.do_steps(steps, progress["steps"], lambda: None)
     assert again == [] and capsys.readouterr().out.count("done before") == len(progress["steps"])

@@ -57,7 +57,7 @@ QUICK_COSTS = ("--config", configs.FINE_TUNING[0], "--change", "use_bf16", "--ch
 
 
 @dataclass(frozen=True)
-class Step:
+class EditionStep:
     """One part of the edition: its name, what it is for, and what it does in the copy."""
 
     name: str
@@ -160,18 +160,19 @@ def called(book: Path, bench: Workbench, module: str, *arguments: str) -> str:
     return done.stdout.strip()
 
 
-def steps_of(book: Path, bench: Workbench, quick: bool) -> list[Step]:
+def steps_of(book: Path, bench: Workbench, quick: bool) -> list[EditionStep]:
     """Everything between the look at the machine and the book, in order."""
     def run(module: str, *arguments: str) -> Callable[[], str]:
         return lambda: called(book, bench, module, *arguments)
 
     return [
-        Step("hearing", "what the model makes of the calls as it is",
+        EditionStep("hearing", "what the model makes of the calls as it is",
              run(first_question.__name__)),
-        Step("costs", "time and memory of a training step",
+        EditionStep("costs", "time and memory of a training step",
              run(step_cost.__name__, "--record", str(COSTS), "--device", bench.device,
                  *(QUICK_COSTS if quick else ()))),
-        *(Step(name, f"the cells of {name} marked \"your GPU\"", run(gpu_cells.__name__, name))
+        *(EditionStep(name, f"the cells of {name} marked \"your GPU\"",
+                      run(gpu_cells.__name__, name))
           for name in gpu_cells.chapters(book / "notebooks"))]
 
 
@@ -217,7 +218,8 @@ def fingerprint(bench: Workbench, quick: bool) -> str:
     return digest.hexdigest()
 
 
-def do_steps(steps: Sequence[Step], done: dict[str, Any], save: Callable[[], object]) -> list[str]:
+def do_steps(steps: Sequence[EditionStep], done: dict[str, Any],
+             save: Callable[[], object]) -> list[str]:
     """Do the steps that are not done; a step that fails is told, and the next one goes on.
 
     Returns:
