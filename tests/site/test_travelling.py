@@ -15,6 +15,7 @@ import pytest
 from browsing import PAGES, ROOT, SITE, report
 from bs4 import BeautifulSoup
 from docutils import nodes
+from IPython.core.interactiveshell import InteractiveShell
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
@@ -213,6 +214,13 @@ def sentence(said: str) -> str:
     return line
 
 
+def refusal(repository: str) -> str:
+    """What the first cell says where it cannot get the book."""
+    with pytest.raises(first_cell.BookMissing) as raised:
+        first_cell.prepare(repository, "0.0.1")
+    return sentence(str(raised.value))
+
+
 @each_notebook
 def test_the_first_cell_is_the_one_that_looks_for_the_book(name: str) -> None:
     cell = downloaded(name).cells[0]
@@ -225,8 +233,19 @@ def test_without_the_book_it_says_so_in_one_sentence(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-I", "-S", "-c", downloaded(NAMES[0]).cells[0].source],
                           cwd=tmp_path, env={"BOOK_ROOT": str(tmp_path)}, capture_output=True,
                           text=True, check=False)
-    assert done.returncode == 0 and not done.stderr
-    assert "BOOK_ROOT" in sentence(done.stdout)
+    assert done.returncode == 1 and not done.stdout
+    error, _, said = done.stderr.splitlines()[-1].partition(": ")
+    assert error.endswith("BookMissing") and "BOOK_ROOT" in sentence(said)
+
+
+@pytest.mark.usefixtures("without_book_root")
+def test_in_a_notebook_it_ends_run_all_with_its_sentence(
+        capsys: pytest.CaptureFixture[str]) -> None:
+    """Else a reader who runs all cells sees the last of twenty errors, and not the first."""
+    source = downloaded(NAMES[0]).cells[0].source.rpartition("\n")[0]
+    done = InteractiveShell().run_cell(f'{source}\nprepare("", "0.0.1")')
+    assert not done.success
+    assert "FunASR 0.0.1" in sentence(capsys.readouterr().out.strip())
 
 
 def test_with_the_book_it_is_silent(capsys: pytest.CaptureFixture[str]) -> None:
@@ -235,24 +254,20 @@ def test_with_the_book_it_is_silent(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.usefixtures("without_book_root")
-def test_another_funasr_is_named(capsys: pytest.CaptureFixture[str]) -> None:
-    first_cell.prepare("", "0.0.1")
-    assert "FunASR 0.0.1" in sentence(capsys.readouterr().out)
+def test_another_funasr_is_named() -> None:
+    assert "FunASR 0.0.1" in refusal("")
 
 
 @pytest.mark.usefixtures("without_book_root")
-def test_an_address_that_cannot_be_cloned_is_named(
-        tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    first_cell.prepare(str(tmp_path / "nowhere"), "0.0.1")
-    assert str(tmp_path / "nowhere") in sentence(capsys.readouterr().out)
+def test_an_address_that_cannot_be_cloned_is_named(tmp_path: Path) -> None:
+    assert str(tmp_path / "nowhere") in refusal(str(tmp_path / "nowhere"))
 
 
 @pytest.mark.parametrize("version", [(3, 10, 1), (3, 13, 0)])
-def test_another_python_is_named(version: tuple[int, ...], monkeypatch: pytest.MonkeyPatch,
-                                 capsys: pytest.CaptureFixture[str]) -> None:
+def test_another_python_is_named(version: tuple[int, ...],
+                                 monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "version_info", version)
-    first_cell.prepare("", "0.0.1")
-    assert "Python 3.11 or 3.12" in sentence(capsys.readouterr().out)
+    assert "Python 3.11 or 3.12" in refusal("")
 
 
 @pytest.mark.parametrize("said", ["", "no network"])
@@ -264,14 +279,14 @@ def test_a_copy_of_the_book_is_installed_with_exact_versions(
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.setattr(sys, "modules", dict(sys.modules))
     monkeypatch.setenv("BOOK_ROOT", str(ROOT))
-    first_cell.prepare("", "0.0.1")
-    announced, *more = capsys.readouterr().out.splitlines()
-    assert "minutes" in announced and str(ROOT / "requirements.lock") in commands[0]
     if said:
-        assert "no network" in sentence("\n".join(more)) and len(commands) == 1
+        assert "no network" in refusal("") and len(commands) == 1
     else:
-        assert not more and {str(ROOT), str(ROOT / "src")} < set(commands[1])
+        first_cell.prepare("", "0.0.1")
+        assert {str(ROOT), str(ROOT / "src")} < set(commands[1])
         assert sys.path[0] == str(ROOT / "src")
+    announced, = capsys.readouterr().out.splitlines()
+    assert "minutes" in announced and str(ROOT / "requirements.lock") in commands[0]
 
 
 def test_a_command_that_fails_gives_its_last_line() -> None:

@@ -10,6 +10,13 @@ from importlib.metadata import version
 from pathlib import Path
 
 
+class BookMissing(Exception):
+    """Ends "Run all" at this cell; the notebook shows its sentence and no traceback."""
+
+    def _render_traceback_(self):
+        return [str(self)]
+
+
 def is_here(funasr):
     """Whether the book's package `helpers` and the FunASR that the book is about are installed."""
     try:
@@ -54,8 +61,12 @@ def install(repository, folder):
 
 
 def prepare(repository, funasr):
-    """Say nothing where all is here; else install it, or say in one sentence how to get it."""
+    """Say nothing where all is here; else install it.
+
+    Raises:
+        BookMissing: it cannot be installed; the sentence says how to get it.
+    """
     folder = Path(os.environ.get("BOOK_ROOT") or "telephone-book").expanduser()
     if not is_here(funasr) and (reason := install(repository, folder)):
-        print(f"The cells below need the book's package `helpers` and FunASR {funasr}, which are "
-              f"not here: {reason}.")
+        raise BookMissing("The cells below need the book's package `helpers` and FunASR "
+                          f"{funasr}, which are not here: {reason}.")

@@ -183,8 +183,8 @@ def page(record: Mapping[str, Any]) -> str:
             *record["versions"].items()]
     steps = [f"| {name} | {one['seconds']:.0f} | {one.get('failed') or 'done'} |"
              for name, one in record["steps"].items()]
-    links = [f"- {{doc}}`../notebooks/{name}`" for name in record["steps"]
-             if name not in ("hearing", "costs")]
+    links = [f"- {{doc}}`../notebooks/{name}`" for name, one in record["steps"].items()
+             if name not in ("hearing", "costs") and "said" in one]
     heard = record["steps"].get("hearing", {}).get("said", "nothing: see the table of steps")
     return "\n".join([
         "# This edition, on your GPU", "",
