@@ -64,6 +64,16 @@ def test_what_stands_in_the_way_is_said_before_anything_starts(bench, sentence, 
         gpu_edition.stop_where_unfit(bench, tmp_path)
 
 
+def test_a_model_folder_that_lacks_something_is_named_before_anything_starts(
+        tmp_path, monkeypatch, capsys) -> None:
+    (tmp_path / "config.yaml").touch()
+    for name, value in {"BOOK_MODEL": str(tmp_path), "BOOK_DEVICE": "cpu"}.items():
+        monkeypatch.setenv(name, value)
+    assert gpu_edition.main(["--out", str(tmp_path / "out")]) == 2
+    assert "lacks configuration.json, model.pt" in capsys.readouterr().err
+    assert not (tmp_path / "out" / "book").exists()
+
+
 def test_a_missing_package_and_a_full_disk_are_named(tmp_path, monkeypatch) -> None:
     bench = Workbench("full", "corpus", "cpu")
     monkeypatch.setattr(gpu_edition.shutil, "disk_usage", lambda _: type("", (), {"free": 2**30}))

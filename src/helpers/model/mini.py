@@ -109,7 +109,7 @@ def build(config: str | Path | DictConfig = "pretrained", size: Size = "mini",
 
     if device.startswith("cuda") and not torch.cuda.is_available():
         raise BookError("This machine has no CUDA GPU: use device='cpu', or run on a GPU box.")
-    directory = _checked(Path(model_dir)) if model_dir else model_directory(size)
+    directory = complete_directory(Path(model_dir)) if model_dir else model_directory(size)
     loaded = configs.load(config) if not isinstance(config, DictConfig) else config
     small = is_small(directory) if model_dir else size == "mini"
     if over:
@@ -285,8 +285,12 @@ def _alone(config: DictConfig, directory: Path, small: bool) -> dict[str, Any]:
     return kwargs
 
 
-def _checked(directory: Path) -> Path:
-    """Check that a real model directory is complete."""
+def complete_directory(directory: Path) -> Path:
+    """The same directory, if it has all that a Fun-ASR-Nano is loaded from.
+
+    Raises:
+        BookError: what it lacks.
+    """
     if not directory.is_dir():
         raise BookError(f"There is no model directory {directory}: download Fun-ASR-Nano-2512 "
                         "and give its folder.")

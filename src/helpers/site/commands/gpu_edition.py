@@ -37,6 +37,7 @@ from helpers.experiments.provenance import provenance
 from helpers.experiments.records import write_record
 from helpers.gpu import first_question, step_cost, workbench
 from helpers.gpu.workbench import Workbench
+from helpers.model import mini
 from helpers.paths import CACHE, ROOT
 from helpers.site.commands import build, gpu_cells
 
@@ -261,8 +262,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     machine = stop_where_unfit(bench, out)
     print(f"{machine}; model {bench.model}, data {bench.data}", flush=True)
     if bench.model != "full":
-        bench = Workbench(str(workbench.model_folder(bench.model).resolve()), bench.data,
-                          bench.device)
+        folder = mini.complete_directory(workbench.model_folder(bench.model).resolve())
+        bench = Workbench(str(folder), bench.data, bench.device)
     if bench.data.endswith(".jsonl"):
         bench = Workbench(bench.model, str(Path(bench.data).resolve()), bench.device)
 
