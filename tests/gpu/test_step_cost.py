@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import torch
 
@@ -99,6 +101,25 @@ def test_the_command_refuses_in_one_sentence(arguments, sentence, capsys, monkey
     assert step_cost.main(arguments) == 2
     said = capsys.readouterr().err
     assert sentence in said and said.count("\n") == 1
+
+
+def test_a_file_is_added_to_for_the_same_model_and_data_only(tmp_path, monkeypatch) -> None:
+    """A run that was stopped goes on, and another model's rows are never taken for this one's."""
+    measured = []
+
+    def measure(config, items, place, change=step_cost.AS_IT_IS, overrides=None) -> Cost:
+        measured.append(change)
+        return Cost(config, change, {}, place.name, place.size, step_seconds=1.0, padding=0.0,
+                    audio_hours_per_hour=1.0)
+
+    monkeypatch.setattr(step_cost, "measure", measure)
+    command = ["--size", "mini", "--device", "cpu", "--config", MAIN, "--change", "use_bf16",
+               "--into", str(tmp_path / "rows.json")]
+    for model, new in (("mini", 3), ("mini", 0), ("full", 3), ("mini", 0)):
+        measured.clear()
+        monkeypatch.setenv("BOOK_MODEL", model)
+        assert step_cost.main(command) == 0 and len(measured) == new
+    assert len(json.loads((tmp_path / "rows.json").read_text())["rows"]) == 6
 
 
 def test_few_utterances_are_listed_again_until_there_are_batches_enough(items) -> None:

@@ -5,9 +5,12 @@ import pytest
 
 from helpers.errors import BookError
 from helpers.experiments import arms, runs
+from helpers.experiments.results import Results
 from helpers.pretraining import second_mini, two_minis
 from helpers.speech import corpus
 from helpers.telephone.speech_codecs import CODECS
+
+MINIS = (two_minis.FIRST, two_minis.SECOND)
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +71,21 @@ def test_a_trained_arm_is_recorded_for_both_minis_with_the_same_seeds() -> None:
             recorded.seeds((two_minis.FIRST, arm)))
         assert set(recorded.heard((two_minis.SECOND, arm))) >= {
             (band, "ctc") for band in runs.BANDS}
+
+
+@pytest.mark.slow
+def test_the_committed_weights_are_those_that_the_record_speaks_of() -> None:
+    """Else a reader who goes on from them goes on from another model than the chapter's."""
+    sentences, recorded = 24, two_minis.recorded()
+    heard = Results((((name, two_minis.AS_IT_IS), 0, runs.written(two_minis.hear(
+        name, ("telephone", "wideband"), sentences, ("ctc",)))) for name in MINIS), "this test")
+    for name in MINIS:
+        arm = (name, two_minis.AS_IT_IS)
+        for band in ("telephone", "wideband"):
+            live, stored = heard.rate(arm, band, "ctc"), recorded.rate(arm, band, "ctc")
+            assert live.low < stored.high and stored.low < live.high, (name, band)
+    first, second = (heard.rate((name, two_minis.AS_IT_IS), "telephone", "ctc") for name in MINIS)
+    assert second.value < 0.8 * first.value
 
 
 def test_weights_that_are_not_there_are_one_sentence(monkeypatch, tmp_path) -> None:

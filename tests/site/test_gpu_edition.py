@@ -39,8 +39,17 @@ def cells(*sources: str, marked: int = 0) -> list:
     (("x = []", "x.append(1)", "y = 0", "b = x"), 3, [0, 1, 3]),
     (("x = {}", "x['a'] = 1", "b = x", "b['c'] = 2", "z = b"), 2, [0, 1, 2, 3, 4]),
     (("def f():\n    return g", "g = 1", "b = f()"), 2, [0, 1, 2]),
-    (("b = 1", "for b in []:\n    pass", "print(b)"), 0, [0]),
+    (("b = 1", "b = 2", "print(b)"), 0, [0]),
+    (("b = 1", "for b in []:\n    pass", "print(b)"), 0, [0, 1, 2]),
     (("import m", "m.setup()", "b = m.f()", "m.note(1)"), 2, [0, 2]),
+    (("b = 1", "b += 1", "print(b)"), 1, [0, 1, 2]),
+    (("x = 1", "y = 1", "if y:\n    x = 2", "b = x"), 3, [0, 1, 2, 3]),
+    (("x = 1", "try:\n    x = 2\nexcept OSError:\n    pass", "b = x"), 2, [0, 1, 2]),
+    (("b = 1", "if 0:\n    b = 2", "print(b)"), 0, [0, 1, 2]),
+    (("x = [1]", "b = [x for x in x]", "x = 2"), 1, [0, 1]),
+    (("n = 1", "f = lambda: n", "n = 2", "b = f()"), 3, [0, 1, 2, 3]),
+    (("class C:\n    y = k", "k = 1", "k = 2\nb = C"), 2, [0, 2]),
+    (("a, (c, *d) = 1, (2, 3)", "with open(a) as b:\n    c = b", "c"), 1, [0, 1, 2]),
     (("%time", "b = [n for n in range(3)]", "n = 1\nprint(n)"), 1, [1]),
 ])
 def test_what_a_marked_cell_stands_on_and_what_goes_on_with_it_runs(sources, marked, run) -> None:

@@ -3,10 +3,10 @@
     python -m helpers.gpu.step_cost --record
 
 measures each config as it is, with one change at a time, and with the best changes together, and
-writes `results/gpu_cost.json`, row by row; `--record FILE` goes on where FILE ends. Model, sampler,
-collator, trainer and optimizer are FunASR's. The model has the released architecture and random
-weights unless BOOK_MODEL names real ones; the data are BOOK_DATA's. `--size mini --device cpu` runs
-the same on any machine, slowly and with nothing to learn about a GPU.
+writes `results/gpu_cost.json`, row by row; `--into FILE` adds to FILE what it lacks. Model,
+sampler, collator, trainer and optimizer are FunASR's. The model has the released architecture and
+random weights unless BOOK_MODEL names real ones; the data are BOOK_DATA's. `--size mini --device
+cpu` runs the same on any machine, slowly and with nothing to learn about a GPU.
 
 A change that ends in an error is a row too.
 """
@@ -24,7 +24,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -46,7 +46,8 @@ from helpers.training import anatomy, finetune
 from helpers.training.activations import kept_for_backward
 
 COMMAND = "python -m helpers.gpu.step_cost --record"
-RECORDS = RunRecords(RESULTS / "gpu_cost.json", COMMAND, ("device", "size", "config", "change"))
+RECORDS = RunRecords(RESULTS / "gpu_cost.json", COMMAND,
+                     ("device", "size", "model", "data", "config", "change"))
 CONFIGS = (*configs.FINE_TUNING, str(configs.CONFIGS / "recommended_8k.yaml"))
 ONE_MACHINE: dict[str, Any] = {
     "dataset_conf.num_workers": 0,
@@ -399,15 +400,17 @@ def _settings_given_back() -> Iterator[None]:
         torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.deterministic = tf32, cudnn
 
 
-def recorded(records: RunRecords = RECORDS) -> list[Cost]:
-    """The rows of a recording, the committed one's unless another is given.
+def recorded() -> list[Cost]:
+    """The rows of the committed recording.
 
     Raises:
         BookError: there is none.
     """
-    names = Cost.__dataclass_fields__
-    return [Cost(**{key: value for key, value in row.items() if key in names})
-            for row in records.read()]
+    return [_cost(row) for row in RECORDS.read()]
+
+
+def _cost(row: Mapping[str, Any]) -> Cost:
+    return Cost(**{key: row[key] for key in Cost.__dataclass_fields__ if key in row})
 
 
 def table(rows: Sequence[Cost]) -> list[list[str]]:
@@ -427,8 +430,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; see the module's docstring."""
     parser = argparse.ArgumentParser(prog="python -m helpers.gpu.step_cost",
                                      description="Measure what a training step costs.")
-    parser.add_argument("--record", nargs="?", const=RECORDS.path, type=Path, metavar="FILE",
-                        help="write the rows to results/gpu_cost.json, or add what FILE lacks")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--record", action="store_true", help="write results/gpu_cost.json")
+    where.add_argument("--into", type=Path, metavar="FILE",
+                       help="measure what FILE lacks of this device, model and data, and add it")
     parser.add_argument("--size", choices=("mini", "full"), default="full")
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--config", action="append", help="only this config; may be repeated")
@@ -440,7 +445,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.device.startswith("cuda") and not torch.cuda.is_available():
         raise BookError("This machine has no CUDA GPU: run this on one that has, or try "
                         "`--size mini --device cpu`, which measures the mini.")
-    if options.record == RECORDS.path and not options.device.startswith("cuda"):
+    if options.record and not options.device.startswith("cuda"):
         raise BookError("results/gpu_cost.json is for a GPU: leave --record out on a CPU.")
     if options.steps < 1 or options.warm_up < 0:
         raise BookError("--steps has to be at least 1 and --warm-up at least 0.")
@@ -451,24 +456,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     real = None if bench.model in ("mini", "full") else str(workbench.model_folder(bench.model))
     place = Place(options.size, options.device, options.steps, options.warm_up, real)
     items = bench.sets().train
-    records = RunRecords(options.record, COMMAND, RECORDS.key) if options.record else None
+    about = {"model": bench.model, "data": bench.data}
+    records = replace(RECORDS, path=options.into) if options.into else RECORDS
+    stored = records.read() if options.into and options.into.exists() else []
     print(*HEAD, sep=" | ")
     for config in options.config or CONFIGS:
         name = configs.path_of(config).stem
-        known = {row.change: row for row in _rows_of(records) if
-                 (row.config, row.size, row.device) == (name, place.size, place.name)}
+        here = about | {"config": name, "size": place.size, "device": place.name}
+        known = {row["change"]: _cost(row) for row in stored if here.items() <= row.items()}
         print(f"{name}, {place.size}, {place.name}")
         for row in side_by_side(config, items, place, options.change or tuple(CHANGES), known):
             print(*table([row])[0], sep=" | ", flush=True)
-            if records and row is not known.get(row.change):
-                records.add(asdict(row) | {"provenance": provenance(COMMAND, 0, place.name)})
+            if (options.record or options.into) and row is not known.get(row.change):
+                records.add(asdict(row) | about | {
+                    "provenance": provenance(COMMAND, 0, place.name)})
     return 0
-
-
-def _rows_of(records: RunRecords | None) -> list[Cost]:
-    """What a file beside the committed one holds already."""
-    kept = records and records.path != RECORDS.path and records.path.exists()
-    return recorded(records) if kept else []
 
 
 if __name__ == "__main__":

@@ -12,20 +12,30 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 TAG = "your-gpu"
+MAY_PASS = (ast.If, ast.For, ast.While, ast.Try, ast.Match)
+"""Statements that may end without binding the names in them."""
+AT_ONCE = {"listcomp", "setcomp", "dictcomp", "genexpr"}
+"""Functions to the compiler, which run where they stand."""
 
 
 @dataclass(frozen=True)
 class CellNames:
-    """The names of a cell: bound anew, changed in place, and used before the cell binds them.
+    """The names of a cell.
 
-    What its functions use is looked up when they are called: `used_later`.
+    Attributes:
+        bound, surely_bound: that it gives a value; whatever way it takes.
+        changed: whose objects it changes in place.
+        used: that it needs from the cells before it.
+        used_later: that its functions look up when they are called.
+        imported: of `bound`, modules and what is taken from them.
     """
 
     bound: frozenset[str]
+    surely_bound: frozenset[str]
     changed: frozenset[str]
     used: frozenset[str]
-    imported: frozenset[str]
     used_later: frozenset[str]
+    imported: frozenset[str]
 
 
 def is_marked(cell) -> bool:
@@ -44,7 +54,7 @@ def to_run(cells: Sequence) -> list[int]:
             chosen.add(number)
             made |= one.bound | one.changed - modules
         else:
-            made -= one.bound
+            made -= one.surely_bound
     while True:
         before = len(chosen)
         wanted = set().union(*(names[number].used_later for number in chosen))
@@ -52,7 +62,7 @@ def to_run(cells: Sequence) -> list[int]:
             one = names[number]
             if number in chosen or (one.bound | one.changed - modules) & wanted:
                 chosen.add(number)
-                wanted = (wanted - one.bound) | one.used
+                wanted = (wanted - one.surely_bound) | one.used
         if len(chosen) == before:
             break
     return sorted(chosen)
@@ -62,25 +72,35 @@ def names_of(source: str) -> CellNames:
     """The names of a cell's code; IPython's own lines (`%`, `!`) have none."""
     plain = "\n".join("pass" if line.startswith(("%", "!")) else line
                       for line in source.splitlines())
-    bound: set[str] = set()
-    changed: set[str] = set()
-    used: set[str] = set()
-    imported: set[str] = set()
-    later: set[str] = set()
+    bound, surely, changed, used, later, imported = (set() for _ in range(6))
     for statement in ast.parse(plain).body:
-        text = ast.unparse(statement)
-        top = symtable.symtable(text, "cell", "exec")
+        top = symtable.symtable(ast.unparse(statement), "cell", "exec")
+        inner = list(_tables(top))[1:]
+        read = {one.get_name() for one in top.get_symbols() if one.is_referenced()} | _added_to(
+            statement)
+        read |= {name for table in inner for name in _globals(table)}
+        used |= read - surely - _bound_by_loops(statement)
+        later |= {name for table in inner if table.get_name() not in AT_ONCE
+                  for name in _globals(table)}
         own = {one.get_name() for one in top.get_symbols()
                if one.is_assigned() or one.is_imported()}
-        read = {one.get_name() for table in _tables(top) for one in table.get_symbols()
-                if one.is_referenced() and (table is top or one.is_global())}
-        later |= {one.get_name() for table in _tables(top) if table.get_type() == "function"
-                  for one in table.get_symbols() if one.is_referenced() and one.is_global()}
-        used |= read - bound - _bound_by_loops(statement)
-        changed |= set(_changed(statement))
         bound |= own
+        surely |= set() if isinstance(statement, MAY_PASS) else own
+        changed |= set(_changed(statement)) - surely
         imported |= {one.get_name() for one in top.get_symbols() if one.is_imported()}
-    return CellNames(*map(frozenset, (bound, changed - bound, used, imported, later)))
+    return CellNames(*map(frozenset, (bound, surely, changed, used, later, imported)))
+
+
+def _globals(table: symtable.SymbolTable) -> Iterator[str]:
+    """Names of the notebook that a function or class reads."""
+    return (one.get_name() for one in table.get_symbols()
+            if one.is_referenced() and one.is_global())
+
+
+def _added_to(statement: ast.stmt) -> set[str]:
+    """Names as in `name += 1`, which the compiler's table does not call read."""
+    return {node.target.id for node in ast.walk(statement)
+            if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name)}
 
 
 def _tables(table: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:

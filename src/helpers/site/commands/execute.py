@@ -68,11 +68,15 @@ def execute(source: Path) -> str:
         return f"failed {source.stem}: {complaint}"
     if complaint := machine_path(notebook):
         return f"failed {source.stem}: {complaint}"
-    target = source.with_suffix(".ipynb")
-    partial = target.with_suffix(".partial")
-    nbformat.write(tidy(notebook), partial)
-    partial.replace(target)
+    store(tidy(notebook), source.with_suffix(".ipynb"))
     return f"{source.stem}: {time.perf_counter() - started:.0f} s"
+
+
+def store(notebook, target: Path) -> None:
+    """Write a notebook; the file appears whole, or the one that was there stays."""
+    partial = target.with_suffix(".partial")
+    nbformat.write(notebook, partial)
+    partial.replace(target)
 
 
 def complaint_of_run(notebook, folder: Path, timeout: int = TIMEOUT_SECONDS) -> str | None:

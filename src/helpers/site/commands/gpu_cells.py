@@ -57,9 +57,7 @@ def run(path: Path) -> int:
     for kind, state in part.metadata.get("widgets", {}).items():
         kept = whole.metadata.setdefault("widgets", {}).setdefault(kind, {**state, "state": {}})
         kept["state"].update(state["state"])
-    partial = path.with_suffix(".partial")
-    nbformat.write(whole, partial)
-    partial.replace(path)
+    execute.store(whole, path)
     return len(numbers)
 
 

@@ -170,7 +170,7 @@ def steps_of(book: Path, bench: Workbench, quick: bool) -> list[EditionStep]:
         EditionStep("hearing", "what the model makes of the calls as it is",
              run(first_question.__name__)),
         EditionStep("costs", "time and memory of a training step",
-             run(step_cost.__name__, "--record", str(COSTS), "--device", bench.device,
+             run(step_cost.__name__, "--into", str(COSTS), "--device", bench.device,
                  *(QUICK_COSTS if quick else ()))),
         *(EditionStep(name, f"the cells of {name} marked \"your GPU\"",
                       run(gpu_cells.__name__, name))
