@@ -59,13 +59,30 @@ NARROW = """() => [...document.querySelectorAll("main article :is(th, td)")].fla
     return faults;
 })"""
 
+# A word of code that goes on in the next line of its cell: BOOK_MODE, and below it an L.
+BROKEN = """() => [...document.querySelectorAll("article :is(td, th) code")].flatMap((code) => {
+    const texts = document.createTreeWalker(code, NodeFilter.SHOW_TEXT), faults = [];
+    for (let text = texts.nextNode(); text; text = texts.nextNode()) {
+        for (const word of text.data.matchAll(/[A-Za-z0-9]{2,}/g)) {
+            const range = document.createRange();
+            range.setStart(text, word.index);
+            range.setEnd(text, word.index + word[0].length);
+            const lines = new Set([...range.getClientRects()].filter((one) => one.width)
+                .map((one) => Math.round(one.top)));
+            if (lines.size > 1) faults.push(`broken: ${word[0]} in ${code.textContent}`);
+        }
+    }
+    return faults;
+})"""
+
 
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("name", PAGES)
 def test_every_part_can_be_reached(name: str, width: int, visitor: Visitor) -> None:
     page = visitor.open(name, size={"width": width, "height": 900}, fresh=True).page
     page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
-    report([*(f"cut: {one}" for one in page.evaluate(CUT, PARTS)), *page.evaluate(NARROW)][:20],
+    report([*(f"cut: {one}" for one in page.evaluate(CUT, PARTS)), *page.evaluate(NARROW),
+            *page.evaluate(BROKEN)][:20],
            f"{name} at {width} px")
     visitor.close((name, "http", str({"width": width, "height": 900}), "light"))
 
@@ -87,6 +104,14 @@ def test_the_check_finds_a_column_of_single_letters(visitor: Visitor) -> None:
         `<table style="table-layout:fixed;width:200px"><tr><td style="width:20px;padding:0;
         overflow-wrap:anywhere">nothing moved at all</td><td>x</td></tr></table>`)""")
     assert page.evaluate(NARROW)
+
+
+def test_the_check_finds_a_broken_word(visitor: Visitor) -> None:
+    page = visitor.open(PAGES[1], fresh=True).page
+    page.evaluate("""document.querySelector("main article").insertAdjacentHTML("afterbegin",
+        `<table style="table-layout:fixed;width:80px"><tr><td>
+        <code style="overflow-wrap:anywhere">BOOK_MODEL</code></td></tr></table>`)""")
+    assert page.evaluate(BROKEN)
 
 
 @pytest.mark.parametrize("name", PAGES)
