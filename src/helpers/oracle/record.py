@@ -22,7 +22,7 @@ from helpers.paths import CACHE, RESULTS
 DEVELOPMENT, HELD_OUT = "development", "held-out"
 FIRST = {DEVELOPMENT: 1, HELD_OUT: 10_000_000}
 """Seed of the first case of each set."""
-BLOCKS = {DEVELOPMENT: 30, HELD_OUT: 200}
+BLOCKS = {DEVELOPMENT: 30, HELD_OUT: 202}
 BLOCK = 10
 """Cases in a row of the record."""
 MENDED_EVERY = 4
