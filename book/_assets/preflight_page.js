@@ -240,7 +240,7 @@
       else if (!flat.init_param) add("launch-alone", "error", say("The file sets `model_conf`, so FunASR reads it alone, and without `init_param` the model starts from random weights."), fix, "model_conf");
     }
     for (const key of Object.keys(flat)) {
-      if (known(key) || freeForm(key)) continue;
+      if (known(key) || freeForm(key) || rules.oneValue.some((each) => key.startsWith(`${each}.`))) continue;
       const section = parts(key)[0], meant = suggest(key), ends = rules.refuses.includes(section);
       add("keys-unknown", ends ? "error" : "warning",
         ends ? say("`{key}` is no key of `{section}`, and its class ends the run at that.", { key, section }) :
@@ -289,8 +289,9 @@
     crash();
     for (const [key, one] of mine) {
       if (typeof one === "boolean" || !isNumber(one)) continue;
-      const why = outOfRange(parts(key)[1], one);
       const last = parts(key)[1], number = Number(one);
+      if (last === "lora_alpha" && number === 0 && !on("llm_conf.use_lora")) continue;
+      const why = outOfRange(last, one);
       const runs = Number.isFinite(number) && (last === "lr" && number >= 1 || last.endsWith("dropout_rate") && number === 1 || last === "lora_dropout" && number <= 1 ||
         rules.runsBelow.includes(last) && !(rules.endsAtZero.includes(last) && number === 0) && !(last === "warmup_steps" && number < 0));
       if (why) add("keys-range", runs ? "warning" : "error", say("`{key}: {value}` {why}", { key, value: short(one), why }), say("Give a value that can be meant."), key);
@@ -301,6 +302,7 @@
       if (last === "lr" && !(number > 0 && number < 1)) return say("is no learning rate: it has to lie between 0 and 1.");
       if (rules.atLeastOne.includes(last) && number < 1) return say("has to be at least 1.");
       if (rules.notNegative.includes(last) && number < 0) return say("cannot be negative.");
+      if (last === "lora_alpha" && number === 0) return say("takes LoRA's matrices times 0: they add nothing and learn nothing.");
       if ((last.endsWith("dropout_rate") || last.endsWith("lora_dropout")) && !(number >= 0 && number < 1)) return say("is no share: it has to be at least 0 and below 1.");
       return "";
     }
@@ -322,9 +324,10 @@
       const names = rules.registers[key] ?? [];
       if (!names.length || one === null || names.includes(one) || specaug(key) || written(one, false).includes("$")) continue;
       if (key === "model" && (!alone || /[/\\:]/.test(written(one, false)))) continue;
-      const text = written(one, false);
+      if (key.endsWith("ctc_tokenizer") && !rules.registers.ctc_decoder.includes(value("ctc_decoder"))) continue;
+      const text = written(one, false), runs = key === "ctc_decoder";
       const close = names.find((each) => each.toLowerCase() === text.toLowerCase()) || closest(text, names);
-      add("keys-class", "error", say("`{key}: {value}` names nothing that FunASR has, and the run ends there.", { key, value: short(one) }),
+      add("keys-class", runs ? "warning" : "error", say(runs ? "`{key}: {value}` names nothing that FunASR has: the model is built without a CTC branch." : "`{key}: {value}` names nothing that FunASR has, and the run ends there.", { key, value: short(one) }),
         close ? say("Write {name}.", { name: close }) : say("Choose one of {names}.", { names: names.slice(0, 12).join(", ") }), key);
     }
     for (const key of Object.keys(rules.choosers)) {
@@ -333,7 +336,7 @@
     }
     if (on("debug")) add("keys-debug", "error", say("`debug: true` stops the training program in Python's debugger before anything is built: a run without a keyboard hangs or ends there."), say("Take it out."), "debug");
     const train = "train_conf";
-    if (on(`${train}.use_fp16`) && on(`${train}.use_bf16`)) add("keys-conflict", "error", say("`train_conf.use_fp16` and `train_conf.use_bf16` are both true: only one precision can be had."), say("Keep use_bf16."), `${train}.use_fp16`);
+    if (on(`${train}.use_fp16`) && on(`${train}.use_bf16`)) add("keys-conflict", "warning", say("`train_conf.use_fp16` and `train_conf.use_bf16` are both true: FunASR computes in bfloat16, and scales the loss as for float16."), say("Keep use_bf16."), `${train}.use_fp16`);
     const keep = value(`${train}.keep_nbest_models`), average = value(`${train}.avg_nbest_model`);
     if (kind(keep ?? null) === "int" && kind(average ?? null) === "int" && average > keep && keep > 0) add("keys-conflict", "warning", say("`train_conf.avg_nbest_model` is {average} and only {keep} checkpoints are kept: {keep} are averaged.", { average, keep }), say("Set both to the same number."), `${train}.avg_nbest_model`);
     for (const [low, high] of rules.pairs) {

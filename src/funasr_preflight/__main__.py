@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 
 def main() -> int:
     """Run the command; a key that stops it while Python is still importing gets no traceback."""
+    sys.unraisablehook = _stop_if_interrupted
     try:
         from funasr_preflight.command import main as command
 
         return command()
     except KeyboardInterrupt:
         return 130
+
+
+def _stop_if_interrupted(unraisable) -> None:
+    """Python drops an interrupt that comes within one of its callbacks, as importing has many."""
+    if issubclass(unraisable.exc_type, KeyboardInterrupt):
+        os._exit(130)
+    sys.__unraisablehook__(unraisable)
 
 
 if __name__ == "__main__":

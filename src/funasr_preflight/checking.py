@@ -125,6 +125,11 @@ def context_of(config: str | Path | None, train: str | Path | None = None,
             return None
 
     reports = [scanned(train, "train"), scanned(valid, "valid")]
+    given_lists = {"train": train, "valid": valid}
+    absent = {which: str(read.merged[f"{which}_data_set_list"])
+              for which, other in (("train", "valid"), ("valid", "train"))
+              if not given_lists[which] and not given_lists[other]
+              and _is_here(read, which, given) is False and _is_here(read, other, given)}
     audited = audit.load()
     runs = funasr or audited.installed_version() or audited.version
     return Context(read.source, read.merged, read.mode, audited, *reports, gpus=gpus,
@@ -133,25 +138,30 @@ def context_of(config: str | Path | None, train: str | Path | None = None,
                    launch=read.launch,
                    notes={"not_in_config": read.not_in_config, "removed": read.removed,
                           "already_there": read.already_there,
-                          "assumed": tuple(assumed), "unreadable": unreadable})
+                          "assumed": tuple(assumed), "unreadable": unreadable,
+                          "absent": absent})
 
 
 def _named_list(read: reading.Config, which: str, given: reading.Given, assumed: list[Text]
                 ) -> Path | None:
     """The manifest that the config or the overrides name, where it is here."""
+    here = _is_here(read, which, given)
     name = read.merged.get(f"{which}_data_set_list")
-    if not isinstance(name, str) or not name or "\0" in name:
-        return None
-    if "$" in name:
-        assumed.append(say("{manifest} is not looked at, since only the shell knows its name",
-                           manifest=name))
-        return None
-    path = local(name, given.folders)
-    if not path.is_file():
+    if here is False:
         assumed.append(say("{manifest} is not here, so nothing is said of what it holds",
                            manifest=name))
+    elif here is None and isinstance(name, str) and "$" in name:
+        assumed.append(say("{manifest} is not looked at, since only the shell knows its name",
+                           manifest=name))
+    return local(name, given.folders) if here else None
+
+
+def _is_here(read: reading.Config, which: str, given: reading.Given) -> bool | None:
+    """Whether a manifest that the launch names is here; None where no file is named plainly."""
+    name = read.merged.get(f"{which}_data_set_list")
+    if not isinstance(name, str) or not name or "\0" in name or "$" in name:
         return None
-    return path
+    return local(name, given.folders).is_file()
 
 
 def report_of(context: Context, assumed: Sequence[Text] = ()) -> Report:

@@ -126,7 +126,7 @@ def check_model(values: Mapping[str, Any], classes: Collection[str], where: str 
     last = name.replace("\\", "/").rstrip("/").rpartition("/")[2]
     other = (name in classes and name != OWN_CLASS
              or bool(OTHERS.search(last)) and not OWN_NAME.search(last)
-             or values.get("hub") == "openai"
+             or values.get("hub") == "openai" and name != OWN_CLASS
              or not name and OTHER_PARTS & set(values) and not OWN_PARTS & set(values))
     if other:
         raise BookError(say("{where} is for {model}: pre-flight knows {own} (Fun-ASR-Nano) only, "

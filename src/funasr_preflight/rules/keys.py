@@ -10,6 +10,7 @@ from typing import Any
 
 from funasr_preflight.context import Context
 from funasr_preflight.findings import REMOVE, Finding, Severity, Table
+from funasr_preflight.launch.directory import PATHS
 from funasr_preflight.manifest.settings import FilterConf
 from funasr_preflight.rules.registry import problem, rule
 from funasr_preflight.texts import Text, say
@@ -56,6 +57,12 @@ NEVER_NULL = CALCULATED | {
     "frontend", "tokenizer", "dataset", "dataset_conf.index_ds", "dataset_conf.batch_sampler",
     "dataset_conf.dataloader"}
 """Keys whose null ends the run, where a key left out has a default."""
+LOADED = (*PATHS, "ctc_decoder_conf.init_param_path", "frontend_conf.cmvn_file")
+"""Keys of files that are opened."""
+ONE_VALUE = frozenset((*NEVER_NULL, *LOADED))
+"""Keys that end the run where they hold keys themselves."""
+REGISTERED_AS = dict.fromkeys(("ctc_tokenizer", "dataset_conf.ctc_tokenizer"), "tokenizer")
+"""Keys that name a class of another key's register."""
 NAMES = ("freeze_param", "excludes", SAVE_EXCLUDES)
 """Keys that FunASR goes through name by name."""
 CHOICES = {"llm_conf.llm_dtype": ("bf16", "fp16", "fp32"),
@@ -136,7 +143,7 @@ def _differs_from_base(context: Context, key: str, value: Any) -> bool:
 @rule("keys-unknown", say("Keys that FunASR does not know"), "introduction")
 def unknown_keys(context: Context) -> Iterator[Finding]:
     for key, value in context.own.values.items():
-        if context.audit.known(key) or _free_form(context, key):
+        if context.audit.known(key) or _free_form(context, key) or _holds_keys(key):
             continue
         section = key.rpartition(".")[0]
         meant = context.audit.suggest(key)
@@ -150,6 +157,11 @@ def unknown_keys(context: Context) -> Iterator[Finding]:
         edits = ((key, REMOVE), (meant, value)) if near else ((key, REMOVE),)
         yield problem(Severity.ERROR if ends else Severity.WARNING, what, fix, key, edits=edits,
                       decision=True)
+
+
+def _holds_keys(key: str) -> bool:
+    """Whether it lies within a key that takes one value, of which another rule speaks."""
+    return any(key.startswith(f"{one}.") for one in ONE_VALUE)
 
 
 def _free_form(context: Context, key: str) -> bool:
@@ -374,7 +386,7 @@ def ends(context: Context) -> Iterator[Finding]:
                                       "made.")), say("Write {usual}.", usual=CHOOSERS[chooser]),
                           chooser)
     for key in dict.fromkeys(one.rpartition(".")[0] for one in own):
-        if key in CALCULATED or key in NEVER_NULL:
+        if key in ONE_VALUE:
             yield problem(Severity.ERROR,
                           say("`{key}` holds keys, and FunASR wants one value there: the run ends.",
                               key=key), say("Write one value."), key, edits=((key, REMOVE),))
@@ -446,9 +458,11 @@ def out_of_range(context: Context) -> Iterator[Finding]:
     for key, value in _own_keys(context):
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             continue
-        why = _out_of_range(key.rpartition(".")[2], value)
+        name = key.rpartition(".")[2]
+        if name == "lora_alpha" and value == 0 and not context.on("llm_conf.use_lora"):
+            continue
+        why = _out_of_range(name, value)
         if why:
-            name = key.rpartition(".")[2]
             runs = _is_finite(value) and (
                 name == "lr" and value >= 1 or name.endswith("dropout_rate") and value == 1
                 or name == "lora_dropout" and value <= 1
@@ -473,6 +487,8 @@ def _out_of_range(name: str, value: float):
         return say("has to be at least 1.")
     if name in NOT_NEGATIVE and value < 0:
         return say("cannot be negative.")
+    if name == "lora_alpha" and value == 0:
+        return say("takes LoRA's matrices times 0: they add nothing and learn nothing.")
     if name.endswith(("dropout_rate", "lora_dropout")) and not 0 <= value < 1:
         return say("is no share: it has to be at least 0 and below 1.")
     return None
@@ -481,17 +497,23 @@ def _out_of_range(name: str, value: float):
 @rule("keys-class", say("Names that FunASR's registers do not have"), "which_knobs")
 def unknown_class(context: Context) -> Iterator[Finding]:
     for key, value in context.own.values.items():
-        names = context.audit.classes(key)
+        names = context.audit.classes(REGISTERED_AS.get(key, key))
         if not names or value is None or value in names or _is_specaug(key) or (
                 "$" in str(value)):
             continue
+        if key in REGISTERED_AS and context.get("ctc_decoder") not in (
+                context.audit.classes("ctc_decoder")):
+            continue  # without a CTC branch nothing makes its tokenizer
         if key == "model" and (context.mode == "merged" or re.search(r"[/\\:]", str(value))):
             continue  # a model directory or a hub's name, which FunASR resolves
         close = ([name for name in names if name.lower() == str(value).lower()]
                  or difflib.get_close_matches(str(value), names, 1))
         fix = (say("Write {name}.", name=close[0]) if close else
                say("Choose one of {names}.", names=", ".join(names[:12])))
-        yield problem(Severity.ERROR,
+        runs = key == "ctc_decoder"  # FunASR looks it up, and goes on without one
+        yield problem(Severity.WARNING if runs else Severity.ERROR,
+                      say("`{key}: {value}` names nothing that FunASR has: the model is built "
+                          "without a CTC branch.", key=key, value=_short(value)) if runs else
                       say("`{key}: {value}` names nothing that FunASR has, and the run ends there.",
                           key=key, value=_short(value)), fix, key, decision=True,
                       edits=((key, close[0]),) if close else ())
@@ -559,9 +581,10 @@ def restated(context: Context) -> Iterator[Finding]:
 def conflicts(context: Context) -> Iterator[Finding]:
     train = "train_conf"
     if context.on(f"{train}.use_fp16") and context.on(f"{train}.use_bf16"):
-        yield problem(Severity.ERROR,
-                      say("`train_conf.use_fp16` and `train_conf.use_bf16` are both true: only one "
-                          "precision can be had."), say("Keep use_bf16."),
+        yield problem(Severity.WARNING,
+                      say("`train_conf.use_fp16` and `train_conf.use_bf16` are both true: FunASR "
+                          "computes in bfloat16, and scales the loss as for float16."),
+                      say("Keep use_bf16."),
                       f"{train}.use_fp16", edits=((f"{train}.use_fp16", False),), decision=True)
     keep, average = (context.get(f"{train}.{name}") for name in ("keep_nbest_models",
                                                                  "avg_nbest_model"))

@@ -111,6 +111,12 @@ def incomplete(context: Context) -> Iterator[Finding]:
 def lists(context: Context) -> Iterator[Finding]:
     for key, sentence in context.notes.get("unreadable", {}).items():
         yield problem(Severity.ERROR, sentence, say("Correct the list."), key)
+    for which, name in context.notes.get("absent", {}).items():
+        key = f"{which}_data_set_list"
+        yield problem(Severity.ERROR,
+                      say("`{key}` names {name}, which is not here, and the other list is: the run "
+                          "ends when it opens that.", key=key, name=name),
+                      say("Name a file that is there."), key)
     for which in ("train", "valid"):
         key = f"{which}_data_set_list"
         value = context.get(key)

@@ -51,6 +51,8 @@ def without_gradient(context: Context) -> Iterator[Finding]:
     listed = [name for name in split_names(context.get("freeze_param")) if name]
     edits = (("ctc_decoder_conf.freeze", True),
              ("freeze_param", ",".join(dict.fromkeys([*listed, "ctc"]))))
+    if not any(part.learning for part in estimates.parts(context)):
+        edits = ()  # with nothing else that learns, the run would end earlier still
     if context.gpus > 1:
         yield problem(
             Severity.ERROR,

@@ -83,7 +83,9 @@ def without_ctc(context: Context) -> bool:
     """Whether the model has no CTC branch: the version builds none, or drops it for lack of
     weights."""
     column = context.column
-    return column.answer("ctc-decoder-built") is False or (
+    named = context.get("ctc_decoder")
+    return named not in context.audit.classes("ctc_decoder") or (
+        column.answer("ctc-decoder-built") is False) or (
         weights_without_ctc(context) and column.answer("ctc-removed-when-missing", True))
 
 
@@ -142,9 +144,12 @@ def _part(context: Context, component: str) -> Part:
         return Part(component, 0, 0, 0, 0, 0, 4)
     sizes = _sizes(context, component)
     excludes = context.get("train_conf.effective_save_name_excludes")
-    thawed = not frozen(context, component) and not context.on("lora_only")
-    flagged = sum(size for name, size in sizes.items()
-                  if thawed and not frozen_by_name(name, context.get("freeze_param")))
+    if context.on("lora_only"):  # the last word: no freeze key holds against it
+        flagged = sum(size for name, size in sizes.items()
+                      if context.get("lora_bias") == "all" and "bias" in name)
+    else:
+        flagged = sum(size for name, size in sizes.items() if not frozen(context, component)
+                      and not frozen_by_name(name, context.get("freeze_param")))
     saved = sum(size for name, size in sizes.items() if not left_out(name, excludes))
     second = 0 if left_out(OUTPUT_LAYER, excludes) else sizes.get(EMBEDDING, 0)
     tied = 0 if left_out(EMBEDDING, excludes) else second
