@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import signal
 import sys
 
 
@@ -20,7 +20,8 @@ def main() -> int:
 def _stop_if_interrupted(unraisable) -> None:
     """Python drops an interrupt that comes within one of its callbacks, as importing has many."""
     if issubclass(unraisable.exc_type, KeyboardInterrupt):
-        os._exit(130)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        signal.raise_signal(signal.SIGINT)
     sys.__unraisablehook__(unraisable)
 
 

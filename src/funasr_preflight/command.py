@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from funasr_preflight.terminal import colour, show, width
 from funasr_preflight.texts import Text, quoted, say, speak
 
 SCRIPTS = (".sh", ".bash", ".bat", ".cmd", ".ps1")
+LONGEST_SCRIPT = 1_000_000  # bytes
 FORMATS = ("text", "json", "sarif", "html")
 SEVERITIES = ("note", "warning", "error")
 _ABOUT = say("""Check a fine-tuning config of Fun-ASR-Nano before it burns GPU hours.
@@ -180,7 +182,7 @@ def _settings(options: argparse.Namespace, name: str | None) -> tuple[Path | Non
 
     overrides: list[str] = list(options.overrides)
     command = options.command
-    if not command and name and Path(name).suffix.lower() in SCRIPTS:
+    if not command and name and _is_script(Path(name)):
         command = name
     elif name and "=" in name and not Path(name).suffix:
         name, overrides = None, [name, *overrides]
@@ -205,6 +207,30 @@ def _settings(options: argparse.Namespace, name: str | None) -> tuple[Path | Non
         "seconds_per_step": options.seconds_per_step, "probe": _probe(options.probe),
         "gpu_bytes": gpu_bytes(options.gpu_memory) if options.gpu_memory else None,
         "funasr": options.funasr, "assumed": assumed, "given": given}
+
+
+def _is_script(path: Path) -> bool:
+    """Whether a file is a script that can be read, by its ending or its first line.
+
+    Raises:
+        BookError: it starts a training, and is written in another language.
+    """
+    from funasr_preflight.launch.shell import PROGRAMS
+
+    if path.suffix.lower() in SCRIPTS:
+        return True
+    if path.suffix.lower() in (".yaml", ".yml") or not path.is_file():
+        return False
+    with path.open("rb") as file:
+        text = file.read(LONGEST_SCRIPT).decode("utf-8", "replace")
+    first = text.partition("\n")[0]
+    if first.startswith("#!") and re.search(r"\b(ba|da|k|z|)sh\b", first):
+        return True
+    if any(program in text for program in PROGRAMS):
+        raise BookError(say("{file} is neither YAML nor a shell script: give the training command "
+                            "that it starts, as in `preflight --command 'torchrun ...'`.",
+                            file=path.name))
+    return False
 
 
 def _addresses(names: Sequence[str | Path | None]) -> dict[str, str]:

@@ -432,3 +432,47 @@ def test_launches_end_where_funasr_ends_them(name, overrides, tmp_path, monkeypa
                                "keys-null")]
     starts_well = attempt.built and attempt.arrived("audio_encoder") > 0
     assert starts_well == (not ending), (attempt.outcome, ending)
+
+
+LISTS = "++train_data_set_list=t.jsonl ++valid_data_set_list=v.jsonl ++output_dir=o"
+
+
+@pytest.mark.parametrize("text", [
+    f"docker run image bash -c \"cd /w && torchrun --nproc_per_node 4 train_ds.py {LISTS}\"",
+    f"ssh box 'torchrun --nproc_per_node=4 -m funasr.bin.train_ds {LISTS}'",
+    f"srun bash -c 'nohup bash -c \"torchrun --nproc_per_node=4 train_ds.py {LISTS}\"'",
+    "torchrun --nproc_per_node 4 $(python -c \"import funasr, os; print(os.path.join(os.path."
+    f"dirname(funasr.__file__), 'bin', 'train_ds.py'))\") {LISTS}",
+    f"source path.sh\ntorchrun --nproc_per_node 4 ${{TRAIN_TOOL}} {LISTS}",
+    f"torchrun --nproc_per_node 4 -m $MODULE {LISTS}",
+    f"export CUDA_VISIBLE_DEVICES=0,1,2,3\ntorchrun --nproc_per_node $GPUS $TOOL {LISTS}",
+    f"git commit -m 'train_ds.py with lr=3'\necho 'train_ds.py ++a=1'\n"
+    f"torchrun --nproc_per_node 4 train_ds.py {LISTS}",
+])
+def test_a_program_that_only_a_shell_finds_is_a_training_command(text):
+    """In a container, on a cluster, behind a variable or a command in a command."""
+    command = shell.parse_command(text)
+    assert command.overrides == tuple(LISTS.split()) and command.gpus == 4
+    assert not any("training commands" in str(one) for one in command.assumed)
+
+
+def test_a_hub_of_another_model_does_not_make_it_another(here, capsys):
+    """FunASR asks the hub for a name only; a YAML that says the class is built as it stands."""
+    (here / "own.yaml").write_text("model: FunASRNano\nmodel_conf: {}\nhub: openai\n")
+    assert main(["own.yaml"]) == 1 and "launch-alone" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["job.slurm", "job", "run.zsh"])
+def test_a_script_is_known_by_its_first_line(here, capsys, name):
+    (here / name).write_text(f"#!/usr/bin/env bash\ntrain_ds.py ++model=m {LISTS}\n")
+    assert main([name]) == 1 and f"{name}: " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name, text", [
+    ("train.py", "subprocess.run(['torchrun', 'funasr/bin/train_ds.py'])"),
+    ("Makefile", "train:\n\tfunasr-train-ds ++a=1\n"), ("run.ipynb", '["!funasr-train-ds"]'),
+    ("train.py", "from funasr.bin.train_ds import main_hydra")])
+def test_a_launch_in_another_language_is_refused_with_what_to_do(here, capsys, name, text):
+    (here / name).write_text(text)
+    assert main([name]) == 2
+    assert f"{name} is neither YAML nor a shell script" in capsys.readouterr().err

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -26,6 +26,7 @@ OLDER_PROGRAMS = ("funasr-train", "train.py", "funasr.bin.train")
 _ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)(\+?)=")
 _VARIABLE = re.compile(r"\$(?:\{(?P<name>\w+|[@*#])(?:\[(?P<item>[^\]]*)\])?"
                        r"(?:(?P<how>:?[-=]|%%?|##?)(?P<what>[^}]*))?\}|(?P<bare>\w+|[@*#]))")
+_SETTINGS = re.compile(r"\s(\+\+|--config-name)")
 _BEFORE_A_COMMAND = ("export", "local", "declare", "-a", "readonly", "then", "do", "else", "if",
                      "!", "time", "exec", "nohup", "sudo", "env", "{", "set")
 _OUTPUT_ONLY = ("echo", "printf", "which", "ls", "cat")
@@ -70,13 +71,7 @@ def parse_command(command: str | Path) -> Command:
         BookError: there is no training command in it, a quote stays open, or it is no text.
     """
     text, name, script = _text_of(command)
-    shell = _Shell(script)
-    found = []
-    for statement in statements(text, name):
-        shell.unknown = {}
-        words = shell.words(statement)
-        if _program([word for word, _ in words]) is not None:
-            found.append((words, dict(shell.variables), shell.unknown))
+    found = list(_training(text, name, _Shell(script)))
     if not found:
         raise BookError(say("{name} holds no training command: give one that starts {one} or "
                             "{other}.", name=name, one=PROGRAMS[0], other=PROGRAMS[1]))
@@ -91,6 +86,28 @@ def parse_command(command: str | Path) -> Command:
     folders = tuple(dict.fromkeys([Path(str(variables["PWD"])),
                                    *([script.parent] if script else [])]))
     return _command(words, variables, folders, name if script else COMMAND_LINE, assumed)
+
+
+def _training(text: str, name: str, shell: _Shell, line: int | None = None, depth: int = 0
+              ) -> Iterator[tuple[list[tuple[str, int]], dict, dict[str, int]]]:
+    """Every training command of a script: its words, the variables then, what is not known.
+
+    What another shell gets as one word (`bash -c '...'` in a container, on a cluster) is a script
+    itself.
+
+    Args:
+        line: that of the word, where it is one.
+    """
+    for statement in statements(text, name):
+        shell.unknown = {}
+        words = [(word, line or own) for word, own in shell.words(statement)]
+        plain = [word for word, _ in words]
+        if _program(plain) is not None:
+            yield words, dict(shell.variables), shell.unknown
+        elif plain and plain[0] not in _OUTPUT_ONLY and depth < _DEEPEST:
+            for word, own in words[1:]:
+                if any(one in word for one in PROGRAMS) and _SETTINGS.search(word):
+                    yield from _training(word, name, shell, own, depth + 1)
 
 
 def _text_of(command: str | Path) -> tuple[str, str, Path | None]:
@@ -189,6 +206,7 @@ class _Shell:
                 end = end_of(text, place) or len(text)
                 inner = text[place + (1 if text[place] == "`" else 2):end - 1]
                 value = self._answer(inner, depth) if depth < _DEEPEST else None
+                value = value or next((one for one in PROGRAMS if one in inner), None)
                 if value is None:
                     self.unknown.setdefault(f"$({' '.join(inner.split())[:60]})", line)
                 made.append("$" if value is None else value)
@@ -266,6 +284,17 @@ def _program(words: Sequence[str]) -> int | None:
             return place
         if {word, name} & set(OLDER_PROGRAMS) and (name != "train.py" or any(
                 one.startswith(("++", "--config-name")) for one in words[place:])):
+            return place
+    return _unnamed_program(words)
+
+
+def _unnamed_program(words: Sequence[str]) -> int | None:
+    """Place of a program that only a shell could name, in a command that has FunASR's lists."""
+    lists = next((place for place, word in enumerate(words)
+                  if word.lstrip("+").startswith("train_data_set_list=")), 0)
+    for place, (before, word) in enumerate(zip(["", *words], words[:lists], strict=False)):
+        takes_it = before.startswith("-") and "=" not in before and before != "-m"
+        if "$" in word and word[0] not in "+-~" and not takes_it:
             return place
     return None
 
