@@ -8,7 +8,6 @@ so the build finds it, and a drawing of other data is never shown in its place.
 from __future__ import annotations
 
 import hashlib
-import io
 import math
 import os
 import pickle
@@ -24,6 +23,9 @@ from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 from matplotlib.legend import Legend
 from matplotlib.ticker import NullLocator
+
+from helpers.ledger import translations
+from helpers.pages import translated_drawing
 
 FOLDER = "BOOK_PHONE_DRAWINGS"
 WIDTH = 3.75
@@ -46,25 +48,36 @@ def fingerprint(svg: str) -> str:
 
 
 def keep(figure: Figure, wide: str) -> None:
-    """Store the phone drawing of a figure, where somebody collects them.
+    """Store the phone drawing of a figure, and those of other languages, where they are collected.
 
     Args:
         wide: the SVG of the figure as the notebook shows it.
     """
-    if folder := os.environ.get(FOLDER):
-        (Path(folder) / f"{fingerprint(wide)}.svg").write_text(narrow_svg(figure), encoding="utf-8")
+    if not (folder := os.environ.get(FOLDER)):
+        return
+    name = fingerprint(wide)
+    (Path(folder) / f"{name}.svg").write_text(narrow_svg(figure), encoding="utf-8")
+    for language in os.environ.get(translated_drawing.LANGUAGES, "").split():
+        words = translations.words(language)["figures"]
+        font = translated_drawing.font_of(language)
+        if font and (other := translated_drawing.translated(figure, words, font)):
+            place = translated_drawing.folder(language)
+            place.mkdir(exist_ok=True)
+            (place / f"{name}.svg").write_text(translated_drawing.svg_of(other), encoding="utf-8")
+            with plt.rc_context({"font.family": [*plt.rcParams["font.sans-serif"], font]}):
+                narrow = narrow_svg(other)
+            (Path(folder) / f"{name}-{language}.svg").write_text(narrow, encoding="utf-8")
+            plt.close(other)
 
 
 def narrow_svg(figure: Figure) -> str:
     """SVG of a figure for a phone; the figure itself stays as it is."""
     narrow = pickle.loads(pickle.dumps(figure))
-    file = io.StringIO()
     try:
         lay_out(narrow)
-        narrow.savefig(file, format="svg", metadata={"Date": None})
+        return translated_drawing.svg_of(narrow)
     finally:
         plt.close(narrow)
-    return "\n".join(file.getvalue().splitlines())
 
 
 def lay_out(figure: Figure) -> None:

@@ -154,8 +154,13 @@ class StoredFigure(SphinxDirective):
                              "a caption.")
         # Under the name that MyST-NB gives it, so that its drawing for phones is found.
         from helpers.pages.phone_drawing import fingerprint
+        from helpers.pages.translated_drawing import folder
 
-        file = Path(self.env.mystnb_config.output_folder) / f"{fingerprint(drawn[0])}.svg"
+        name, language = fingerprint(drawn[0]), language_of(self.env.docname)
+        own = folder(language) / f"{name}.svg"
+        if own.is_file():
+            drawn, name = [own.read_text(encoding="utf-8")], f"{name}-{language}"
+        file = Path(self.env.mystnb_config.output_folder) / f"{name}.svg"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text("\n".join(drawn[0].splitlines()), encoding="utf-8")
         uri = "/" + Path(os.path.relpath(file, self.env.srcdir)).as_posix()

@@ -31,7 +31,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 
 from helpers.config import configs
 from helpers.ledger import chapters
-from helpers.pages import phone_drawing
+from helpers.pages import phone_drawing, translated_drawing
 from helpers.paths import ROOT
 
 NOTEBOOKS = ROOT / "notebooks"
@@ -59,6 +59,7 @@ def execute(source: Path) -> str:
     """Run one notebook; returns one line about it, starting with "failed" if it failed."""
     os.environ.update(OMP_NUM_THREADS="1", TQDM_DISABLE="1", HF_HUB_OFFLINE="1")
     os.environ[phone_drawing.FOLDER] = str(PHONE_DRAWINGS)
+    os.environ[translated_drawing.LANGUAGES] = " ".join(translated_drawing.shown_by(source.stem))
     notebook = jupytext.read(source)
     os.environ.pop(chapters.CLOSED, None)
     if not quotes_chapters(notebook):

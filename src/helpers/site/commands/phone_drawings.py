@@ -18,7 +18,7 @@ from typing import Any
 
 import nbformat
 
-from helpers.pages import phone_drawing
+from helpers.pages import phone_drawing, translated_drawing
 from helpers.site.commands.execute import NOTEBOOKS, PHONE_DRAWINGS
 
 SVG = "image/svg+xml"
@@ -93,12 +93,17 @@ def main() -> int:
     shown = {source: {known for _, prints in stored(source) for known in prints}
              for source in sorted(NOTEBOOKS.glob("*.ipynb"))}
     drawn = {path.stem for path in PHONE_DRAWINGS.glob("*.svg")}
-    for left_over in drawn - set().union(*shown.values()):
-        (PHONE_DRAWINGS / f"{left_over}.svg").unlink()
+    every = set().union(*shown.values())
+    folders = [PHONE_DRAWINGS, *map(translated_drawing.folder, translated_drawing.FONTS)]
+    for path in [path for folder in folders for path in folder.glob("*.svg")]:
+        if path.stem.partition("-")[0] not in every:
+            path.unlink()
     lacking = [source for source, prints in shown.items() if prints - drawn]
     own = {**os.environ, phone_drawing.FOLDER: str(PHONE_DRAWINGS), "OMP_NUM_THREADS": "1"}
-    codes = [subprocess.run([sys.executable, "-m", __spec__.name, source.stem], env=own,
-                            check=False).returncode for source in sources or lacking]
+    codes = [subprocess.run(
+        [sys.executable, "-m", __spec__.name, source.stem], check=False, env={
+            **own, translated_drawing.LANGUAGES: " ".join(translated_drawing.shown_by(source.stem))}
+    ).returncode for source in sources or lacking]
     return 1 if any(codes) else 0
 
 
