@@ -13,6 +13,7 @@ import yaml
 from browsing import ROOT, SITE
 
 from helpers.pages import repository
+from helpers.site import launch_where_known, travelling
 
 pytestmark = pytest.mark.slow
 
@@ -36,11 +37,17 @@ def edition(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "_build" / "html"
 
 
-def test_a_named_repository_opens_on_colab(edition: Path) -> None:
+def test_a_named_repository_opens_the_download_on_colab(edition: Path) -> None:
+    """The source has roles that Colab shows raw; the branch is the one that publishing fills."""
     html = (edition / f"{PAGE}.html").read_text(encoding="utf-8")
-    place = ADDRESS.removeprefix("https://")
-    opened = f"https://colab.research.google.com/{place.replace('.com', '')}/blob/main/{PAGE}.ipynb"
+    place, name = ADDRESS.removeprefix("https://").replace(".com", ""), PAGE.rpartition("/")[2]
+    notebook = f"{name}/{name}.ipynb"
+    opened = f"https://colab.research.google.com/{place}/blob/{launch_where_known.BRANCH}/{notebook}"
     assert opened in html
+    assert (SITE.parent / travelling.FOLDER / notebook).is_file()
+    workflow = (ROOT / ".github" / "workflows" / "book.yml").read_text(encoding="utf-8")
+    assert f"path: _build/{travelling.FOLDER}" in workflow
+    assert re.search(rf"git push .* {launch_where_known.BRANCH}\n", workflow)
     loaded = re.findall(r'<(?:img|script|link)\b[^>]*?(?:src|href)="(https?:[^"]+)"', html)
     assert not loaded, "the button's picture comes from elsewhere"
 

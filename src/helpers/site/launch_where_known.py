@@ -1,9 +1,22 @@
-"""Offer "open on Colab" only in an edition that names its repository; the theme stops otherwise."""
+"""Offer "open on Colab" only in an edition that names its repository; the theme stops otherwise.
+
+What is opened is the notebook that a reader would download, whose text is resolved: publishing puts
+those on a branch of their own, as the sources have roles that Colab shows raw.
+"""
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from bs4 import BeautifulSoup
 from sphinx.application import Sphinx
 from sphinx.config import Config
+
+from helpers.site.finished_pages import PAGE_FINISHED
+
+BRANCH = "downloads"
+"""Where `.github/workflows/book.yml` puts `_build/travelling`."""
+COLAB = "https://colab.research.google.com/github/"
 
 
 def drop_launch(app: Sphinx, config: Config) -> None:
@@ -13,7 +26,17 @@ def drop_launch(app: Sphinx, config: Config) -> None:
         options.pop("launch_buttons", None)
 
 
+def open_the_download(app: Sphinx, page: BeautifulSoup, path: Path) -> None:
+    """Lead the button of a finished page to the notebook on the branch of downloads."""
+    for link in page.select(f"a[href^='{COLAB}']"):
+        repository, found, _ = link["href"].partition("/blob/")
+        if found:
+            link["href"] = f"{repository}/blob/{BRANCH}/{path.stem}/{path.stem}.ipynb"
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Sphinx's entry point."""
+    app.setup_extension("helpers.site.finished_pages")
     app.connect("config-inited", drop_launch)
+    app.connect(PAGE_FINISHED, open_the_download)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
