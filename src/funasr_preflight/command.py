@@ -7,13 +7,13 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from funasr_preflight import commands
-from funasr_preflight.commands import LANGUAGES
+from funasr_preflight.commands import LANGUAGES, Parser
 from funasr_preflight.errors import BookError, one_sentence
 from funasr_preflight.terminal import colour, show, width
-from funasr_preflight.texts import Text, quoted, say, speak
+from funasr_preflight.texts import Text, say, speak
 
 SCRIPTS = (".sh", ".bash", ".bat", ".cmd", ".ps1")
 LONGEST_SCRIPT = 1_000_000  # bytes
@@ -33,15 +33,6 @@ _ABOUT = say("""Check a fine-tuning config of Fun-ASR-Nano before it burns GPU h
 Exit codes: 0 nothing as bad as --fail-on, 1 findings at or above it, 2 could not run.""")
 
 
-class _Parser(argparse.ArgumentParser):
-    """A parser whose own words are in the report's language."""
-
-    def error(self, message: str) -> NoReturn:
-        said = say("The command line is not understood: {said}. `preflight --help` lists what "
-                   "there is.", said=quoted(message))
-        self.exit(2, f"{said}\n")
-
-
 class _Usage(argparse.RawDescriptionHelpFormatter):
     def add_usage(self, usage, actions, groups, prefix=None) -> None:
         super().add_usage(usage, actions, groups, str(say("usage: ")))
@@ -49,7 +40,7 @@ class _Usage(argparse.RawDescriptionHelpFormatter):
 
 def parser() -> argparse.ArgumentParser:
     """The command line, in the language that is spoken."""
-    made = _Parser(prog="preflight", description=str(_ABOUT), formatter_class=_Usage,
+    made = Parser(prog="preflight", description=str(_ABOUT), formatter_class=_Usage,
                    add_help=False)
     what, data, shown, asked = (made.add_argument_group(str(title)) for title in (
         say("what is checked"), say("the run"), say("what is shown"), say("and what else")))

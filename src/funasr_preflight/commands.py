@@ -5,14 +5,24 @@ from __future__ import annotations
 import argparse
 import importlib
 from collections.abc import Sequence
+from typing import NoReturn
 
 from funasr_preflight.errors import BookError, reason_of
-from funasr_preflight.texts import say, speak
+from funasr_preflight.texts import quoted, say, speak
 
 MODULES = {"checkpoint": "funasr_preflight.checkpoint.command",
            "manifest": "funasr_preflight.converting.command"}
 LANGUAGES = {"en": "en", "zh": "zh_CN", "zh_CN": "zh_CN"}
 """What `--lang` takes, and the catalogue that it means."""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that says in one sentence, in the report's language, what it does not understand."""
+
+    def error(self, message: str) -> NoReturn:
+        said = say("The command line is not understood: {said}. `{command} --help` lists what "
+                   "there is.", said=quoted(message), command=self.prog)
+        self.exit(2, f"{said}\n")
 
 
 def run(arguments: Sequence[str]) -> int | None:
@@ -34,10 +44,10 @@ def run(arguments: Sequence[str]) -> int | None:
                             ) from None
 
 
-def new_parser(name: str, about: str) -> argparse.ArgumentParser:
+def new_parser(name: str, about: str) -> Parser:
     """A parser with what all of these commands take."""
-    made = argparse.ArgumentParser(prog=f"preflight {name}", description=about,
-                                   formatter_class=argparse.RawDescriptionHelpFormatter)
+    made = Parser(prog=f"preflight {name}", description=about,
+                  formatter_class=argparse.RawDescriptionHelpFormatter)
     made.add_argument("--lang", choices=tuple(LANGUAGES), default="en",
                       help="language of what is printed")
     return made

@@ -393,3 +393,13 @@ def test_an_interrupt_that_python_drops_still_ends_the_command():
             "raise SystemExit(__main__.main())\n")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode in STOPPED and done.stderr == ""
+
+
+@pytest.mark.parametrize("arguments", [
+    ("manifest", "calls.csv"), ("manifest", "--jobs", "many"), ("checkpoint",),
+    ("checkpoint", "out", "--nonsense"), ("--nonsense",), (OURS, "--lang", "klingon")])
+def test_a_command_line_that_is_not_understood_gets_one_sentence(arguments, capsys):
+    with pytest.raises(SystemExit) as ended:
+        run(*arguments)
+    said = capsys.readouterr().err
+    assert ended.value.code == 2 and said.count("\n") == 1 and "--help` lists" in said
