@@ -9,7 +9,7 @@ their part is drawn from Student's distribution with the spread that they have.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
 import numpy as np
@@ -95,8 +95,12 @@ class Difference(Interval):
 
 
 def error_rate(errors: np.ndarray, words: np.ndarray, voices: Sequence[str]) -> ErrorRate:
-    """Error rate over all seeds; arguments as those of `Interval.resampled`."""
-    return ErrorRate.resampled(np.atleast_2d(errors), words, voices)
+    """Error rate over all seeds; arguments as those of `Interval.resampled`.
+
+    Seeds that differ much widen the interval to both sides, but no rate is below zero.
+    """
+    found = ErrorRate.resampled(np.atleast_2d(errors), words, voices)
+    return replace(found, low=max(0.0, found.low))
 
 
 def difference(errors: np.ndarray, other: np.ndarray, words: np.ndarray,
