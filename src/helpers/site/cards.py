@@ -43,8 +43,10 @@ def label_cells(app: Sphinx, page: BeautifulSoup, path: Path) -> None:
         for row in rows:
             for head, cell in zip(heads[1:], row[1:], strict=True):
                 _label(cell, head)
-                if _width(cell.get_text(strip=True)) > LINE:
-                    cell["class"] = [*(c for c in cell.get("class", []) if c != "long"), "long"]
+        labelled = [cell for row in rows for cell in row[1:]]
+        for cell in [*table.select("thead th, thead td"), *labelled]:
+            if _width(cell.get_text(strip=True)) > LINE:
+                cell["class"] = [*(c for c in cell.get("class", []) if c != "long"), "long"]
 
 
 def too_wide(columns: list[tuple[str, ...]]) -> bool:
