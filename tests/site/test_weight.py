@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, Request
 
 from helpers.site.commands import lighthouse
 
-FIRST_VIEW, WHOLE_PAGE = 500_000, 1_200_000
+FIRST_VIEW, WHOLE_PAGE = 200_000, 600_000
 
 
 class Weighed:
@@ -44,7 +44,7 @@ class Weighed:
 
 @each_page
 def test_first_view_is_light(name: str, browser: Browser, addresses: dict[str, str]) -> None:
-    """500 kB on a wide screen, which shows more; 1.2 MB once all of it was seen."""
+    """200 kB on a wide screen, which shows more; 600 kB once all of it was seen."""
     weighed = Weighed(browser, f"{addresses['http']}/{name}.html")
     try:
         host = urlsplit(addresses["http"]).netloc

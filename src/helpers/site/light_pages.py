@@ -22,7 +22,8 @@ from helpers.site.finished_pages import PAGE_FINISHED
 
 UNUSED = ("script[src*='scripts/fontawesome.js'], script[src*='mathjax/'], "
           "script[src*='searchtools.js'], script[src*='language_data.js'], "
-          "script[src*='searchindex.js']")
+          "script[src*='searchindex.js'], script[src*='doctools.js'], "
+          "script[src*='sphinx_highlight.js']")
 THEME = "document.documentElement.dataset.theme = localStorage.getItem"
 _ICON_RULES = re.compile(r"(?:\.fa-[\w-]+::?before,?)+\{content:[^{}]*\}")
 _SVG_SIZE = re.compile(r'<svg\b[^>]*?\bviewBox="[\d.-]+ [\d.-]+ ([\d.]+) ([\d.]+)"')

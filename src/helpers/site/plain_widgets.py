@@ -84,6 +84,13 @@ class Tree:
             store(self.images / name, svg)
             image.attrs = {"alt": image["alt"], "src": f"{self.address}{name}", "loading": "lazy",
                            "decoding": "async", **size_of(self.images / name)}
+        for image in panel.select("img[src^='data:image/']"):
+            form, _, content = image["src"].removeprefix("data:image/").partition(";base64,")
+            raster = base64.b64decode(content)
+            name = f"{hashlib.sha256(raster).hexdigest()}.{form}"
+            (self.images / name).write_bytes(raster)
+            image.attrs |= {"src": f"{self.address}{name}", "loading": "lazy", "decoding": "async",
+                            **size_of(self.images / name)}
         return panel
 
 
