@@ -352,6 +352,8 @@ def test_control_c_in_a_real_process_gets_no_traceback(module, train):
             f"        if name == {module!r}:\n"
             "            sys.meta_path.remove(self)\n"
             "            os.kill(os.getpid(), signal.SIGINT)\n"
+            # A process that a shell started in the background would ignore it.
+            "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
             "sys.meta_path.insert(0, Interrupts())\n"
             "runpy.run_module('funasr_preflight', run_name='__main__')\n")
     done = subprocess.run([sys.executable, "-c", code, str(OURS), "--train", str(train), "--probe",
