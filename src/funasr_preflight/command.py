@@ -41,7 +41,7 @@ class _Usage(argparse.RawDescriptionHelpFormatter):
 def parser() -> argparse.ArgumentParser:
     """The command line, in the language that is spoken."""
     made = Parser(prog="preflight", description=str(_ABOUT), formatter_class=_Usage,
-                   add_help=False)
+                  add_help=False)
     what, data, shown, asked = (made.add_argument_group(str(title)) for title in (
         say("what is checked"), say("the run"), say("what is shown"), say("and what else")))
 
@@ -210,18 +210,36 @@ def _is_script(path: Path) -> bool:
 
     if path.suffix.lower() in SCRIPTS:
         return True
-    if path.suffix.lower() in (".yaml", ".yml") or not path.is_file():
-        return False
-    with path.open("rb") as file:
-        text = file.read(LONGEST_SCRIPT).decode("utf-8", "replace")
+    try:
+        with path.open("rb") as file:
+            text = file.read(LONGEST_SCRIPT).decode("utf-8", "replace")
+    except (OSError, ValueError):
+        return False  # who reads the config says what is wrong with it
     first = text.partition("\n")[0]
     if first.startswith("#!") and re.search(r"\b(ba|da|k|z|)sh\b", first):
         return True
-    if any(program in text for program in PROGRAMS):
-        raise BookError(say("{file} is neither YAML nor a shell script: give the training command "
-                            "that it starts, as in `preflight --command 'torchrun ...'`.",
+    if any(program in text for program in PROGRAMS) and not _sets_keys(text):
+        raise BookError(say("{file} is neither a config nor a shell script: give the training "
+                            "command that it starts, as in `preflight --command 'torchrun ...'`.",
                             file=path.name))
     return False
+
+
+def _sets_keys(text: str) -> bool:
+    """Whether a text is YAML that sets a key which FunASR knows."""
+    import yaml
+
+    from funasr_preflight import audit
+    from funasr_preflight.launch.yaml_file import composed
+
+    try:
+        node = composed(text, "")
+    except BookError:
+        return False
+    if not isinstance(node, yaml.MappingNode):
+        return False
+    tops = {name.partition(".")[0] for name in audit.load().names()}
+    return any(key.value in tops for key, _ in node.value)
 
 
 def _addresses(names: Sequence[str | Path | None]) -> dict[str, str]:

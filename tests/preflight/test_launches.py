@@ -448,6 +448,10 @@ LISTS = "++train_data_set_list=t.jsonl ++valid_data_set_list=v.jsonl ++output_di
     f"export CUDA_VISIBLE_DEVICES=0,1,2,3\ntorchrun --nproc_per_node $GPUS $TOOL {LISTS}",
     f"git commit -m 'train_ds.py with lr=3'\necho 'train_ds.py ++a=1'\n"
     f"torchrun --nproc_per_node 4 train_ds.py {LISTS}",
+    f"pkill -f train_ds.py\nkill $(pgrep -f train_ds.py)\ncp train_ds.py old/\n"
+    f"torchrun --nproc_per_node 4 train_ds.py {LISTS}",
+    f"sed -i \"s/don't ++x train_ds.py/y/\" notes.txt\n"
+    f"torchrun --nproc_per_node 4 train_ds.py {LISTS}",
 ])
 def test_a_program_that_only_a_shell_finds_is_a_training_command(text):
     """In a container, on a cluster, behind a variable or a command in a command."""
@@ -471,8 +475,21 @@ def test_a_script_is_known_by_its_first_line(here, capsys, name):
 @pytest.mark.parametrize("name, text", [
     ("train.py", "subprocess.run(['torchrun', 'funasr/bin/train_ds.py'])"),
     ("Makefile", "train:\n\tfunasr-train-ds ++a=1\n"), ("run.ipynb", '["!funasr-train-ds"]'),
-    ("train.py", "from funasr.bin.train_ds import main_hydra")])
+    ("train.py", "from funasr.bin.train_ds import main_hydra"),
+    ("job.yaml", "kind: Job\nspec:\n  command: [torchrun, train_ds.py, ++model=m]\n"),
+    ("compose.yml", "services:\n  train:\n    command: torchrun train_ds.py ++model=m\n")])
 def test_a_launch_in_another_language_is_refused_with_what_to_do(here, capsys, name, text):
     (here / name).write_text(text)
     assert main([name]) == 2
-    assert f"{name} is neither YAML nor a shell script" in capsys.readouterr().err
+    assert f"{name} is neither a config nor a shell script" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["mine.conf", "mine.yaml"])
+def test_a_config_that_quotes_its_launch_is_a_config(here, capsys, name):
+    (here / name).write_text("# torchrun train_ds.py ++model=m\noptim_conf:\n  lr: 1e-4\n")
+    assert main([name]) == 1 and f"{name}: " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["a" * 5000, "a\0b", "."])
+def test_a_name_that_no_file_can_have_gets_one_sentence(here, capsys, name):
+    assert main([name]) == 2 and capsys.readouterr().err.count("\n") == 1

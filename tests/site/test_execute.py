@@ -118,3 +118,18 @@ def test_stored_pages_have_todays_styles(mark: str) -> None:
             assert all(part in text for text in outputs for part in parts), (
                 f"{path.stem} holds an older {asset}: make execute NAMES={path.stem}")
     assert holders
+
+
+def test_a_drawing_of_a_figure_that_is_gone_is_dropped(tmp_path, monkeypatch) -> None:
+    """Else a changed figure leaves its old drawings in the repository for ever."""
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(outputs=[
+        nbformat.v4.new_output("display_data", {execute.SVG: "<svg/>"})])])
+    nbformat.write(notebook, tmp_path / "chapter.ipynb")
+    monkeypatch.setattr(execute, "NOTEBOOKS", tmp_path)
+    monkeypatch.setattr(execute, "PHONE_DRAWINGS", tmp_path)
+    monkeypatch.setattr(execute.translated_drawing, "folder", lambda language: tmp_path)
+    name = execute.phone_drawing.fingerprint("<svg/>")
+    for stem in (name, f"{name}-zh", "0" * 64, f"{'0' * 64}-zh"):
+        (tmp_path / f"{stem}.svg").touch()
+    execute.drop_left_over_drawings()
+    assert {path.stem for path in tmp_path.glob("*.svg")} == {name, f"{name}-zh"}

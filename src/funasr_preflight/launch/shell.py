@@ -7,6 +7,7 @@ where only a shell could know a value a `$` stays, and it is said with its line.
 
 from __future__ import annotations
 
+import contextlib
 import posixpath
 import re
 from collections.abc import Iterator, Sequence
@@ -26,6 +27,7 @@ OLDER_PROGRAMS = ("funasr-train", "train.py", "funasr.bin.train")
 _ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)(\+?)=")
 _VARIABLE = re.compile(r"\$(?:\{(?P<name>\w+|[@*#])(?:\[(?P<item>[^\]]*)\])?"
                        r"(?:(?P<how>:?[-=]|%%?|##?)(?P<what>[^}]*))?\}|(?P<bare>\w+|[@*#]))")
+_OVERRIDE = re.compile(r"[A-Za-z_][\w.]*=")
 _SETTINGS = re.compile(r"\s(\+\+|--config-name)")
 _BEFORE_A_COMMAND = ("export", "local", "declare", "-a", "readonly", "then", "do", "else", "if",
                      "!", "time", "exec", "nohup", "sudo", "env", "{", "set")
@@ -71,7 +73,9 @@ def parse_command(command: str | Path) -> Command:
         BookError: there is no training command in it, a quote stays open, or it is no text.
     """
     text, name, script = _text_of(command)
-    found = list(_training(text, name, _Shell(script)))
+    every = list(_training(text, name, _Shell(script)))
+    # `pkill -f train_ds.py` and `test -f train_ds.py` name the program and start nothing.
+    found = [one for one in every if any(map(_is_setting, one[0]))] or every[:1]
     if not found:
         raise BookError(say("{name} holds no training command: give one that starts {one} or "
                             "{other}.", name=name, one=PROGRAMS[0], other=PROGRAMS[1]))
@@ -107,7 +111,13 @@ def _training(text: str, name: str, shell: _Shell, line: int | None = None, dept
         elif plain and plain[0] not in _OUTPUT_ONLY and depth < _DEEPEST:
             for word, own in words[1:]:
                 if any(one in word for one in PROGRAMS) and _SETTINGS.search(word):
-                    yield from _training(word, name, shell, own, depth + 1)
+                    with contextlib.suppress(BookError):  # its quotes are another language's
+                        yield from _training(word, name, shell, own, depth + 1)
+
+
+def _is_setting(word: tuple[str, int]) -> bool:
+    """Whether a word with its line is an override, or names the config."""
+    return word[0].startswith(("+", "~", *_CONFIG_OPTIONS)) or bool(_OVERRIDE.match(word[0]))
 
 
 def _text_of(command: str | Path) -> tuple[str, str, Path | None]:

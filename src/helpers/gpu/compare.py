@@ -15,6 +15,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from funasr_preflight.commands import Parser
 from helpers.errors import BookError, one_sentence
 from helpers.evaluation import decoding, intervals, normalise
 from helpers.evaluation.decoding import Hypothesis
@@ -56,8 +57,8 @@ def rows(before: Mapping[str, Sequence[Hypothesis]], after: Mapping[str, Sequenc
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    made = argparse.ArgumentParser(prog="python -m helpers.gpu.compare",
-                                   description=__doc__.partition("\n")[0])
+    made = Parser(prog="python -m helpers.gpu.compare",
+                  description=__doc__.partition("\n")[0])
     workbench.add_options(made, required=True, help="the folder that was exported after the run")
     made.add_argument("--against", required=True, help="folder or hub name of the model before")
     return made

@@ -15,6 +15,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from funasr_preflight.commands import Parser
 from helpers.errors import one_sentence
 from helpers.evaluation import breakdown, decoding, normalise
 from helpers.evaluation.decoding import Hypothesis
@@ -43,8 +44,8 @@ def worst(heard: Sequence[Hypothesis], branch: str, language: str) -> list[Hypot
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    made = argparse.ArgumentParser(prog="python -m helpers.gpu.first_question",
-                                   description=__doc__.partition("\n")[0])
+    made = Parser(prog="python -m helpers.gpu.first_question",
+                  description=__doc__.partition("\n")[0])
     workbench.add_options(made, help="folder or hub name of the model (BOOK_MODEL)")
     made.add_argument("--by", default="", metavar="WHAT,...",
                       help=f"where the errors are: {', '.join(breakdown.SCALES)}, or a key of the "

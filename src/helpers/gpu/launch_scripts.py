@@ -11,7 +11,6 @@ its `accum_grad`, `grad_clip` and `use_bf16` to DeepSpeed, so the file has to sa
 
 from __future__ import annotations
 
-import argparse
 import json
 import shlex
 import sys
@@ -22,6 +21,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from funasr_preflight.commands import Parser
 from funasr_preflight.laws.names import split_names
 from helpers.config import configs
 from helpers.errors import BookError, one_sentence
@@ -240,8 +240,8 @@ def _quoted(name: str, value: str) -> str:
 @one_sentence
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; see the module's docstring."""
-    parser = argparse.ArgumentParser(prog="python -m helpers.gpu.launch_scripts",
-                                     description="Write a training script for one config.")
+    parser = Parser(prog="python -m helpers.gpu.launch_scripts",
+                    description="Write a training script for one config.")
     parser.add_argument("config", help="name of one of the book's configs, or a YAML's path")
     parser.add_argument("--gpus", type=int, default=1, help="GPUs of this machine")
     parser.add_argument("--deepspeed", action="store_true", help="DeepSpeed in place of DDP")

@@ -13,7 +13,6 @@ A change that ends in an error is a row too.
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import gc
 import logging
@@ -31,6 +30,7 @@ from typing import Any
 
 import torch
 
+from funasr_preflight.commands import Parser
 from funasr_preflight.laws.memory import GIBIBYTE
 from helpers.config import configs
 from helpers.errors import BookError, one_sentence, typed_sentence
@@ -428,8 +428,8 @@ HEAD = ("Change", "Median step", "Audio-hours per hour", "Padding", "Peak memory
 @one_sentence
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; see the module's docstring."""
-    parser = argparse.ArgumentParser(prog="python -m helpers.gpu.step_cost",
-                                     description="Measure what a training step costs.")
+    parser = Parser(prog="python -m helpers.gpu.step_cost",
+                    description="Measure what a training step costs.")
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--record", action="store_true", help="write results/gpu_cost.json")
     where.add_argument("--into", type=Path, metavar="FILE",

@@ -9,12 +9,12 @@ arrives, 1 if some of it does not, 2 if the command cannot be understood.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from funasr_preflight.commands import Parser
 from funasr_preflight.laws.names import COMPONENTS
 from helpers.errors import BookError
 from helpers.model.launch import MERGED, MODEL_DIRECTORY, WITH_CHECKPOINT, Attempt, launch
@@ -98,7 +98,7 @@ def report(attempt: Attempt) -> Iterator[str]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line: see the module's docstring. Returns the exit code."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m helpers.model.arrivals", description=__doc__.partition("\n")[0],
         epilog=f"{MODEL_DIRECTORY} in an override stands for a directory like the released one, "
                "with the names and shapes of its tensors.")

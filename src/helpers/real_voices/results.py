@@ -124,6 +124,16 @@ class RecordedVoices:
         return intervals.difference(errors[:, :both][:, chosen], others[:, :both][:, chosen], words,
                                     units, among)
 
+    def change(self, recogniser: str, speech: str, stage: str, than: str = FIRST_STAGE,
+               clips: int | None = None) -> Difference:
+        """How much higher a recogniser's error rate is at one stage than at another.
+
+        Raises:
+            BookError: one of the two is not recorded.
+        """
+        return self.difference(Cell(recogniser, speech, stage), Cell(recogniser, speech, than),
+                               clips=clips)
+
     def floor(self, cell: Cell, clips: int | None = None) -> float | None:
         """Unnormalised error rate of the clips without a single normalised error.
 

@@ -25,7 +25,7 @@ from helpers.site.light_pages import size_of
 
 STATE = "script[type='application/vnd.jupyter.widget-state+json']"
 VIEW = "script[type='application/vnd.jupyter.widget-view+json']"
-DATA = "data:image/svg+xml;base64,"
+DATA = "data:image/"
 
 
 class Tree:
@@ -72,25 +72,23 @@ class Tree:
         return box
 
     def _panel(self, html: str) -> Tag:
-        """A panel; its pictures go to files, and the build makes their dark twins."""
+        """A panel; its pictures go to files, and the build makes the dark twins of drawings."""
         panel = element("div", "explorer-panel")
         panel.append(BeautifulSoup(html, "html.parser"))
         for image in panel.select(f"img[src^='{DATA}']"):
-            if "only-dark" in image.get("class", []):
+            form, _, content = image["src"].removeprefix(DATA).partition(";base64,")
+            picture, drawn = base64.b64decode(content), form == "svg+xml"
+            if drawn and "only-dark" in image.get("class", []):
                 image.decompose()
                 continue
-            svg = base64.b64decode(image["src"].removeprefix(DATA)).decode()
-            name = f"{hashlib.sha256(svg.encode()).hexdigest()}.svg"
-            store(self.images / name, svg)
-            image.attrs = {"alt": image["alt"], "src": f"{self.address}{name}", "loading": "lazy",
-                           "decoding": "async", **size_of(self.images / name)}
-        for image in panel.select("img[src^='data:image/']"):
-            form, _, content = image["src"].removeprefix("data:image/").partition(";base64,")
-            raster = base64.b64decode(content)
-            name = f"{hashlib.sha256(raster).hexdigest()}.{form}"
-            (self.images / name).write_bytes(raster)
-            image.attrs |= {"src": f"{self.address}{name}", "loading": "lazy", "decoding": "async",
-                            **size_of(self.images / name)}
+            file = self.images / f"{hashlib.sha256(picture).hexdigest()}.{'svg' if drawn else form}"
+            if drawn:
+                store(file, picture.decode())
+                image.attrs = {"alt": image["alt"]}
+            else:
+                file.write_bytes(picture)
+            image.attrs |= {"src": f"{self.address}{file.name}", "loading": "lazy",
+                            "decoding": "async", **size_of(file)}
         return panel
 
 

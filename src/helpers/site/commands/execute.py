@@ -35,6 +35,7 @@ from helpers.pages import phone_drawing, translated_drawing
 from helpers.paths import ROOT
 
 NOTEBOOKS = ROOT / "notebooks"
+SVG = "image/svg+xml"
 PHONE_DRAWINGS = ROOT / "book" / "phone"
 TIMEOUT_SECONDS = 600
 
@@ -196,6 +197,23 @@ def store_chapters() -> bool:
     return True
 
 
+def shown_figures() -> dict[Path, set[str]]:
+    """Every stored notebook, and the fingerprints of the figures that it shows."""
+    return {source: {phone_drawing.fingerprint(output.data[SVG])
+                     for cell in nbformat.read(source, as_version=4).cells
+                     for output in cell.get("outputs", []) if SVG in output.get("data", {})}
+            for source in sorted(NOTEBOOKS.glob("*.ipynb"))}
+
+
+def drop_left_over_drawings() -> None:
+    """Delete drawings, for phones or in other languages, of figures that nothing shows any more."""
+    shown = set().union(*shown_figures().values())
+    for folder in (PHONE_DRAWINGS, *map(translated_drawing.folder, translated_drawing.FONTS)):
+        for path in folder.glob("*.svg"):
+            if path.stem.partition("-")[0] not in shown:
+                path.unlink()
+
+
 def run(sources: Sequence[Path]) -> list[str]:
     """Run notebooks beside one another; prints and returns a line about each."""
     lines = []
@@ -226,6 +244,7 @@ def main() -> int:
         chosen += quoting
     lines += run([path for path in quoting if path in chosen])
     store_chapters()
+    drop_left_over_drawings()
     if not lines:
         print("Every notebook is in step; `make execute ALL=1` runs them all the same.")
     return 1 if any(line.startswith("failed") for line in lines) else 0

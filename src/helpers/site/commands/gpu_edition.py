@@ -29,6 +29,7 @@ from omegaconf import OmegaConf
 from packaging.requirements import Requirement
 
 from funasr_preflight import check
+from funasr_preflight.commands import Parser
 from funasr_preflight.findings import Severity
 from funasr_preflight.laws.memory import GIBIBYTE
 from helpers.config import configs
@@ -246,7 +247,7 @@ def do_steps(steps: Sequence[EditionStep], done: dict[str, Any],
 @one_sentence
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns 1 where the book was built with a step that failed."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog=f"python -m {gpu_cells.__name__.rpartition('.')[0]}.gpu_edition", description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=FOLDER, help="folder of the edition")

@@ -19,9 +19,13 @@ from typing import Any
 import nbformat
 
 from helpers.pages import phone_drawing, translated_drawing
-from helpers.site.commands.execute import NOTEBOOKS, PHONE_DRAWINGS
-
-SVG = "image/svg+xml"
+from helpers.site.commands.execute import (
+    NOTEBOOKS,
+    PHONE_DRAWINGS,
+    SVG,
+    drop_left_over_drawings,
+    shown_figures,
+)
 
 
 def stored(source: Path) -> list[tuple[str, list[str]]]:
@@ -90,15 +94,9 @@ def main() -> int:
         print("\n".join(faults))
         return len(faults)
     PHONE_DRAWINGS.mkdir(exist_ok=True)
-    shown = {source: {known for _, prints in stored(source) for known in prints}
-             for source in sorted(NOTEBOOKS.glob("*.ipynb"))}
+    drop_left_over_drawings()
     drawn = {path.stem for path in PHONE_DRAWINGS.glob("*.svg")}
-    every = set().union(*shown.values())
-    folders = [PHONE_DRAWINGS, *map(translated_drawing.folder, translated_drawing.FONTS)]
-    for path in [path for folder in folders for path in folder.glob("*.svg")]:
-        if path.stem.partition("-")[0] not in every:
-            path.unlink()
-    lacking = [source for source, prints in shown.items() if prints - drawn]
+    lacking = [source for source, prints in shown_figures().items() if prints - drawn]
     own = {**os.environ, phone_drawing.FOLDER: str(PHONE_DRAWINGS), "OMP_NUM_THREADS": "1"}
     codes = [subprocess.run(
         [sys.executable, "-m", __spec__.name, source.stem], check=False, env={
