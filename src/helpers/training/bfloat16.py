@@ -16,7 +16,7 @@ from torch.nn import functional
 
 def has_units() -> bool:
     """Whether this processor multiplies bfloat16 matrices itself."""
-    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return any(has for name, has in torch.cpu.get_capabilities().items() if "bf16" in name)
 
 
 @contextmanager
