@@ -2,8 +2,9 @@
 
 FunASR's training program, `funasr/bin/train_ds.py`, cannot run without a GPU: after it has built
 the trainer it replaces the device by a CUDA index. This module makes the same calls, in the same
-order, and leaves the device alone. It adds three things: every step is recorded, nothing is
-printed, and each run starts in an empty folder, so that nothing is resumed by accident.
+order, and leaves the device alone. It adds four things: every step is recorded, nothing is
+printed, each run starts in an empty folder, so that nothing is resumed by accident, and a CPU
+without bfloat16 units computes the LLM's products in float32 and rounds them.
 
 What a run does is decided by the config alone. The few keys that a short run on a CPU has to
 change are in `SHORT_RUN`, for the caller to merge in openly.
@@ -33,6 +34,7 @@ from helpers.model.mini import Built
 from helpers.session import funasr_silenced
 from helpers.speech import manifests
 from helpers.training import run_folders
+from helpers.training.bfloat16 import rounded_products
 
 SHORT_RUN: dict[str, Any] = {
     "dataset_conf.prompt_classes": None,
@@ -142,7 +144,7 @@ def run(built: Built, train: Sequence[dict], valid: Sequence[dict], name: str, s
                         "without DeepSpeed: set it to false.")
     bar = tqdm(desc=progress, disable=None if progress else True)
     try:
-        with silenced(), bar:
+        with silenced(), bar, rounded_products():
             set_all_random_seed(seed)
             freeze_listed(built.model, kwargs.get("freeze_param"))
             trainer = _recording_trainer(bar, checkpoints)(
