@@ -1,5 +1,6 @@
 // Ranks the entries of search_index.js (helpers.site.search): a page's title before a heading before
-// text; a page stands once, with the place that fits best.
+// its opening, which says what it is about, before other text, where length counts against a word.
+// Words that were asked together count more side by side. A page stands once, with its best place.
 (() => {
   const { pages, synonyms } = SEARCH_INDEX;
   const KEYS = "notebooks/key_index";  // of a key's rows, the one that names its others
@@ -15,6 +16,9 @@
     return word.length < 2 ? [word] : [...word].slice(1).map((second, i) => word[i] + second);
   });
   const joined = (text) => ` ${words(text).join(" ")} `;
+  const SMALL = new Set(words("a an the of for in on to my do is how what which with and i"));
+  const telling = (text) => words(text).filter((word) => !SMALL.has(word));
+  const neighbours = (list) => list.slice(1).map((word, i) => [list[i], word].sort().join(" "));
 
   const entries = pages.flatMap(([page, title, sections]) =>
     sections.map(([anchor, heading, text, row]) => {
@@ -22,8 +26,10 @@
       for (const word of words(text)) counts.set(word, (counts.get(word) ?? 0) + 1);
       const named = heading === title ? "" : heading;
       return { page, title, anchor, heading: named, text, row, counts,
-        top: joined(title), head: joined(named), body: joined(text) };
+        top: joined(title), head: joined(named), near: new Set(neighbours(telling(text))),
+        opening: !row && !named, term: row && page.endsWith("glossary") };
     }));
+  const usual = entries.reduce((sum, { text }) => sum + text.length, 0) / entries.length;
 
   const places = new Map();
   for (const { page, counts, top, head } of entries) {
@@ -35,18 +41,16 @@
   const rarity = (word) => Math.log(1 + pages.length / (0.5 + (places.get(word)?.size ?? 0)));
 
   // What is asked, and the same in other words.
-  const SMALL = new Set(words("a an the of for in on to my do is how what which with and i"));
   const phrasings = (query) => {
     const asked = joined(query);
-    const own = words(query).filter((word) => !SMALL.has(word));
+    const own = telling(query);
     const all = [{ words: own.length ? own : words(query), weight: 1 }];
     for (const group of synonyms) {
       const met = group.find((one) => asked.includes(joined(one)));
       if (!met) continue;
       for (const other of group) {
         if (other !== met) {
-          all.push({ weight: 0.75,
-            words: words(asked.replace(joined(met), joined(other))).filter((w) => !SMALL.has(w)) });
+          all.push({ weight: 0.75, words: telling(asked.replace(joined(met), joined(other))) });
         }
       }
     }
@@ -55,22 +59,23 @@
 
   const score = (entry, { words: asked, weight }, key) => {
     const phrase = ` ${asked.join(" ")} `;
+    const rare = 0.75 * (1 + entry.text.length / usual);
     let sum = 0;
     let met = 0;
     for (const word of asked) {
       const at = ` ${word} `;
       const times = entry.counts.get(word) ?? 0;
       const value = (entry.row ? 0 : 6 * entry.top.includes(at)) + 4 * entry.head.includes(at)
-        + 2 * times / (times + 1.5);
+        + (entry.opening ? 6 : 2) * times / (times + rare);
       met += value > 0;
       sum += rarity(word) * value;
     }
-    const several = asked.length > 1;
+    const pairs = neighbours(asked);
     if (!entry.row && entry.top.includes(phrase)) sum += 8;
     if (!entry.row && entry.head.includes(phrase)) sum += entry.head === phrase ? 10 : 5;
-    if (several && entry.body.includes(phrase)) sum += 4;
-    if (key && entry.row && entry.head.endsWith(phrase)) sum += entry.page === KEYS ? 40 : 20;
-    return weight * sum * (met / asked.length) ** 2 * (entry.row ? 0.5 : 1);
+    if (pairs.length) sum += 4 * pairs.filter((one) => entry.near.has(one)).length / pairs.length;
+    if (key && entry.row && entry.head.endsWith(phrase)) sum += entry.page === KEYS ? 80 : 40;
+    return weight * sum * (met / asked.length) ** 2 * (entry.row && !entry.term ? 0.5 : 1);
   };
 
   const find = (query) => {
@@ -80,7 +85,7 @@
     const found = new Map();
     for (const entry of entries) {
       const foreign = !chinese && entry.page.startsWith("book/zh/");
-      const points = (foreign ? 0.5 : 1)
+      const points = (foreign ? 0.25 : 1)
         * Math.max(0, ...asked.map((one) => score(entry, one, key)));
       if (points > 0.5) {
         if (!found.has(entry.page)) found.set(entry.page, []);
@@ -89,7 +94,7 @@
     }
     return [...found.values()].map((hits) => {
       hits.sort((a, b) => b.points - a.points);
-      const depth = hits.filter(({ entry }) => !entry.row).slice(0, 8);
+      const depth = hits.filter(({ entry }) => !entry.row || entry.term).slice(0, 8);
       const more = depth.reduce((sum, { points }) => sum + points, 0);
       return { hits, points: hits[0].points + 0.25 * more };
     }).sort((a, b) => b.points - a.points).slice(0, SHOWN);

@@ -250,7 +250,7 @@ def stored_by_lighthouse(folder, monkeypatch):
     monkeypatch.setattr(lighthouse, "RESULT", folder / "lighthouse.json")
     monkeypatch.setattr(lighthouse.serve, "served", lambda site: nullcontext("address"))
     monkeypatch.setattr(lighthouse, "run", lambda address: None)
-    monkeypatch.setattr(lighthouse, "summary", lambda report: {"scores": {"access": 100}})
+    monkeypatch.setattr(lighthouse, "summary", lambda report: {"scores": {"performance": 100}})
     monkeypatch.setattr(Path, "is_file", lambda path: True)
     lighthouse.main(["notebooks/introduction"])
 

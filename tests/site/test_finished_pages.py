@@ -16,19 +16,21 @@ from helpers.site import (
     figures,
     languages,
     light_pages,
+    one_sheet,
     plain_widgets,
     term_hover,
 )
 
 LISTENERS = (light_pages.lighten, accessible.mend, languages.mark_english, term_hover.define,
-             cards.label_cells, plain_widgets.write_widgets, figures.dress, edition.add_line)
+             cards.label_cells, plain_widgets.write_widgets, figures.dress, edition.add_line,
+             one_sheet.collect)
 
 
 def finished(html: str, path: Path) -> str:
     """A page after all listeners."""
     page = BeautifulSoup(html, "html.parser")
     for listener in LISTENERS:
-        listener(SimpleNamespace(outdir=str(SITE)), page, path)
+        listener(SimpleNamespace(outdir=str(SITE), env=SimpleNamespace()), page, path)
     return str(page)
 
 

@@ -7,7 +7,7 @@ import yaml
 from browsing import ROOT, Visitor, each_way
 
 QUERIES = yaml.safe_load((ROOT / "tests/site/search_queries.yml").read_text(encoding="utf-8"))
-AMONG = 5
+AMONG = 3
 RESULTS = "#search-results .search > li > a"
 
 
@@ -36,7 +36,7 @@ def test_the_right_page_is_among_the_first(places: dict[str, int]) -> None:
 
 
 def test_the_right_page_mostly_comes_first(places: dict[str, int]) -> None:
-    assert sum(place == 0 for place in places.values()) >= 0.8 * len(QUERIES), places
+    assert sum(place == 0 for place in places.values()) >= 0.85 * len(QUERIES), places
 
 
 def test_there_are_thirty_queries_in_two_languages() -> None:

@@ -15,7 +15,7 @@ SYNONYMS = (
     ("wer", "word error rate", "错误率"), ("cer", "character error rate"), ("配置", "config"),
     ("热词", "hot words", "hotword"), ("时间戳", "timestamp"), ("论断", "claim", "statement"),
     ("预检", "pre-flight", "preflight"),
-    ("catastrophic forgetting", "forgets", "wideband speech"), ("bf16", "bfloat16"),
+    ("catastrophic forgetting", "forgetting"), ("bf16", "bfloat16"),
     ("fp16", "float16", "half precision"),
     ("ddp", "several processes", "several gpus", "ranks", "data parallel"),
     ("trained weights", "pretrained weights", "init_param", "model.pt"))

@@ -25,7 +25,6 @@ UNUSED = ("script[src*='scripts/fontawesome.js'], script[src*='mathjax/'], "
           "script[src*='searchindex.js'], script[src*='doctools.js'], "
           "script[src*='sphinx_highlight.js']")
 THEME = "document.documentElement.dataset.theme = localStorage.getItem"
-_ICON_RULES = re.compile(r"(?:\.fa-[\w-]+::?before,?)+\{content:[^{}]*\}")
 _SVG_SIZE = re.compile(r'<svg\b[^>]*?\bviewBox="[\d.-]+ [\d.-]+ ([\d.]+) ([\d.]+)"')
 
 
@@ -80,17 +79,9 @@ def size_of(file: Path) -> dict[str, str]:
     return {name: f"{length:.0f}" for name, length in zip(("width", "height"), size, strict=False)}
 
 
-def drop_icon_rules(app: Sphinx, exception: Exception | None) -> None:
-    """After a build: take the icons that are drawn in place out of the theme's style sheet."""
-    if exception is None and app.builder.format == "html":
-        sheet = Path(app.outdir) / "_static" / "styles" / "pydata-sphinx-theme.css"
-        sheet.write_text(_ICON_RULES.sub("", sheet.read_text(encoding="utf-8")), encoding="utf-8")
-
-
 def setup(app: Sphinx) -> dict[str, bool]:
     """Sphinx's entry point."""
     app.setup_extension("helpers.site.finished_pages")
     app.add_html_math_renderer("mathml", (formula, None), (formula, None))
     app.connect(PAGE_FINISHED, lighten, priority=100)
-    app.connect("build-finished", drop_icon_rules)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -4,6 +4,8 @@ The text half of a pair (`NAME.md`) is the source. A notebook is run when its so
 the stored notebook, when `--all` is given, or when it is named. The stored notebook is replaced
 only after a run without errors, and only if no output holds a path of this machine.
 
+How long a chapter ran goes to `helpers.site.run_times`; with `--times`, nothing else is stored.
+
 What a chapter says that other pages show goes to `helpers.ledger.chapters.FILE`. A notebook that
 shows it says so in its head (`book: {quotes_chapters: true}`): it runs after the others, and
 whenever that file changes.
@@ -16,7 +18,9 @@ import ast
 import json
 import os
 import re
+import resource
 import sys
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -33,6 +37,7 @@ from helpers.config import configs
 from helpers.ledger import chapters
 from helpers.pages import phone_drawing, translated_drawing
 from helpers.paths import ROOT
+from helpers.site import run_times
 
 NOTEBOOKS = ROOT / "notebooks"
 SVG = "image/svg+xml"
@@ -56,22 +61,37 @@ def in_step(source: Path) -> bool:
     return True
 
 
-def execute(source: Path) -> str:
-    """Run one notebook; returns one line about it, starting with "failed" if it failed."""
+def execute(source: Path, only_time: bool = False) -> str:
+    """Run one notebook; returns one line about it, starting with "failed" if it failed.
+
+    Args:
+        only_time: store nothing but how long it ran.
+    """
     os.environ.update(OMP_NUM_THREADS="1", TQDM_DISABLE="1", HF_HUB_OFFLINE="1")
-    os.environ[phone_drawing.FOLDER] = str(PHONE_DRAWINGS)
-    os.environ[translated_drawing.LANGUAGES] = " ".join(translated_drawing.shown_by(source.stem))
+    languages = [] if only_time else translated_drawing.shown_by(source.stem)
+    os.environ[translated_drawing.LANGUAGES] = " ".join(languages)
     notebook = jupytext.read(source)
     os.environ.pop(chapters.CLOSED, None)
     if not quotes_chapters(notebook):
         os.environ[chapters.CLOSED] = "yes"
-    started = time.perf_counter()
-    if complaint := complaint_of_run(notebook, source.parent):
+    started, used = time.perf_counter(), processor_seconds()
+    with tempfile.TemporaryDirectory() as thrown_away:
+        os.environ[phone_drawing.FOLDER] = thrown_away if only_time else str(PHONE_DRAWINGS)
+        complaint = complaint_of_run(notebook, source.parent) or machine_path(notebook)
+    if complaint:
         return f"failed {source.stem}: {complaint}"
-    if complaint := machine_path(notebook):
-        return f"failed {source.stem}: {complaint}"
-    store(tidy(notebook), source.with_suffix(".ipynb"))
-    return f"{source.stem}: {time.perf_counter() - started:.0f} s"
+    seconds = time.perf_counter() - started
+    if not only_time:
+        store(tidy(notebook), source.with_suffix(".ipynb"))
+    if source.parent == NOTEBOOKS:
+        run_times.record(source.stem, min(seconds, processor_seconds() - used))
+    return f"{source.stem}: {seconds:.0f} s"
+
+
+def processor_seconds() -> float:
+    """Processor time of the notebooks that ran: beside other work, less than the clock says."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def store(notebook, target: Path) -> None:
@@ -214,11 +234,12 @@ def drop_left_over_drawings() -> None:
                 path.unlink()
 
 
-def run(sources: Sequence[Path]) -> list[str]:
-    """Run notebooks beside one another; prints and returns a line about each."""
+def run(sources: Sequence[Path], only_time: bool = False) -> list[str]:
+    """Run notebooks, two beside each other if not for time; prints and returns a line about each.
+    """
     lines = []
-    with ProcessPoolExecutor(max_workers=2) as pool:
-        for done in as_completed([pool.submit(execute, source) for source in sources]):
+    with ProcessPoolExecutor(max_workers=1 if only_time else 2) as pool:
+        for done in as_completed([pool.submit(execute, source, only_time) for source in sources]):
             lines.append(done.result())
             print(lines[-1], flush=True)
     return lines
@@ -228,6 +249,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", help="notebook names without suffix")
     parser.add_argument("--all", action="store_true", help="run also those that are in step")
+    parser.add_argument("--times", action="store_true",
+                        help="run all, or those named, one at a time, and store only how long "
+                             "they took")
     options = parser.parse_args()
     sources = sorted(path for path in NOTEBOOKS.glob("*.md"))
     unknown = set(options.names) - {path.stem for path in sources}
@@ -238,7 +262,10 @@ def main() -> int:
     if options.names:
         chosen = [path for path in sources if path.stem in options.names]
     else:
-        chosen = [path for path in sources if options.all or not in_step(path)]
+        everything = options.all or options.times
+        chosen = [path for path in sources if everything or not in_step(path)]
+    if options.times:
+        return status(run(chosen, only_time=True))
     lines = run([path for path in chosen if path not in quoting])
     if store_chapters():
         chosen += quoting
@@ -247,6 +274,11 @@ def main() -> int:
     drop_left_over_drawings()
     if not lines:
         print("Every notebook is in step; `make execute ALL=1` runs them all the same.")
+    return status(lines)
+
+
+def status(lines: Sequence[str]) -> int:
+    """Exit status for what `run` said."""
     return 1 if any(line.startswith("failed") for line in lines) else 0
 
 
