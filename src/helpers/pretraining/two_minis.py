@@ -41,7 +41,8 @@ QUESTIONS = {
     "Does training everything beat the encoder?": ("all", "encoder"),
     "Is a tenth of the rate worse?": ("rate_5e-05", "encoder"),
     "Is four times the rate worse?": ("rate_0.002", "encoder"),
-    "Do masks as long as gaps help?": ("masks_gaps", "encoder")}
+    "Do masks as long as gaps help?": ("masks_gaps", "encoder"),
+    "Do more calls help, for as many steps?": ("amount_524", "amount_14")}
 """What a recommendation stands on: an arm and the arm that it is compared with."""
 DECIDING = tuple(dict.fromkeys(arm for pair in QUESTIONS.values() for arm in pair
                                if arm != AS_IT_IS))
