@@ -21,27 +21,24 @@ import numpy as np
 import soundfile
 import torch
 
-from helpers.evaluation.normalise import counts
 from helpers.experiments.records import Key, Recording, Row, RunRecords
 from helpers.paths import RESULTS
 from helpers.real_voices import speech, whisper
 from helpers.real_voices.recognisers import tiny_whisper_folder
 from helpers.real_voices.results import RECORDS as HEARD
-from helpers.real_voices.results import REFERENCE, Cell, RecordedVoices, VoiceTable, packed
-from helpers.real_voices.run import PART, stage_files
+from helpers.real_voices.results import REFERENCE, Cell, RecordedVoices, VoiceTable
+from helpers.real_voices.run import PART, stage_files, word_errors
 
 COMMAND = "python -m helpers.real_voices.adapting --record"
 RECORDS = RunRecords(RESULTS / "adapted_whisper.json", COMMAND,
                      ("recogniser", "speech", "stage", "seed"))
 NOTHING, ENCODER, BRIDGE, DECODER, ALL = ("nothing", "encoder", "bridge", "decoder",
                                           "encoder, bridge and decoder")
-LOWER, UPPER = "lower half of the encoder", "upper half of the encoder"
 _MODULES = {
     ENCODER: r"encoder\.(conv|layers\.|layer_norm)", BRIDGE: r"decoder\.layers\.\d\.encoder_attn",
-    DECODER: r"decoder\.(layers\.\d\.(self_attn|fc|final)|layer_norm)",
-    LOWER: r"encoder\.(conv|layers\.[01]\.)", UPPER: r"encoder\.(layers\.[23]\.|layer_norm)"}
-_MODULES[ALL] = "|".join(_MODULES[part] for part in (ENCODER, BRIDGE, DECODER))
-PARTS = (ENCODER, BRIDGE, DECODER, ALL, LOWER, UPPER)
+    DECODER: r"decoder\.(layers\.\d\.(self_attn|fc|final)|layer_norm)"}
+_MODULES[ALL] = "|".join(_MODULES.values())
+PARTS = tuple(_MODULES)
 """What is trained. The bridge is the decoder's attention to the encoder's output, which stands
 where Fun-ASR-Nano has its adaptor. Embeddings of tokens and positions stay as they are."""
 TRAINED_ON = NOISE, LOSS = "noise, 10 dB", "20 % lost, silence"
@@ -115,8 +112,7 @@ def make(part: str, seed: int, lacking: Sequence[Key]) -> Iterator[Row]:
         texts = [clip.text for clip in clips(name)]
         written = ears.write(sounds(clips(name), stage, seed=0))
         yield {**dict(zip(RECORDS.key, key, strict=True)), "frontend": "own", "part": 0,
-               "errors": packed(counts(texts, written)[0]),
-               "plain_errors": packed(counts(texts, written, normalise=False)[0])}
+               **word_errors(texts, written)}
 
 
 def recorded() -> RecordedVoices:
@@ -131,7 +127,7 @@ def recorded() -> RecordedVoices:
         row["recogniser"], row["seed"]] == len(HEARD_AS))], COMMAND)
 
 
-def gains(heard: RecordedVoices, parts: Sequence[str]) -> VoiceTable:
+def gains(heard: RecordedVoices, parts: Sequence[str] = PARTS) -> VoiceTable:
     """A row for each part: seeds, and how its error rates differ from those of the untrained."""
     rows = [[part, str(len(heard.errors(Cell(part, *HEARD_AS[0])))),
              *(str(heard.difference(Cell(part, *place), Cell(NOTHING, *place),
@@ -155,7 +151,7 @@ def show() -> None:
 
 RUNS = {(NOTHING, 0): [(NOTHING, *place, 0) for place in HEARD_AS],
         **{(part, seed): [(part, *place, seed) for place in HEARD_AS]
-           for group in (PARTS[:4], PARTS[4:]) for seed in SEEDS for part in group}}
+           for seed in SEEDS for part in PARTS}}
 RECORDING = Recording("helpers.real_voices.adapting", RECORDS, RUNS, make, show)
 
 if __name__ == "__main__":

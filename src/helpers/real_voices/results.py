@@ -150,8 +150,8 @@ class RecordedVoices:
 
     def scope(self, speech: str, clips: int) -> str:
         """What the first clips of a set are, and of what their intervals speak: for a caption."""
-        words, names = self.words(speech)[:clips].sum(), set(self.speakers(speech)[:clips])
-        counted = f"{clips} clips, {words:,} words"
+        words, names = self.words(speech)[:clips], set(self.speakers(speech)[:clips])
+        counted = f"{len(words)} clips, {words.sum():,} words"
         return (f"{counted}, {len(names)} speakers; 95 % intervals over speakers." if len(names) > 1
                 else f"{counted}, one speaker; 95 % intervals over clips, which say nothing of "
                      "other voices.")

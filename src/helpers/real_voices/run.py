@@ -126,8 +126,13 @@ def make(_name: str, _seed: int, lacking: Sequence[Key]) -> Iterator[Row]:
             continue
         clips = clips[PART * job.part:PART * (job.part + 1)]
         references, written = [clip.text for clip in clips], heard(job, clips)
-        yield asdict(job) | {"errors": packed(counts(references, written)[0]),
-                             "plain_errors": packed(counts(references, written, False)[0])}
+        yield asdict(job) | word_errors(references, written)
+
+
+def word_errors(references: Sequence[str], written: Sequence[str]) -> Row:
+    """What a row holds of the clips that were heard: errors of the texts, normalised and plain."""
+    return {"errors": packed(counts(references, written)[0]),
+            "plain_errors": packed(counts(references, written, normalise=False)[0])}
 
 
 @lru_cache(maxsize=2)

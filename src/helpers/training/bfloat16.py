@@ -54,7 +54,7 @@ class _Linear(torch.autograd.Function):
     def backward(ctx, gradient):
         inputs, weight = ctx.saved_tensors
         exact, kind = gradient.float(), gradient.dtype
-        rows = exact.flatten(0, -2) if exact.dim() > 1 else exact[None]
+        rows = exact.reshape(-1, exact.shape[-1])
         of_inputs = of_weight = of_bias = None
         if ctx.needs_input_grad[0]:
             of_inputs = (exact @ weight.float()).to(kind)
