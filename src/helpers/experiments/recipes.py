@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -154,15 +154,16 @@ def training_list(config: str, seed: int, replay: float = 0.0) -> list[dict]:
     return runs.training_list(arm(Phase(config, config, STEPS_PER_EPOCH, replay)), seed)
 
 
-def run(recipe: Recipe, seed: int, limit: int = TEST_SENTENCES,
-        progress: str | None = None) -> list[Heard]:
-    """Run a recipe once, from the pretrained mini, and measure after each phase.
+def run(recipe: Recipe, seed: int, limit: int = TEST_SENTENCES, progress: str | None = None,
+        state: Mapping[str, Any] | None = None) -> list[Heard]:
+    """Run a recipe once, and measure after each phase.
 
     Args:
         seed: draws the training utterances, and seeds dropout and dither.
         limit: how many test sentences to hear.
+        state: weights to start from; the pretrained mini's without it.
     """
-    state, heard = None, []
+    heard = []
     for number, phase in enumerate(recipe.phases):
         heard.append(runs.train_and_hear(arm(phase, f"{recipe.name} {number}"), seed,
                                          runs.test_sets(limit, BANDS), state=state,

@@ -2,24 +2,26 @@
 
 Three minis: the first, which heard wideband only; the second, which went on with calls among its
 speech; and the control, which went on as long in wideband (`helpers.pretraining.second_mini`). Each
-is heard as it is, at stages of the channel, and after the deciding arms of the experiments, whose
-settings do not change.
+is heard as it is, at stages of the channel. The first two are also heard after the arms and recipes
+that decide a recommendation, whose settings do not change.
 
 `python -m helpers.pretraining.two_minis --record` makes the runs that `results/two_minis.json`
-lacks. The first mini's trained arms are those of `results/experiments.json`.
+lacks. What the first mini has in `results/experiments.json` and `results/recipes.json` is read from
+there; its further seeds are here.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
+from itertools import product
 from pathlib import Path
 
 from helpers.errors import BookError
 from helpers.evaluation import decoding
 from helpers.evaluation.decoding import BRANCHES
 from helpers.evaluation.intervals import Difference
-from helpers.experiments import arms, call_cost, runs
+from helpers.experiments import arms, call_cost, recipes, runs
 from helpers.experiments.records import Key, Recording, Row, RunRecords
 from helpers.experiments.results import Errors, Results
 from helpers.model import mini
@@ -42,8 +44,12 @@ QUESTIONS = {
     "Is a tenth of the rate worse?": ("rate_5e-05", "encoder"),
     "Is four times the rate worse?": ("rate_0.002", "encoder"),
     "Do masks as long as gaps help?": ("masks_gaps", "encoder"),
-    "Do more calls help, for as many steps?": ("amount_524", "amount_14")}
-"""What a recommendation stands on: an arm and the arm that it is compared with."""
+    "Do more calls help, for as many steps?": ("amount_524", "amount_14"),
+    "Is LoRA alone worse than the encoder?": ("lora", "encoder"),
+    "Does a third of wideband speech in the list help?": ("main_mixed", "main"),
+    "Do twice the rate and a frozen second stack help?": ("faster_frozen", "main_mixed"),
+    "Is stage 1 before the main config worse?": ("stage1_then_main", "main")}
+"""What a recommendation stands on: an arm or recipe, and the one that it is compared with."""
 DECIDING = tuple(dict.fromkeys(arm for pair in QUESTIONS.values() for arm in pair
                                if arm != AS_IT_IS))
 
@@ -62,10 +68,12 @@ def weights(name: str) -> Path:
     return path
 
 
-def questions(branch: str) -> list[str]:
-    """What can be asked of a branch: the adaptor is not on the way to the CTC branch."""
+def questions(band: str, branch: str) -> list[str]:
+    """What can be asked: adaptor and LoRA are not on the way to the CTC branch, and recipes are not
+    heard in every band."""
     return [question for question, (arm, _) in QUESTIONS.items()
-            if branch == "llm" or arm != "adaptor"]
+            if (branch == "llm" or arm not in ("adaptor", "lora"))
+            and (band in recipes.BANDS or arm not in recipes.RECIPES)]
 
 
 def hear(name: str, stages: Sequence[str], sentences: int = runs.TEST_SENTENCES,
@@ -84,6 +92,9 @@ def make(name: str, seed: int, lacking: Sequence[Key]) -> Iterator[Row]:
     which, arm = name.split(": ")
     if arm == AS_IT_IS:
         errors = hear(which, (*runs.BANDS, *STAGES))
+    elif arm in recipes.RECIPES:
+        errors = recipes.run(recipes.RECIPES[arm], seed,
+                             state=mini.read_weights(weights(which)))[-1].errors
     else:
         errors = runs.train_and_hear(arms.ARMS[arm], seed, runs.test_sets(),
                                      state=mini.read_weights(weights(which))).errors
@@ -92,10 +103,12 @@ def make(name: str, seed: int, lacking: Sequence[Key]) -> Iterator[Row]:
 
 def recorded() -> Results:
     """The recorded rows; an arm is a mini and what was trained of it, a band a stage or a band."""
-    rows = RECORDS.read()
-    first = [{**row, "mini": FIRST} for row in arms.RECORDS.read() if row["arm"] in DECIDING]
-    return Results((((row["mini"], row["arm"]), row["seed"], row["errors"])
-                    for row in rows + first), RECORDS.command)
+    heard = [((row["mini"], row["arm"]), row["seed"], row["errors"]) for row in RECORDS.read()]
+    heard += [((FIRST, row["arm"]), row["seed"], row["errors"])
+              for row in arms.RECORDS.read() if row["arm"] in DECIDING]
+    heard += [((FIRST, row["recipe"]), row["seed"], row["phases"][-1]["errors"])
+              for row in recipes.RECORDS.read() if row["recipe"] in DECIDING]
+    return Results(heard, RECORDS.command)
 
 
 def answer(heard: Results, name: str, question: str, band: str, branch: str) -> Difference:
@@ -121,10 +134,18 @@ def show() -> None:
             print(*arm, band, branch, heard.rate(arm, band, branch), sep=": ")
 
 
-RUNS = {(f"{name}: {arm}", seed): [(name, arm, seed)]
-        for seed in runs.SEEDS for name, some in
-        {FIRST: (AS_IT_IS,), SECOND: (AS_IT_IS, *DECIDING), CONTROL: (AS_IT_IS,)}.items()
-        for arm in some if seed == 0 or (arms.ARMS[arm].steps or 0) > 0}
+def _runs() -> Iterator[tuple[str, str, int]]:
+    elsewhere = {*arms.RUNS, *((name, seed) for name, seed in recipes.RECORDING.runs)}
+    for seed in runs.MORE_SEEDS:
+        for name in MINIS if seed == 0 else ():
+            yield name, AS_IT_IS, seed
+        for name, arm in product((SECOND, FIRST), DECIDING):
+            trains = arm in recipes.RECIPES or (arms.ARMS[arm].steps or 0) > 0
+            if (seed == 0 or trains) and not (name == FIRST and (arm, seed) in elsewhere):
+                yield name, arm, seed
+
+
+RUNS = {(f"{name}: {arm}", seed): [(name, arm, seed)] for name, arm, seed in _runs()}
 RECORDING = Recording("helpers.pretraining.two_minis", RECORDS, RUNS, make, show)
 
 if __name__ == "__main__":
