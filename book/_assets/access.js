@@ -7,6 +7,7 @@
 
   const reach = () => {
     for (const box of document.querySelectorAll(BOXES)) {
+      if (box.closest("details:not([open])")) continue;  // asking its size would have it laid out
       const wide = box.scrollWidth > box.clientWidth + 1
         && /auto|scroll/.test(getComputedStyle(box).overflowX);
       const inside = [...box.querySelectorAll(FOCUSABLE)].some((one) =>
@@ -36,3 +37,11 @@
     new ResizeObserver(later).observe(article);
   });
 })();
+
+// Code of a folded cell is plain until it is opened (`helpers.site.light_pages`).
+addEventListener("toggle", ({ target }) => {
+  for (const colours of target.querySelectorAll("template.colours")) {
+    colours.previousElementSibling.replaceChildren(colours.content);
+    colours.remove();
+  }
+}, true);

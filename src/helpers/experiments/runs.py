@@ -176,12 +176,14 @@ def train_and_hear(arm: Arm, seed: int, tests: Mapping[str, Sequence[dict]],
 
     Args:
         tests: from `test_sets`.
-        state: weights to start from; the pretrained ones without it.
+        state: weights to start from; the pretrained ones without it. LoRA's may be left out.
     """
     started = time.perf_counter()
     built = build(arm)
     if state is not None:
-        built.model.load_state_dict(state)
+        own = {name: weight for name, weight in built.model.state_dict().items()
+               if ".lora_" in name}
+        built.model.load_state_dict({**own, **state})
     done = train(arm, seed, built, progress)
     errors = decoding.hear(built, tests, branches)
     return Heard(built, done, errors, round(time.perf_counter() - started))

@@ -3,7 +3,7 @@
 Formulas become MathML while the book is built, so that no page loads a script for them. After the
 build, each page loses the theme's icon script (its icons are drawn in place) and Sphinx's search
 (the book has its own); its other scripts no longer hold up the first view; pictures say their
-size and load when they come near.
+size and load when they come near; code of a folded cell is plain text until the cell is opened.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from bs4 import BeautifulSoup
+from bs4 import BeautifulSoup, Tag
 from docutils import nodes
 from docutils.utils.math import latex2mathml
 from PIL import Image
@@ -66,6 +66,21 @@ def lighten(app: Sphinx, page: BeautifulSoup, path: Path) -> None:
         picture.attrs |= {"loading": "lazy", "decoding": "async"}
         if not {"width", "height", "style"} & picture.attrs.keys():
             picture.attrs |= size_of(path.parent / picture["src"])
+    for code in page.select("details:not([open]) .highlight > pre:has(span)"):
+        put_colours_aside(page, code)
+
+
+def put_colours_aside(page: BeautifulSoup, code: Tag) -> None:
+    """Leave plain text of a piece of code, and beside it a template with its coloured words.
+
+    Most elements of a page are words of folded code, and the theme has all of them laid out before
+    a reader can do anything. `book/_assets/access.js` puts the colours back.
+    """
+    aside = page.new_tag("template", attrs={"class": "colours"})
+    plain = code.get_text()
+    aside.extend(list(code.contents))
+    code.string = plain
+    code.insert_after(aside)
 
 
 def size_of(file: Path) -> dict[str, str]:
