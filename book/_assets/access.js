@@ -41,7 +41,8 @@
 // Code of a folded cell is plain until it is opened (`helpers.site.light_pages`).
 addEventListener("toggle", ({ target }) => {
   for (const colours of target.querySelectorAll("template.colours")) {
-    colours.previousElementSibling.replaceChildren(colours.content);
+    const code = colours.parentElement.querySelector("pre");
+    code.replaceChildren(...colours.content.firstElementChild.childNodes);
     colours.remove();
   }
 }, true);

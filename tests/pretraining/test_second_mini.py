@@ -1,11 +1,15 @@
 """Does the second mini hear calls beside what the first heard, and nothing of the test set?"""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import torch
 
 from helpers.errors import BookError
-from helpers.experiments import arms, runs
+from helpers.experiments import arms, recipes, runs
 from helpers.experiments.results import Results
+from helpers.model import mini
 from helpers.pretraining import second_mini, two_minis
 from helpers.speech import corpus
 from helpers.telephone.speech_codecs import CODECS
@@ -57,20 +61,34 @@ def test_both_have_the_same_sentences(monkeypatch, tmp_path) -> None:
     assert not set(texts[0]) & set(sum(corpus.held_out_sentences().values(), []))
 
 
-def test_every_deciding_arm_is_an_arm_of_the_experiments() -> None:
-    assert set(two_minis.DECIDING) <= set(arms.ARMS)
-    assert {key for keys in two_minis.RUNS.values() for key in keys} == {
-        (name, arm, seed) for (run, seed), _ in two_minis.RUNS.items()
-        for name, arm in [run.split(": ")]}
+def test_no_run_of_the_first_mini_is_made_twice() -> None:
+    """What another record has is read from there: else two rows of one name could differ."""
+    assert set(two_minis.DECIDING) <= {*arms.ARMS, *recipes.RECIPES}
+    elsewhere = {*arms.RECORDS.keys(), *recipes.RECORDS.keys()}
+    assert not elsewhere & {(arm, seed) for name, arm, seed in two_minis.RECORDS.keys()
+                            if name == two_minis.FIRST and arm != two_minis.AS_IT_IS}
 
 
-def test_a_trained_arm_is_recorded_for_both_minis_with_the_same_seeds() -> None:
+@pytest.mark.parametrize("arm", two_minis.DECIDING)
+def test_a_trained_arm_is_recorded_for_both_minis_with_the_same_seeds(arm) -> None:
     recorded = two_minis.recorded()
-    for arm in {arm for name, arm in recorded.arms if name == two_minis.SECOND}:
-        assert set(recorded.seeds((two_minis.SECOND, arm))) <= set(
-            recorded.seeds((two_minis.FIRST, arm)))
-        assert set(recorded.heard((two_minis.SECOND, arm))) >= {
-            (band, "ctc") for band in runs.BANDS}
+    trained = arm in recipes.RECIPES or arms.ARMS[arm].steps > 0
+    for name in MINIS:
+        assert recorded.seeds((name, arm)) == list(runs.MORE_SEEDS if trained else (0,))
+        assert set(recorded.heard((name, arm))) >= {
+            (band, branch) for band in recipes.BANDS for branch in ("ctc", "llm")}
+
+
+@pytest.mark.slow
+def test_an_arm_with_lora_starts_from_the_other_minis_weights() -> None:
+    """These have none of LoRA's, and everything else has to arrive."""
+    state = mini.read_weights(two_minis.weights(two_minis.SECOND))
+    lora = replace(arms.ARMS["lora"], steps=0)
+    built = runs.train_and_hear(lora, 0, runs.test_sets(1, ("wideband",)), ("ctc",), state).built
+    now = built.model.state_dict()
+    assert any(".lora_" in name for name in now)
+    assert all(torch.equal(now[name], weight.to(now[name].dtype))
+               for name, weight in state.items())
 
 
 @pytest.mark.slow

@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 from urllib.parse import urlsplit
 
-from browsing import PAGES, WIDE, each_page, report
+from browsing import PAGES, SITE, WIDE, Visitor, each_page, report
+from bs4 import BeautifulSoup
 from playwright.sync_api import Browser, Page, Request
 
 from helpers.site.commands import lighthouse
@@ -65,6 +66,29 @@ def test_first_view_is_light(name: str, browser: Browser, addresses: dict[str, s
         report(weighed.too_heavy(WHOLE_PAGE), f"{name}, read to its end, is too heavy")
     finally:
         weighed.page.context.close()
+
+
+@each_page
+def test_folded_code_waits_for_its_colours(name: str) -> None:
+    """Most elements of a page were words of code that nobody had opened."""
+    page = BeautifulSoup((SITE / f"{name}.html").read_text(encoding="utf-8"), "html.parser")
+    folded = page.select("details:not([open]) .highlight > pre")
+    report([code.text[:60] for code in folded if code.select("span")], "coloured while folded")
+    assert all(code.text == BeautifulSoup(aside.decode_contents(), "html.parser").text
+               for code in folded if (aside := code.find_next_sibling("template")))
+
+
+def test_code_has_its_colours_when_it_is_opened(visitor: Visitor) -> None:
+    page = visitor.open("notebooks/spec_augment", fresh=True).page
+    fold = page.locator("main details.hide").first
+    code = fold.locator("pre").first
+    plain = code.text_content()
+    fold.locator("summary").click()
+    code.locator("span:not(:empty)").first.wait_for()
+    assert code.text_content() == plain and not fold.locator("template").count()
+    words = code.locator("span").evaluate_all(
+        "(words) => new Set(words.map((word) => getComputedStyle(word).color)).size")
+    assert words > 1
 
 
 def test_the_scale_sees_compression_and_names_the_file(

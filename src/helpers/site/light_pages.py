@@ -77,8 +77,10 @@ def put_colours_aside(page: BeautifulSoup, code: Tag) -> None:
     a reader can do anything. `book/_assets/access.js` puts the colours back.
     """
     aside = page.new_tag("template", attrs={"class": "colours"})
+    coloured = page.new_tag("pre")  # outside one, a parser drops blank lines
     plain = code.get_text()
-    aside.extend(list(code.contents))
+    coloured.extend(list(code.contents))
+    aside.append(coloured)
     code.string = plain
     code.insert_after(aside)
 
