@@ -1,5 +1,8 @@
 """Another library's error in one sentence that reads the same on every machine."""
 
+import subprocess
+import sys
+
 import pytest
 
 from helpers.errors import first_sentence, typed_sentence
@@ -30,3 +33,21 @@ def test_a_folder_with_a_name_of_its_own_goes_by_it() -> None:
 def test_the_type_is_said_once() -> None:
     assert typed_sentence(ValueError("too short")) == "ValueError: too short"
     assert typed_sentence(AssertionError()) == "AssertionError"
+
+
+@pytest.mark.slow
+def test_a_command_whose_reader_has_seen_enough_ends_in_silence() -> None:
+    """`python -m helpers.experiments | head` is what a reader types."""
+    code = ("from helpers.errors import one_sentence\n"
+            "@one_sentence\n"
+            "def main():\n"
+            "    for number in range(100_000):\n"
+            "        print(number)\n"
+            "    return 0\n"
+            "raise SystemExit(main())\n")
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "0\n"
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -32,16 +33,24 @@ def name_of(path: Path) -> str:
 NAMES = {name_of(path) for path in MODULES}
 
 
-def imports(path: Path) -> Iterator[tuple[int, str, str]]:
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@cache
+def imports(path: Path) -> list[tuple[int, str, str]]:
     """Line, module and name of everything that a module imports, at its head or in a function."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    found = []
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Import):
-            yield from ((node.lineno, alias.name, "") for alias in node.names)
+            found += [(node.lineno, alias.name, "") for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             for alias in node.names:
                 whole = f"{node.module}.{alias.name}"
-                yield (node.lineno, whole, "") if whole in NAMES else (
-                    node.lineno, node.module, alias.name)
+                found.append((node.lineno, whole, "") if whole in NAMES else (
+                    node.lineno, node.module, alias.name))
+    return found
 
 
 def layer(module: str) -> str:
@@ -110,14 +119,14 @@ def patches(tree: ast.AST) -> Iterator[tuple[int, str]]:
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_other_libraries_private_names_are_touched_in_one_place(path: Path) -> None:
     """A new version of FunASR may take such a name away: then one module has to be mended."""
-    found = list(private_names(ast.parse(path.read_text(encoding="utf-8"))))
+    found = list(private_names(tree_of(path)))
     assert found == [] or name_of(path) in ADAPTERS
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_nobody_changes_another_module_from_outside(path: Path) -> None:
     """What a function needs is a parameter of it; a patch breaks when the other side is renamed."""
-    assert list(patches(ast.parse(path.read_text(encoding="utf-8")))) == []
+    assert list(patches(tree_of(path))) == []
 
 
 @pytest.mark.parametrize(("code", "private", "patched"), [
@@ -162,7 +171,7 @@ def copied_laws(tree: ast.AST) -> Iterator[tuple[int, str]]:
                          ids=name_of)
 def test_a_law_is_written_down_once(path: Path) -> None:
     """Two copies come to disagree: the checker then says another number than the chapter."""
-    assert list(copied_laws(ast.parse(path.read_text(encoding="utf-8")))) == []
+    assert list(copied_laws(tree_of(path))) == []
 
 
 @pytest.mark.parametrize(("code", "copies"), [
@@ -176,7 +185,7 @@ def test_the_search_for_copied_laws_finds_them(code: str, copies: int) -> None:
 def test_a_class_has_a_name_of_its_own() -> None:
     """A maintainer who searches for a class finds one."""
     found = [node.name for path in MODULES
-             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+             for node in ast.walk(tree_of(path))
              if isinstance(node, ast.ClassDef)]
     assert sorted({name for name in found if found.count(name) > 1}) == []
 
@@ -187,7 +196,7 @@ def test_few_modules_stand_outside_a_package() -> None:
 
 def opened_notebooks(path: Path) -> Iterator[str]:
     """Libraries that read notebooks, and paths that lead to one."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
             yield from (f"{path.relative_to(ROOT)}:{node.lineno} opens {part.value}"
                         for part in ast.walk(node) if isinstance(part, ast.Constant)

@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -254,6 +255,7 @@ class Allowed:
     reason: str
 
 
+@cache
 def allowed_numbers() -> list[Allowed]:
     entries = yaml.safe_load((ROOT / "tests/allowed_numbers.yml").read_text(encoding="utf-8"))
     return [Allowed(re.compile(entry["pattern"]), entry["reason"]) for entry in entries]

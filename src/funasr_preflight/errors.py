@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import functools
+import os
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -35,11 +36,19 @@ def reason_of(error: BaseException) -> Text:
 
 
 def one_sentence(command: Callable[..., int]) -> Callable[..., int]:
-    """Make a command's `main` end a `BookError` with its sentence and exit code 2."""
+    """Make a command's `main` end a `BookError` with its sentence and exit code 2.
+
+    A pipe whose reader has seen enough, as `head` has, ends it in silence.
+    """
     @functools.wraps(command)
     def main(*arguments: Any) -> int:
         try:
-            return command(*arguments)
+            code = command(*arguments)
+            sys.stdout.flush()
+            return code
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
         except BookError as error:
             print(error, file=sys.stderr)
             return 2

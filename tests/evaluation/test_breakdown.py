@@ -68,6 +68,7 @@ def test_the_group_that_is_worse_is_named_and_the_others_are_not() -> None:
         assert sum(one.utterances for one in found if one.factor == factor) == len(items)
 
 
+@pytest.mark.slow
 def test_of_many_groups_without_a_difference_none_is_a_finding() -> None:
     """Forty groups by chance: with an interval for each alone, one or two would be "worse"."""
     draw, named, alone = np.random.default_rng(1), 0, 0

@@ -118,6 +118,7 @@ def test_counts_that_do_not_belong_together_are_refused():
         intervals.error_rate(np.zeros((1, 0)), np.ones(0), [])
 
 
+@pytest.mark.slow
 def test_the_best_of_many_is_no_winner_by_chance(monkeypatch):
     """Of twenty arms that are all the same, one seems better or worse in a third of the sets."""
     monkeypatch.setattr(intervals, "RESAMPLES", 400)

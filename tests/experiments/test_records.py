@@ -193,6 +193,7 @@ TINY = {
     "sample_rate": ("pretrained", None), "call_cost": ("wideband", None)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TINY)
 def test_a_tiny_run_has_the_fields_and_settings_of_the_recorded_one(name, monkeypatch):
     run, make = TINY[name]

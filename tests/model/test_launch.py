@@ -20,6 +20,8 @@ from helpers.paths import ROOT
 from helpers.site.commands.recommended import chapter_fences
 from helpers.training import warm_processes
 
+pytestmark = pytest.mark.slow  # most launch FunASR
+
 FROM_INSIDE = ["++llm_conf.init_param_path=Qwen3-0.6B",
                "++dataset_conf.ctc_tokenizer=SenseVoiceTokenizer",
                "++dataset_conf.ctc_tokenizer_conf.vocab_path=multilingual.tiktoken",

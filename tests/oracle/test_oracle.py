@@ -10,6 +10,8 @@ from helpers.model import mini
 from helpers.oracle import cases, judge, materials, mending, record, verdicts
 from helpers.oracle.cases import Drawn
 
+pytestmark = pytest.mark.slow  # every judgement is a run of FunASR
+
 SAMPLE = range(61, 73)
 """Development seeds that every test run judges again."""
 SOUND = {"freeze_param": "ctc", "ctc_decoder_conf.freeze": True,

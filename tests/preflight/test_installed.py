@@ -25,6 +25,8 @@ from helpers.paths import CONFIGS, ROOT
 from helpers.speech import manifests
 from helpers.speech.turns import telephone_manifest
 
+pytestmark = pytest.mark.slow  # an environment of its own
+
 OURS, SNIPPETS = CONFIGS / "recommended_8k.yaml", ROOT / "book" / "snippets"
 HEAVY = ("torch", "funasr", "transformers", "helpers")
 

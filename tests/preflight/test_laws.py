@@ -304,6 +304,7 @@ def test_adamw_holds_what_the_memory_table_says(built, calls):
     built.model.zero_grad(set_to_none=True)
 
 
+@pytest.mark.slow
 def test_activations_at_full_size_are_what_pytorch_keeps(full, calls):
     """The estimate that decides whether a batch fits: the audit's law, on a batch not fitted."""
     model = full.model.to_empty(device="cpu")  # bytes do not depend on values

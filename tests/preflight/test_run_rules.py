@@ -185,6 +185,7 @@ def test_a_long_runs_mean_rate_is_that_of_every_step():
     assert estimates.mean_rate(context, 50_000) == pytest.approx(whole, rel=0.01)
 
 
+@pytest.mark.slow
 def test_what_trains_is_what_the_built_model_says():
     from helpers.model import mini
     from helpers.training import anatomy, finetune

@@ -23,6 +23,8 @@ from helpers.real_voices import adapting, speech, whisper
 from helpers.real_voices.adapting import ALL, BRIDGE, DECODER, ENCODER, NOTHING, PARTS
 from helpers.real_voices.results import Cell, RecordedVoices
 
+pytestmark = pytest.mark.slow  # trains a small Whisper
+
 SMALL = whisper.SIZES | {"d_model": 16, "encoder_attention_heads": 2, "decoder_attention_heads": 2,
                          "encoder_ffn_dim": 32, "decoder_ffn_dim": 32, "vocab_size": 9}
 SPECIAL = (whisper.END, whisper.START, whisper.NO_TIMESTAMPS)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from helpers.training import omissions
+
+pytestmark = pytest.mark.slow  # builds models
 
 
 def test_missing_depth_is_said_in_tensors() -> None:

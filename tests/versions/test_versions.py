@@ -12,6 +12,8 @@ from helpers.errors import BookError
 from helpers.versions import book, record, weights, wheels
 from helpers.versions.probe import NotThereError, Probe, answered
 
+pytestmark = pytest.mark.slow  # most build models
+
 QUICK = ("dither-default", "ctc-term-in-loss", "specaug-built", "missing-init-param-ends",
          "null-overrides-path", "hf-loses-nested-paths", "freeze-param-with-a-blank",
          "freeze-param-without-a-blank", "two-gpus-with-deepspeed", "save-excludes-honoured",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
 import io
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -130,7 +132,7 @@ def load(name_or_path: str | Path) -> DictConfig:
                         "save it again as UTF-8.") from None
     except OSError as error:
         raise BookError(f"{path.name} cannot be read ({error.strerror}).") from None
-    return _parse(text, path.name)
+    return copy.deepcopy(_parse(text, path.name))
 
 
 def resolve(config: ConfigLike) -> dict[str, Any]:
@@ -233,6 +235,7 @@ def as_config(config: ConfigLike) -> DictConfig:
         raise BookError(f"This is not a config: {first_sentence(error)}.") from None
 
 
+@lru_cache(maxsize=32)
 def _parse(text: str, name: str) -> DictConfig:
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
