@@ -13,7 +13,7 @@ NAMES = Names({"p", "used", "a/b", "tip-"}, ("tip-",))
 
 
 @pytest.mark.parametrize("rule", [
-    "p{color:red}", ".used:not(.unused)::before{content:'};{'}", "*,::after{margin:0}",
+    "p{color:red}", ".used:not(.unused)::before{content:\"};{\"}", "*,::after{margin:0}",
     "[data-unused=yes] p{color:red}", r".a\/b{color:red}", ".tip-top{color:red}",
     ":root{--x:url(data:image/png;base64,AA==)}", "@font-face{src:url(x.woff2)}",
     "@keyframes unused{from{left:0}to{left:1px}}", "p{color:red;&:hover{color:blue}}",

@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Set
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
+import tinycss2
 from bs4 import BeautifulSoup
 from sphinx.application import Sphinx
+from tinycss2.ast import Node
 
 from helpers.site.finished_pages import PAGE_FINISHED
 
@@ -27,11 +30,8 @@ SHEETS = ("basic.css", "styles/pydata-sphinx-theme.css", "pygments.css",
 
 WHOLE = "styles/whole.css"
 SCRIPTS = ("*.js", "states/*.js", "scripts/*theme.js", "scripts/bootstrap.js")
-_TOKEN = re.compile(r"""/\*.*?\*/|(?:"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|\\.|[^{};"'/\\])+|.""",
-                    re.DOTALL)
-_IN_BRACKETS = re.compile(r"\[[^\]]*\]|\([^()]*\)")
-_PSEUDO = re.compile(r"(?<!\\)::?[\w-]+")
-_NAME = re.compile(r"(?:[\w-]|\\.)+")
+NESTING = ("media", "supports")
+_BARE = {"skip_comments": True, "skip_whitespace": True}
 _WORD = re.compile(r"[A-Za-z_][\w-]*")
 
 
@@ -74,7 +74,7 @@ def write(app: Sphinx, exception: Exception | None) -> None:
         for script in static.glob(pattern):
             words.update(_WORD.findall(script.read_text(encoding="utf-8")))
     names = Names(words, tuple(word for word in words if re.search("...-$", word)))
-    text = "".join(kept(of_folder(path.read_text(encoding="utf-8"), "styles/" in sheet), names)
+    text = '@charset "utf-8";\n' + "".join(kept(of_folder(path.read_text(encoding="utf-8"), "styles/" in sheet), names)
                    for sheet in SHEETS for path in static.glob(sheet))
     (static / WHOLE).write_text(text, encoding="utf-8")
     digest = hashlib.sha256(text.encode()).hexdigest()[:8]
@@ -92,55 +92,46 @@ def of_folder(css: str, beside: bool) -> str:
 
 def kept(css: str, names: Names) -> str:
     """The rules of a sheet that can apply where only these names occur."""
+    return _written(tinycss2.parse_stylesheet(css, **_BARE), names)
+
+
+def _written(rules: list[Node], names: Names) -> str:
     text = ""
-    for prelude, body in rules(css):
-        if prelude.startswith(("@media", "@supports")):
-            body = kept(body, names)
-        elif not prelude.startswith("@"):
-            prelude = ",".join(one for one in selectors(prelude) if usable(one, names))
-        if prelude and body:
-            text += f"{prelude}{{{body}}}\n"
+    for rule in rules:
+        prelude, body = rule.prelude, rule.content
+        if body is None:  # `@import` and the like
+            continue
+        if rule.type == "qualified-rule":
+            head = ",".join(_text(one) for one in selectors(prelude) if usable(one, names))
+        else:
+            head = f"@{rule.at_keyword}{_text(prelude, strip=False)}".strip()
+        inside = (_written(tinycss2.parse_rule_list(body, **_BARE), names)
+                  if getattr(rule, "lower_at_keyword", "") in NESTING else _text(body))
+        if head and inside:
+            text += f"{head}{{{inside}}}\n"
     return text
 
 
-def rules(css: str) -> Iterator[tuple[str, str]]:
-    """What stands before the braces of each rule, and in them; nothing for `@import` and the like.
-    """
-    depth, prelude, body = 0, "", ""
-    for token in _TOKEN.findall(css):
-        if token.startswith("/*"):
-            continue
-        depth -= token == "}"
-        if depth:
-            body += token
-        elif token == "}":
-            yield prelude.strip(), body.strip()
-            prelude = body = ""
-        elif token == ";":
-            prelude = ""
-        elif token != "{":
-            prelude += token
-        depth += token == "{"
+def _text(tokens: Iterable[Node], strip: bool = True) -> str:
+    text = tinycss2.serialize([token for token in tokens if token.type != "comment"])
+    return text.strip() if strip else text
 
 
-def selectors(prelude: str) -> list[str]:
+def selectors(prelude: Sequence[Node]) -> list[list[Node]]:
     """The parts of a list of selectors."""
-    parts, depth = [""], 0
-    for letter in prelude:
-        depth += (letter in "([") - (letter in ")]")
-        if letter == "," and not depth:
-            parts.append("")
+    parts: list[list[Node]] = [[]]
+    for token in prelude:
+        if token == ",":
+            parts.append([])
         else:
-            parts[-1] += letter
-    return [part.strip() for part in parts]
+            parts[-1].append(token)
+    return parts
 
 
-def usable(selector: str, names: Names) -> bool:
+def usable(selector: Sequence[Node], names: Names) -> bool:
     """Whether all that a selector names outside brackets is there."""
-    while (without := _IN_BRACKETS.sub("", selector)) != selector:
-        selector = without
-    return all(re.sub(r"\\(.)", r"\1", name) in names
-               for name in _NAME.findall(_PSEUDO.sub("", selector)))
+    return all(token.value in names for before, token in pairwise([None, *selector])
+               if token.type in ("ident", "hash") and before != ":")
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
