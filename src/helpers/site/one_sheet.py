@@ -74,8 +74,9 @@ def write(app: Sphinx, exception: Exception | None) -> None:
         for script in static.glob(pattern):
             words.update(_WORD.findall(script.read_text(encoding="utf-8")))
     names = Names(words, tuple(word for word in words if re.search("...-$", word)))
-    text = '@charset "utf-8";\n' + "".join(kept(of_folder(path.read_text(encoding="utf-8"), "styles/" in sheet), names)
-                   for sheet in SHEETS for path in static.glob(sheet))
+    rules = "".join(kept(of_folder(path.read_text(encoding="utf-8"), "styles/" in sheet), names)
+                    for sheet in SHEETS for path in static.glob(sheet))
+    text = f'@charset "utf-8";\n{rules}'
     (static / WHOLE).write_text(text, encoding="utf-8")
     digest = hashlib.sha256(text.encode()).hexdigest()[:8]
     for path in Path(app.outdir).rglob("*.html"):
