@@ -5,7 +5,8 @@ import pytest
 OF_THE_SITE = {"site", "addresses", "browser", "visitor"}
 """Fixtures that need the built site or a browser: whoever asks for one belongs to the tier, and
 whoever reads its folder, SITE, without asking."""
-LONGEST = ("test_turning.py", "test_anatomy.py", "test_records.py", "test_recipes.py")
+LONGEST = ("test_gpu_edition.py", "test_turning.py", "test_anatomy.py", "test_records.py",
+           "test_recipes.py")
 """Files that take a minute or more: they come first, so that no worker is alone at the end."""
 
 
