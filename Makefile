@@ -45,7 +45,7 @@ gpu: export HF_HUB_OFFLINE := 0
 gpu: assets ## Your own edition, measured on your GPU (BOOK_MODEL, BOOK_DATA; QUICK=1 tries the way)
 	@$(VENV)/python -m helpers.site.commands.gpu_edition $(if $(QUICK),--quick)
 
-check: environment lint ## Lint and the tests that need no model, process, browser or site (minutes)
+check: environment lint ## Lint and the quick tests: no process, training, browser or site (minutes)
 	@TQDM_DISABLE=1 $(VENV)/pytest -n 2 --dist loadfile -m "not slow and not site" tests
 
 test-notebook: site ## Run one notebook and compare its outputs (NAME=learning_rate)

@@ -188,6 +188,7 @@ def test_the_tables_come_on_request(capsys):
         capsys, OURS, "--facts")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("environment", "coloured"), [
     ({}, True), ({"NO_COLOR": "1"}, False), ({"NO_COLOR": ""}, True), ({"TERM": "dumb"}, False)])
 def test_colours_are_for_terminals_that_want_them(environment, coloured):
@@ -219,6 +220,7 @@ def test_colours_are_for_terminals_that_want_them(environment, coloured):
     assert 40 < max(map(len, plain.replace("\r", "").splitlines())) <= 60
 
 
+@pytest.mark.slow
 def test_a_pipe_gets_plain_text():
     done = subprocess.run([sys.executable, "-m", "funasr_preflight", str(MAIN)],
                           capture_output=True, text=True, check=False)
@@ -380,6 +382,7 @@ def test_sarif_names_files_as_the_repository_has_them(train, capsys, monkeypatch
     assert not any(" " in one for one in addresses)
 
 
+@pytest.mark.slow
 def test_an_interrupt_that_python_drops_still_ends_the_command():
     """It comes within a callback of Python's own, where an exception is only printed."""
     code = ("import weakref\n"

@@ -177,5 +177,6 @@ def test_no_mark_of_the_source_is_left(name: str) -> None:
                     if "ADDRESS_OF" in text]
     for code in page.select("script, style, code, pre, kbd, math"):
         code.decompose()
+    parted = [text for text in described if re.search(r"\w_ \w", text)]  # a name of two words
     report([text[:100] for text in (*page.stripped_strings, *described) if RAW.search(text)]
-           + placeholders, name)
+           + placeholders + parted, name)

@@ -31,7 +31,7 @@ _BREAKS = re.compile(r"[\s/]+|(?<=[._=])(?=\w)")
 def label_cells(app: Sphinx, page: BeautifulSoup, path: Path) -> None:
     """Label the cells of a finished page's tables, and mark those that become cards."""
     for table in page.select(TABLES):
-        heads = [cell.get_text(" ", strip=True) for cell in table.select("thead th, thead td")]
+        heads = [_said(cell) for cell in table.select("thead th, thead td")]
         rows = [row.find_all(["td", "th"], recursive=False) for row in table.select("tbody tr")]
         if not heads or any(len(row) != len(heads) for row in rows):
             continue
@@ -54,6 +54,11 @@ def too_wide(columns: list[tuple[str, ...]]) -> bool:
     return (any(_width(cell) > TEXT for column in columns for cell in column[1:])
             or sum(max(max(_longest_word(cell), min(_width(cell), LINE)) for cell in column) + 2
                    for column in columns) > FITS)
+
+
+def _said(cell: Tag) -> str:
+    """Words of a cell; a `<wbr>` parts none."""
+    return BeautifulSoup(re.sub("<wbr/?>", "", str(cell)), "html.parser").get_text(" ", strip=True)
 
 
 def _label(cell: Tag, head: str) -> None:
