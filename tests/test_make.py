@@ -250,3 +250,11 @@ def test_ci_runs_the_two_commands_of_the_readme():
     workflow = (ROOT / ".github" / "workflows" / "book.yml").read_text()
     assert "run: make book\n" in workflow and "run: make test\n" in workflow
     assert (ROOT / ".ci" / "run").read_text().rstrip().endswith("exec make test")
+
+
+@pytest.mark.parametrize(("tests", "passes"), [("tests/test_errors.py", True), ("no.py", False)])
+def test_a_condition_of_other_machines_says_whether_it_passed(site, tests, passes):
+    done = subprocess.run([sys.executable, "tools/conditions.py", "blanks", tests], cwd=ROOT,
+                          capture_output=True, text=True, check=False)
+    assert (done.returncode == 0) == passes, done.stdout + done.stderr
+    assert ("blanks      passed" in done.stdout) == passes

@@ -105,23 +105,39 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="conditions:\n" + "\n".join(f"  {name:11} {what}"
                                            for name, what in CONDITIONS.items()))
-    parser.add_argument("condition", choices=CONDITIONS, metavar="CONDITION")
+    parser.add_argument("condition", choices=[*CONDITIONS, "all"], metavar="CONDITION",
+                        help="one of those below, or all of them, one after the other")
     parser.add_argument("tests", nargs="*", default=["_build/travelling", "tests"],
                         help="what pytest runs (default: everything)")
-    parser.add_argument("--fonts", nargs="*", type=Path, default=[],
-                        help="folders with fonts, for the condition of that name")
+    parser.add_argument("--fonts", nargs="+", type=Path,
+                        help="folders with fonts, for the condition of that name (default: "
+                             "matplotlib's own)")
     options = parser.parse_args()
-    if options.condition == "fonts" and not any(folder.is_dir() for folder in options.fonts):
-        parser.error("no browser starts without a font: name a folder with some by --fonts")
     if not COPIES.is_dir():
         parser.error("the notebooks are not there: run make book first")
+    chosen = list(CONDITIONS) if options.condition == "all" else [options.condition]
+    codes = {name: run(name, options.tests, options.fonts or own_fonts()) for name in chosen}
+    print(*(f"{name:11} {'passed' if code == 0 else f'failed ({code})'}"
+            for name, code in codes.items()), sep="\n")
+    return max(codes.values())
+
+
+def run(condition: str, tests: list[str], fonts: list[Path]) -> int:
+    """Run pytest in a clone under one condition, and give its exit code."""
     with tempfile.TemporaryDirectory(prefix="book_") as folder:
-        checkout = clone(options.condition, Path(folder))
+        checkout = clone(condition, Path(folder))
         command = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadfile",
-                   "--no-loadscope-reorder", *NBVAL, *options.tests]
-        with busy(BUSY_PROCESSES if options.condition == "busy" else 0):
+                   "--no-loadscope-reorder", *NBVAL, *tests]
+        with busy(BUSY_PROCESSES if condition == "busy" else 0):
             return subprocess.run(command, cwd=checkout, check=False, env=settings(
-                options.condition, checkout, options.fonts)).returncode
+                condition, checkout, fonts)).returncode
+
+
+def own_fonts() -> list[Path]:
+    """Fonts that are on every machine which has the book's environment."""
+    import matplotlib
+
+    return [Path(matplotlib.get_data_path()) / "fonts" / "ttf"]
 
 
 if __name__ == "__main__":
