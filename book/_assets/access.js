@@ -1,31 +1,37 @@
-// What scrolls sideways can be scrolled with the keyboard. It depends on what the page looks like
-// now, so it is done here.
+// What scrolls can be scrolled with the keyboard. It depends on what the page looks like now, so it
+// is done here, and not by the theme (`helpers.site.light_pages`).
 (() => {
   const BOXES = `main article :is(pre, .table-wrap, .pst-scrollable-table-container, .output, .cell_output,
     div.math, figure, .explorer-panel)`;
   const FOCUSABLE = "a[href], button, input, select, textarea, summary, [tabindex='0']";
 
+  // All sizes are asked before anything is set: each answer after a change lays the page out anew.
+  // Nothing is asked of what is folded, which would be laid out for it.
   const reach = () => {
-    for (const box of document.querySelectorAll(BOXES)) {
-      if (box.closest("details:not([open])")) continue;  // asking its size would have it laid out
-      const wide = box.scrollWidth > box.clientWidth + 1
-        && /auto|scroll/.test(getComputedStyle(box).overflowX);
-      const inside = [...box.querySelectorAll(FOCUSABLE)].some((one) =>
+    const boxes = [...document.querySelectorAll(BOXES)]
+      .filter((box) => !box.closest("details:not([open])"));
+    const reached = boxes.map((box) => {
+      const style = getComputedStyle(box);
+      const scrolls = (box.scrollWidth > box.clientWidth + 1 && /auto|scroll/.test(style.overflowX))
+        || (box.scrollHeight > box.clientHeight + 1 && /auto|scroll/.test(style.overflowY));
+      return scrolls && ![...box.querySelectorAll(FOCUSABLE)].some((one) =>
         one.checkVisibility({ visibilityProperty: true, opacityProperty: true }));
-      if (wide && !inside) {
+    });
+    boxes.forEach((box, number) => {
+      if (reached[number]) {
         box.tabIndex = 0;
         box.dataset.reached = "";
       } else if ("reached" in box.dataset) {
         box.removeAttribute("tabindex");
         delete box.dataset.reached;
       }
-    }
+    });
   };
 
   let waiting;
   const later = () => {
     clearTimeout(waiting);
-    waiting = setTimeout(reach, 400);  // after the theme's own, at 300
+    waiting = setTimeout(reach, 400);
   };
   addEventListener("load", later);
   addEventListener("resize", later);
