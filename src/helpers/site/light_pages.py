@@ -116,7 +116,7 @@ def leave_out_the_sweep(app: Sphinx, exception: Exception | None) -> None:
     text = script.read_text(encoding="utf-8")
     swept, found = SWEEP.subn(SWEPT, text)
     if found != 1 and SWEPT not in text:
-        raise ExtensionError(f"{script.name} of the theme no longer asks boxes for their size where "
+        raise ExtensionError(f"{script.name} of the theme no longer asks boxes for their size as "
                              "it did: look whether SWEEP in helpers.site.light_pages is needed.")
     if found:
         script.write_text(swept, encoding="utf-8")
