@@ -24,7 +24,10 @@ QUICK: list[pytest.Item] = []
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     QUICK[:] = [] if item.get_closest_marker("slow") or item.get_closest_marker("site") else [item]
-    return (yield)
+    try:
+        return (yield)
+    finally:
+        QUICK.clear()  # the next item may be a notebook's cell, which starts a kernel
 
 
 def _refuse(event: str, arguments: tuple) -> None:
