@@ -23,11 +23,9 @@ QUICK: list[pytest.Item] = []
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    QUICK[:] = [] if item.get_closest_marker("slow") or item.get_closest_marker("site") else [item]
-    try:
-        return (yield)
-    finally:
-        QUICK.clear()  # the next item may be a notebook's cell, which starts a kernel
+    marked = item.get_closest_marker("slow") or item.get_closest_marker("site")
+    QUICK[:] = [item] if isinstance(item, pytest.Function) and not marked else []
+    return (yield)
 
 
 def _refuse(event: str, arguments: tuple) -> None:
