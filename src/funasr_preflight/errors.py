@@ -7,7 +7,7 @@ import functools
 import os
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TextIO
 
 from funasr_preflight.texts import Text, quoted, say
 
@@ -35,6 +35,11 @@ def reason_of(error: BaseException) -> Text:
     return known or quoted(error.strerror or type(error).__name__)
 
 
+def write_nowhere(stream: TextIO) -> None:
+    """Drop what a stream still holds, of which Python would complain at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
 def one_sentence(command: Callable[..., int]) -> Callable[..., int]:
     """Make a command's `main` end a `BookError` with its sentence and exit code 2.
 
@@ -47,7 +52,7 @@ def one_sentence(command: Callable[..., int]) -> Callable[..., int]:
             sys.stdout.flush()
             return code
         except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            write_nowhere(sys.stdout)
             return 0
         except BookError as error:
             print(error, file=sys.stderr)

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from funasr_preflight.errors import BookError, reason_of
+from funasr_preflight.errors import BookError, reason_of, write_nowhere
 from funasr_preflight.findings import Severity, Table
 from funasr_preflight.texts import NOTHING, Text, say
 
@@ -82,10 +82,10 @@ def show(text: str, stream: Any = None) -> None:
         stream.reconfigure(errors="replace")
     try:
         print(text, flush=True, file=stream)
-    except BrokenPipeError:  # the reader has seen enough; keep Python from saying so at its end
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    except BrokenPipeError:  # the reader has seen enough
+        write_nowhere(stream)
     except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        write_nowhere(stream)
         raise BookError(say("The report cannot be written ({reason}): give it another place.",
                             reason=reason_of(error))) from None
 

@@ -53,7 +53,7 @@ def rules_about(key: str) -> tuple[str, ...]:
 
 def rule_table(table_id: str = "rules") -> str:
     """HTML of every rule, with links, for a page beside the notebooks' pages."""
-    columns = (Column("Rule", "34%"), Column("Keys", "30%", "Keys"),
+    columns = (Column("Rule", "30%"), Column("Keys", "48%", "Keys"),
                Column("Chapter", label="Chapter"))
     chapters = dict.fromkeys(_page(rule) for rule in all_rules().values())
     choices = (Choice("chapter", "Chapter", "all", {page: _words(page) for page in chapters}),)
