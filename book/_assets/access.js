@@ -46,9 +46,8 @@
 
 // Code of a folded cell is plain until it is opened (`helpers.site.light_pages`).
 addEventListener("toggle", ({ target }) => {
-  for (const colours of target.querySelectorAll("template.colours")) {
-    const code = colours.parentElement.querySelector("pre");
-    code.replaceChildren(...colours.content.firstElementChild.childNodes);
+  for (const colours of target.querySelectorAll("script.colours")) {
+    colours.parentElement.querySelector("pre").innerHTML = colours.text;
     colours.remove();
   }
 }, true);

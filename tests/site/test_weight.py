@@ -22,9 +22,9 @@ somebody searches."""
 
 COLOURED = """() => [...document.querySelectorAll("details:not([open]) .highlight > pre")]
     .filter((code) => {
-        const aside = code.parentElement.querySelector("template");
-        return code.querySelector("span")
-            || (aside && aside.content.textContent !== code.textContent);
+        const aside = code.parentElement.querySelector("script.colours");
+        const coloured = Object.assign(document.createElement("pre"), {innerHTML: aside?.text});
+        return code.querySelector("span") || (aside && coloured.textContent !== code.textContent);
     }).map((code) => code.textContent.slice(0, 60))"""
 """Folded code that is not plain, or that would be other code with its colours."""
 
@@ -84,7 +84,7 @@ def test_code_has_its_colours_when_it_is_opened(visitor: Visitor) -> None:
     plain = code.text_content()
     fold.locator("summary").click()
     code.locator("span:not(:empty)").first.wait_for()
-    assert code.text_content() == plain and not fold.locator("template").count()
+    assert code.text_content() == plain and not fold.locator("script").count()
     words = code.locator("span").evaluate_all(
         "(words) => new Set(words.map((word) => getComputedStyle(word).color)).size")
     assert words > 1

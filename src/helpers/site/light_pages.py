@@ -76,17 +76,14 @@ def lighten(app: Sphinx, page: BeautifulSoup, path: Path) -> None:
 
 
 def put_colours_aside(page: BeautifulSoup, code: Tag) -> None:
-    """Leave plain text of a piece of code, and beside it a template with its coloured words.
+    """Leave plain text of a piece of code, and beside it its coloured words, as text of a script.
 
-    Most elements of a page are words of folded code, and the theme has all of them laid out before
+    Most elements of a page are words of folded code, and all of them are made and laid out before
     a reader can do anything. `book/_assets/access.js` puts the colours back.
     """
-    aside = page.new_tag("template", attrs={"class": "colours"})
-    coloured = page.new_tag("pre")  # outside one, a parser drops blank lines
-    plain = code.get_text()
-    coloured.extend(list(code.contents))
-    aside.append(coloured)
-    code.string = plain
+    aside = page.new_tag("script", attrs={"class": "colours", "type": "text/html"})
+    aside.string = code.decode_contents()
+    code.string = code.get_text()
     code.insert_after(aside)
 
 

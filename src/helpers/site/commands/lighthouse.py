@@ -1,7 +1,7 @@
 """Score pages of the built book with Lighthouse, and record the scores.
 
 `.venv/bin/python -m helpers.site.commands.lighthouse PAGE ...`, such as `notebooks/introduction`;
-without a name, three pages that stand for the rest. Of three runs a page, the one in the middle by
+without a name, three pages that stand for the rest. Of five runs a page, the one in the middle by
 performance counts. Lighthouse's own profile: a mid-range phone on slow 4G, by simulation. npm keeps
 the exact version in `.cache/`; the first run needs a registry. Served from this machine with gzip,
 as by a usual static host. Writes results/lighthouse.json.
@@ -32,7 +32,7 @@ METRICS = {"first-contentful-paint": "first_paint_ms",
            "total-blocking-time": "blocking_ms", "cumulative-layout-shift": "layout_shift",
            "total-byte-weight": "bytes"}
 AIM = 95
-RUNS = 3
+RUNS = 5
 
 
 def run(address: str) -> dict[str, Any]:
