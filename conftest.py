@@ -1,6 +1,7 @@
 """What holds for every run of pytest, tests and notebooks alike."""
 
 import pytest
+import warm_kernels
 
 OF_THE_SITE = {"site", "addresses", "browser", "visitor"}
 """Fixtures that need the built site or a browser: whoever asks for one belongs to the tier, and
@@ -17,6 +18,10 @@ def pytest_collection_modifyitems(items):
                 code and "SITE" in code.co_names):
             item.add_marker(pytest.mark.site)
     items.sort(key=lambda item: item.path.name not in LONGEST)
+
+
+def pytest_configure():
+    warm_kernels.use()
 
 
 def pytest_sessionfinish():
