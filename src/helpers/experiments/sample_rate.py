@@ -10,17 +10,14 @@ repeated.
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
-from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import numpy as np
-import soundfile
 import soxr
 import torch
 from funasr.frontends.wav_frontend import WavFrontend
@@ -37,8 +34,7 @@ from helpers.experiments.runs import SEEDS
 from helpers.model import mel, mini
 from helpers.paths import CACHE, RESULTS
 from helpers.session import funasr_silenced
-from helpers.speech import corpus, manifests
-from helpers.telephone.channel import telephone, telephone_set, to_8khz
+from helpers.telephone.channel import Change, Channel, call_set, changed_set, telephone, to_8khz
 
 RECORDS = RunRecords(RESULTS / "sample_rate.json",
                      "python -m helpers.experiments.sample_rate --record",
@@ -95,20 +91,17 @@ def sound_set(sound: str, name: str = "test", limit: int | None = None) -> list[
     Raises:
         BookError: there is no such sound.
     """
-    if sound == "wideband":
-        return corpus.load_set(name)[:limit]
-    if sound == "telephone":
-        return telephone_set(name, limit)
-    made = {"narrowband": to_8khz, "decimated": lambda samples, rate: samples[::rate // 8000],
-            "upsampled": lambda samples, rate: soxr.resample(telephone(samples, rate), 8000, 16000,
-                                                             quality="VHQ")}
+    if sound in ("wideband", "telephone"):
+        return call_set(name, Channel() if sound == "telephone" else None, limit)
+    made: dict[str, Change] = {
+        "narrowband": lambda samples, rate, _: (to_8khz(samples, rate), 8000),
+        "decimated": lambda samples, rate, _: (samples[::rate // 8000], 8000),
+        "upsampled": lambda samples, rate, _: (
+            soxr.resample(telephone(samples, rate), 8000, 16000, quality="VHQ"), 16000)}
     if sound not in made:
         raise BookError(f"There is no sound `{sound}`: choose wideband, telephone, "
                         f"{', '.join(made)}.")
-    folder = CACHE / sound / name
-    folder.mkdir(parents=True, exist_ok=True)
-    return [manifests.with_audio(item, _written(item, folder, sound, made[sound]))
-            for item in corpus.load_set(name)[:limit]]
+    return changed_set(name, CACHE / sound / name, limit, made[sound])
 
 
 def frontend_of(case: Case, stacked: bool = True) -> WavFrontend:
@@ -204,17 +197,6 @@ def results(rows: Sequence[Row] | None = None) -> Results:
     arms = {model_of(name, seed): (name, seed) for name, seed in RUNS}
     return Results(((*arms[row["model"]], {row["case"]: {row["branch"]: row["errors"]}})
                     for row in (RECORDS.read() if rows is None else rows)), RECORDS.command)
-
-
-def _written(item: Mapping, folder: Path, sound: str, make) -> Path:
-    target = folder / f"{item['key']}.wav"
-    if not target.exists():
-        samples, rate = soundfile.read(manifests.audio_path(item), dtype="float32")
-        partial = target.with_suffix(f".{os.getpid()}")
-        soundfile.write(partial, make(samples, rate), 16000 if sound == "upsampled" else 8000,
-                        format="WAV", subtype="PCM_16")
-        partial.replace(target)
-    return target
 
 
 def show() -> None:
