@@ -158,14 +158,12 @@ def samples_at_inference(built: mini.Built, sound: Any, **options: Any) -> int:
     Raises:
         BookError: FunASR could not load the sound and went on without; its log is quoted.
     """
-    arguments = {key: value for key, value in built.kwargs.items()
-                 if key not in ("tokenizer", "frontend", "model", "token_list")}
     chat = built.model.generate_chatml(built.model.get_prompt([]), sound)
     try:
         with (mock.patch("logging.error") as logged, torch.no_grad(), funasr_silenced(),
               torch.random.fork_rng(devices=[]), mel.frontend_inputs() as sizes):
             built.model.inference_prepare([chat], None, ["one"], built.tokenizer, built.frontend,
-                                          **arguments, **options)
+                                          **built.plain_kwargs, **options)
     except UnboundLocalError:
         reason = logged.call_args.args[0].partition(", Traceback")[0]
         raise BookError(reason) from None

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import logging
 import os
 import re
 import statistics
@@ -40,7 +39,7 @@ from helpers.gpu import workbench
 from helpers.model import mini
 from helpers.model.mini import Built
 from helpers.paths import RESULTS
-from helpers.session import funasr_silenced
+from helpers.session import funasr_silenced, unlogged
 from helpers.speech import manifests
 from helpers.training import anatomy, finetune
 from helpers.training.activations import kept_for_backward
@@ -170,7 +169,7 @@ def measure(config: str, items: Sequence[dict], place: Place, change: str = AS_I
     about = {"config": configs.path_of(config).stem, "change": change, "overrides": overrides,
              "device": place.name, "size": place.size}
     try:
-        with _settings_given_back(), _errors_unlogged():
+        with _settings_given_back(), unlogged():  # the error is a row
             return Cost(**about, **_measured(config, items, place, overrides))
     except BookError:
         raise
@@ -180,17 +179,6 @@ def measure(config: str, items: Sequence[dict], place: Place, change: str = AS_I
         gc.collect()
         if place.device.startswith("cuda"):
             torch.cuda.empty_cache()
-
-
-@contextlib.contextmanager
-def _errors_unlogged() -> Iterator[None]:
-    """FunASR logs the traceback of an error that it raises; here the error is a row."""
-    before = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        logging.disable(before)
 
 
 def side_by_side(config: str, items: Sequence[dict], place: Place,

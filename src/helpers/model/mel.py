@@ -24,6 +24,7 @@ from torchaudio.compliance import kaldi
 from helpers.config import configs
 from helpers.errors import BookError
 from helpers.model.funasr_private import watched_framing
+from helpers.session import seeded
 from helpers.speech import manifests
 
 PREEMPHASIS = 0.97
@@ -132,8 +133,7 @@ def image_level(hertz: float, fs: int = 16000) -> float:
 def frames(item: dict, front: WavFrontend, seed: int = 0) -> np.ndarray:
     """Features of one utterance, loaded at the frontend's own rate: shape (frames, features)."""
     samples = loaded(item, front.fs)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         features, _ = front(samples[None], torch.tensor([len(samples)]))
     return features[0].numpy()
 

@@ -10,8 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 import tempfile
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -20,7 +19,7 @@ from funasr_preflight.laws import memory
 from funasr_preflight.laws.memory import CheckpointSize, TrainingMemory
 from funasr_preflight.laws.names import COMPONENTS, Names, component_of, left_out
 from helpers.errors import BookError, first_sentence
-from helpers.model.mini import Built
+from helpers.model.mini import Built, modes_given_back
 from helpers.training import finetune
 
 
@@ -92,7 +91,7 @@ def reached(built: Built, items: Sequence[dict], seed: int = 0) -> BackwardPass:
         items: manifest lines, together one batch.
     """
     model, inputs = built.model, finetune.batch(built, items, seed)
-    with _modes_given_back(model):
+    with modes_given_back(model):
         model.train()
         model.zero_grad(set_to_none=True)
         torch.manual_seed(seed)
@@ -220,7 +219,7 @@ def change_between_passes(built: Built, items: Sequence[dict], component: str,
         Root mean square of the difference, as a share of the output's; 0.0 if bit-identical.
     """
     model, inputs = built.model, finetune.batch(built, items)
-    with _modes_given_back(model), torch.no_grad():
+    with modes_given_back(model), torch.no_grad():
         model.train(training)
         torch.manual_seed(0)
         first, second = (_output(model, inputs, component).float() for _ in range(2))
@@ -243,7 +242,7 @@ def parallel_steps(built: Built, items: Sequence[dict], steps: int = 3) -> tuple
     model = built.model
     if distributed.is_initialized():
         raise BookError("A process group is already running here: end it first.")
-    with tempfile.TemporaryDirectory() as folder, _modes_given_back(model):
+    with tempfile.TemporaryDirectory() as folder, modes_given_back(model):
         distributed.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=0,
                                        world_size=1)
         try:
@@ -289,16 +288,6 @@ def _output(model: torch.nn.Module, inputs: dict, component: str) -> torch.Tenso
     hidden, lengths = model.audio_encoder(speech, lengths)
     model.audio_encoder.train(training)
     return part(hidden, lengths)[0]
-
-
-@contextmanager
-def _modes_given_back(model: torch.nn.Module) -> Iterator[None]:
-    before = {module: module.training for module in model.modules()}
-    try:
-        yield
-    finally:
-        for module, training in before.items():
-            module.training = training
 
 
 def _digest(tensor: torch.Tensor) -> str:

@@ -216,8 +216,7 @@ def batch(built: Built, items: Sequence[dict], seed: int = 0) -> dict[str, Any]:
     if "input_ids" not in made:
         raise BookError("None of these utterances passes the length limits of dataset_conf: give "
                         "utterances between min_source_length and max_source_length.")
-    device = next(built.model.parameters()).device
-    return {key: value.to(device) if isinstance(value, torch.Tensor) else value
+    return {key: value.to(built.device) if isinstance(value, torch.Tensor) else value
             for key, value in made.items()}
 
 
