@@ -81,7 +81,7 @@ def flagged(model: torch.nn.Module) -> frozenset[str]:
                      if parameter.requires_grad)
 
 
-def reached(built: Built, items: Sequence[dict], seed: int = 0) -> BackwardPass:
+def reached(built: Built, items: Sequence[dict]) -> BackwardPass:
     """Which parameters one training batch gives a gradient to.
 
     The batch comes from FunASR's dataset, the loss from `FunASRNano.forward` in training mode.
@@ -90,11 +90,11 @@ def reached(built: Built, items: Sequence[dict], seed: int = 0) -> BackwardPass:
     Args:
         items: manifest lines, together one batch.
     """
-    model, inputs = built.model, finetune.batch(built, items, seed)
+    model, inputs = built.model, finetune.batch(built, items)
     with modes_given_back(model):
         model.train()
         model.zero_grad(set_to_none=True)
-        torch.manual_seed(seed)
+        torch.manual_seed(0)
         loss, _, _ = model(**inputs)
         try:
             loss.backward()
@@ -193,16 +193,11 @@ def changed(before: dict[str, str], after: dict[str, str]) -> frozenset[str]:
 
 def modes(model: torch.nn.Module) -> list[Mode]:
     """Training mode and active dropout of each component that the model has."""
-    modes_of_parts = []
-    for component in COMPONENTS:
-        part = getattr(model, component, None)
-        if part is None:
-            continue
-        modules = list(part.modules())
-        modes_of_parts.append(Mode(component, len(modules), sum(m.training for m in modules),
-                          sum(m.training and m.p > 0 for m in modules
-                              if isinstance(m, torch.nn.Dropout))))
-    return modes_of_parts
+    parts = {component: list(part.modules()) for component in COMPONENTS
+             if (part := getattr(model, component, None)) is not None}
+    return [Mode(component, len(modules), sum(m.training for m in modules),
+                 sum(m.training and m.p > 0 for m in modules if isinstance(m, torch.nn.Dropout)))
+            for component, modules in parts.items()]
 
 
 def change_between_passes(built: Built, items: Sequence[dict], component: str,
@@ -228,8 +223,8 @@ def change_between_passes(built: Built, items: Sequence[dict], component: str,
     return float((first - second).norm() / first.norm())
 
 
-def parallel_steps(built: Built, items: Sequence[dict], steps: int = 3) -> tuple[int, str]:
-    """How many training steps a model survives under PyTorch's DDP, wrapped as FunASR wraps it.
+def parallel_steps(built: Built, items: Sequence[dict]) -> tuple[int, str]:
+    """How many of three training steps a model survives under DDP, wrapped as FunASR wraps it.
 
     DDP waits, before each forward pass, for last step's gradients of every parameter that may
     learn. One process is enough to see it; the processes of a real run all wait alike.
@@ -246,7 +241,7 @@ def parallel_steps(built: Built, items: Sequence[dict], steps: int = 3) -> tuple
         distributed.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=0,
                                        world_size=1)
         try:
-            return steps_under_ddp(built, items, steps)
+            return steps_under_ddp(built, items, steps=3)
         finally:
             distributed.destroy_process_group()
             model.zero_grad(set_to_none=True)
