@@ -154,7 +154,7 @@ def training_list(config: str, seed: int, replay: float = 0.0) -> list[dict]:
     return runs.training_list(arm(Phase(config, config, STEPS_PER_EPOCH, replay)), seed)
 
 
-def run(recipe: Recipe, seed: int, limit: int = TEST_SENTENCES, progress: str | None = None,
+def run(recipe: Recipe, seed: int, limit: int = TEST_SENTENCES,
         state: Mapping[str, Any] | None = None) -> list[Heard]:
     """Run a recipe once, and measure after each phase.
 
@@ -166,8 +166,7 @@ def run(recipe: Recipe, seed: int, limit: int = TEST_SENTENCES, progress: str | 
     heard = []
     for number, phase in enumerate(recipe.phases):
         heard.append(runs.train_and_hear(arm(phase, f"{recipe.name} {number}"), seed,
-                                         runs.test_sets(limit, BANDS), state=state,
-                                         progress=progress))
+                                         runs.test_sets(limit, BANDS), state=state))
         state = heard[-1].built.model.state_dict()
     return heard
 
@@ -189,9 +188,8 @@ def as_row(recipe: Recipe, seed: int, heard: Sequence[Heard]) -> Row:
 
 def paced_keys(phase: Phase) -> dict[str, Any]:
     """What a recorded row says of a phase's config: the keys that decide how the mini learns."""
-    config = finetune.with_overrides(configs.load(phase.config), phase.overrides)
-    flat = configs.flatten(configs.merge_over("pretrained", settings(
-        config, phase.steps // STEPS_PER_EPOCH)))
+    own = replace(arm(phase), epochs=phase.steps // STEPS_PER_EPOCH)
+    flat = configs.flatten(configs.merge_over("pretrained", own.settings))
     return {key: flat.get(key) for key in DECISIVE}
 
 
@@ -201,12 +199,9 @@ DECISIVE = (
     "train_conf.max_epoch", "dataset_conf.batch_size_sample_max", "dataset_conf.max_token_length")
 
 
-def in_memory(recipes: Sequence[Recipe], limit: int, seed: int = 0,
-              progress: bool = False) -> RecordedRecipes:
+def in_memory(recipes: Sequence[Recipe], limit: int) -> RecordedRecipes:
     """Run recipes here and now, one seed each, and give what a recording would."""
-    return RecordedRecipes([as_row(recipe, seed, run(recipe, seed, limit,
-                                              recipe.title if progress else None))
-                     for recipe in recipes])
+    return RecordedRecipes([as_row(recipe, 0, run(recipe, 0, limit)) for recipe in recipes])
 
 
 def shortened(name: str, steps: int) -> Recipe:

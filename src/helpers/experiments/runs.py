@@ -21,6 +21,7 @@ from helpers.config import configs
 from helpers.errors import BookError
 from helpers.evaluation import decoding
 from helpers.evaluation.decoding import BRANCHES
+from helpers.experiments.results import packed
 from helpers.model import ctc, mini, spec_augment
 from helpers.speech import corpus, manifests
 from helpers.telephone.channel import Channel, call_set
@@ -121,8 +122,7 @@ def training_list(arm: Arm, seed: int = 0) -> list[dict]:
     return [*(wide[item["key"]] for item in chosen[:replayed]), *chosen[replayed:]]
 
 
-def train(arm: Arm, seed: int = 0, built: mini.Built | None = None,
-          progress: str | None = None) -> finetune.Run | None:
+def train(arm: Arm, seed: int = 0, built: mini.Built | None = None) -> finetune.Run | None:
     """Fine-tune a model, a fresh one if none is given; None where the arm trains nothing.
 
     Raises:
@@ -132,7 +132,7 @@ def train(arm: Arm, seed: int = 0, built: mini.Built | None = None,
         return None
     done = finetune.run(built or build(arm), training_list(arm, seed),
                         call_set("valid", CHANNELS["telephone"], arm.valid),
-                        f"{arm.name}_{seed}".replace(" ", "_").replace(",", ""), seed, progress,
+                        f"{arm.name}_{seed}".replace(" ", "_").replace(",", ""), seed,
                         checkpoints=False)
     if arm.steps and len(done.steps) != arm.steps:
         raise BookError(f"{arm.name}: {len(done.steps)} steps were done and {arm.steps} were asked "
@@ -169,8 +169,8 @@ class Heard:
 
 
 def train_and_hear(arm: Arm, seed: int, tests: Mapping[str, Sequence[dict]],
-                   branches: Sequence[str] = BRANCHES, state: Mapping[str, Any] | None = None,
-                   progress: str | None = None) -> Heard:
+                   branches: Sequence[str] = BRANCHES,
+                   state: Mapping[str, Any] | None = None) -> Heard:
     """Train an arm once and hear it.
 
     Args:
@@ -183,12 +183,12 @@ def train_and_hear(arm: Arm, seed: int, tests: Mapping[str, Sequence[dict]],
         own = {name: weight for name, weight in built.model.state_dict().items()
                if ".lora_" in name}
         built.model.load_state_dict({**own, **state})
-    done = train(arm, seed, built, progress)
+    done = train(arm, seed, built)
     errors = decoding.hear(built, tests, branches)
     return Heard(built, done, errors, round(time.perf_counter() - started))
 
 
 def written(errors: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, dict[str, str]]:
     """Word errors as recorded rows hold them: a line of numbers for each band and branch."""
-    return {band: {branch: " ".join(map(str, counts)) for branch, counts in row.items()}
+    return {band: {branch: packed(counts) for branch, counts in row.items()}
             for band, row in errors.items()}

@@ -106,13 +106,12 @@ def sound_set(sound: str, name: str = "test", limit: int | None = None) -> list[
 
 def frontend_of(case: Case, stacked: bool = True) -> WavFrontend:
     """The frontend of a case; the constants of changed bins come from other sentences' features."""
-    single = {} if stacked else {"lfr_m": 1, "lfr_n": 1}
-    conf = {**configs.resolve("pretrained")["frontend_conf"], **single, "dither": case.dither}
+    conf = {**configs.resolve("pretrained")["frontend_conf"], **({} if stacked else mel.SINGLE),
+            "dither": case.dither}
     if not case.bins:
         return WavFrontend(**{**conf, "fs": case.fs})
-    wide = mel.bank_of(mel.frontend())
     if case.bins == "filled":
-        return mel.filled(mean_levels("wideband"), wide.centres, **conf)
+        return mel.filled(mean_levels("wideband"), mel.bank_of(mel.frontend()).centres, **conf)
     changed = {"kept": mel.KeptBins, "moved": mel.MovedBins}
     if case.bins not in changed:
         raise BookError(f"There is no frontend with bins {case.bins!r}: choose kept, moved or "
@@ -140,11 +139,11 @@ def hear(built: mini.Built, case: Case, limit: int, branch: str,
                            sound_set(case.sound, limit=limit), branch, seed=seed)
 
 
-def hear_all(built: mini.Built, cases: Sequence[Case], limit: int,
-             branches: Sequence[str] = BRANCHES) -> dict[tuple[str, Case], ErrorRate]:
+def hear_all(built: mini.Built, cases: Sequence[Case],
+             limit: int) -> dict[tuple[str, Case], ErrorRate]:
     """Error rates of each branch in each case."""
     return {(branch, case): decoding.score(hear(built, case, limit, branch), branch)
-            for branch in branches for case in cases}
+            for branch in BRANCHES for case in cases}
 
 
 def samples_at_inference(built: mini.Built, sound: Any, **options: Any) -> int:
@@ -165,8 +164,7 @@ def samples_at_inference(built: mini.Built, sound: Any, **options: Any) -> int:
             built.model.inference_prepare([chat], None, ["one"], built.tokenizer, built.frontend,
                                           **built.plain_kwargs, **options)
     except UnboundLocalError:
-        reason = logged.call_args.args[0].partition(", Traceback")[0]
-        raise BookError(reason) from None
+        raise BookError(logged.call_args.args[0].partition(", Traceback")[0]) from None
     return sizes[-1]
 
 
@@ -190,11 +188,11 @@ def make(name: str, seed: int, lacking: Sequence[Key]) -> Iterator[Row]:
         yield {"model": model, "branch": branch, "case": case, "errors": errors.tolist()}
 
 
-def results(rows: Sequence[Row] | None = None) -> Results:
-    """Rows, the recorded ones if none are given; an arm is PRETRAINED or a name of ARMS."""
+def results() -> Results:
+    """The recorded rows as error rates; an arm is PRETRAINED or a name of ARMS."""
     arms = {model_of(name, seed): (name, seed) for name, seed in RUNS}
     return Results(((*arms[row["model"]], {row["case"]: {row["branch"]: row["errors"]}})
-                    for row in (RECORDS.read() if rows is None else rows)), RECORDS.command)
+                    for row in RECORDS.read()), RECORDS.command)
 
 
 def show() -> None:

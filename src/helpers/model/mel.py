@@ -31,6 +31,8 @@ PREEMPHASIS = 0.97
 """Kaldi's default, which WavFrontend does not change."""
 FLOOR = float(np.log(torch.finfo(torch.float32).eps))
 """The lowest value a feature can have: the logarithm of float32's epsilon."""
+SINGLE = {"lfr_m": 1, "lfr_n": 1}
+"""Keys of a frontend that does not stack its frames."""
 DECIBELS = 10 / np.log(10)
 """Features are natural logarithms of power; times this they are decibels."""
 
@@ -89,8 +91,7 @@ def frontend(config: str = "pretrained", stacked: bool = False, **changes: Any) 
         stacked: keep the config's stacking of 7 frames; without it, one frame every 10 ms.
     """
     conf = configs.resolve(configs.merge_over("pretrained", config))["frontend_conf"]
-    single = {} if stacked else {"lfr_m": 1, "lfr_n": 1}
-    return WavFrontend(**{**conf, **single, **changes})
+    return WavFrontend(**{**conf, **({} if stacked else SINGLE), **changes})
 
 
 def bank_of(front: WavFrontend) -> Bank:
@@ -206,7 +207,7 @@ class ChangedFrontend(WavFrontend):
     def __init__(self, change: Callable[[torch.Tensor], torch.Tensor], **conf: Any) -> None:
         super().__init__(**conf)
         self.change = change
-        self.single = WavFrontend(**{**conf, "lfr_m": 1, "lfr_n": 1})
+        self.single = WavFrontend(**conf | SINGLE)
 
     def forward(self, input, input_lengths, **kwargs):  # noqa: A002  FunASR's name
         stacked = []
@@ -217,13 +218,12 @@ class ChangedFrontend(WavFrontend):
         return torch.nn.utils.rnn.pad_sequence(stacked, batch_first=True), lengths
 
 
-class KeptBins(ChangedFrontend):
+class PlacedBins(ChangedFrontend):
     """A frontend at 8 kHz whose bins lie where those of 16 kHz lie.
 
-    It reads the 8 kHz spectrum with the filters of the 16 kHz bank. Both have the same FFT step,
-    so the weights fit as they are. What the bank has above 4 kHz gets a constant, and the level
-    of each bin is corrected for what the rate itself changes: half the samples in a window, and a
-    pre-emphasis that acts from sample to sample.
+    What the bank of 16 kHz has above 4 kHz gets a constant, and the level of each bin is corrected
+    for what the rate itself changes: half the samples in a window, and a pre-emphasis that acts
+    from sample to sample.
 
     Args:
         above: shape (bins,), the value of each bin that lies above 4 kHz; others are ignored.
@@ -234,50 +234,52 @@ class KeptBins(ChangedFrontend):
 
     def __init__(self, above: np.ndarray, **conf: Any) -> None:
         if conf.get("fs") != 16000:
-            raise BookError(f"KeptBins starts from a frontend at 16000 Hz, not {conf.get('fs')}: "
-                            "give the pretrained frontend_conf.")
-        wide = bank_of(WavFrontend(**{**conf, "lfr_m": 1, "lfr_n": 1}))
-        super().__init__(self._level, **{**conf, "fs": 8000})
-        self.weights = torch.from_numpy(wide.weights[:, :wide.weights.shape[1] // 2])
-        self.outside = torch.from_numpy(wide.centres > 4000)
-        self.gain = torch.from_numpy(_rate_gain(wide.centres)).float()
+            raise BookError(f"{type(self).__name__} starts from a frontend at 16000 Hz, not "
+                            f"{conf.get('fs')}: give the pretrained frontend_conf.")
+        super().__init__(self.place, **conf | {"fs": 8000})
+        self.wide = bank_of(WavFrontend(**conf | SINGLE))
+        self.outside = torch.from_numpy(self.wide.centres > 4000)
+        self.gain = torch.from_numpy(_rate_gain(self.wide.centres)).float()
         self.above = torch.as_tensor(above, dtype=torch.float32)
+
+    def place(self, mat: torch.Tensor) -> torch.Tensor:
+        """Frames of 16 kHz, shape (frames, bins), from those that the frontend made."""
+        return torch.where(self.outside, self.above, mat + self.gain)
+
+
+class KeptBins(PlacedBins):
+    """Reads the 8 kHz spectrum with the filters of the 16 kHz bank.
+
+    Both have the same FFT step, so the weights fit as they are.
+    """
+
+    def __init__(self, above: np.ndarray, **conf: Any) -> None:
+        super().__init__(above, **conf)
+        weights = self.wide.weights
+        self.weights = torch.from_numpy(weights[:, :weights.shape[1] // 2])
 
     def forward(self, input, input_lengths, **kwargs):  # noqa: A002  FunASR's name
         with mock.patch.object(kaldi, "get_mel_banks", return_value=(self.weights, None)):
             return super().forward(input, input_lengths, **kwargs)
 
-    def _level(self, mat: torch.Tensor) -> torch.Tensor:
-        return torch.where(self.outside, self.above, mat + self.gain)
 
-
-class MovedBins(ChangedFrontend):
-    """The frontend at 8 kHz, its 80 features moved to the places of 16 kHz by interpolation.
-
-    Args and errors: as for KeptBins.
-    """
+class MovedBins(PlacedBins):
+    """Moves the 80 features of 8 kHz to the places of 16 kHz by interpolation."""
 
     def __init__(self, above: np.ndarray, **conf: Any) -> None:
-        if conf.get("fs") != 16000:
-            raise BookError(f"MovedBins starts from a frontend at 16000 Hz, not {conf.get('fs')}: "
-                            "give the pretrained frontend_conf.")
-        single = {"lfr_m": 1, "lfr_n": 1}
-        wide = bank_of(WavFrontend(**{**conf, **single}))
-        narrow = bank_of(WavFrontend(**{**conf, **single, "fs": 8000}))
-        super().__init__(self._move, **{**conf, "fs": 8000})
+        super().__init__(above, **conf)
+        wide, narrow = self.wide, bank_of(self.single)
         wide_bins = np.interp(wide.centres, narrow.centres, np.arange(len(narrow.centres)))
         self.lower = torch.from_numpy(np.floor(wide_bins).astype(int))
         self.upper = (self.lower + 1).clamp(max=len(narrow.centres) - 1)
         self.share = torch.from_numpy(wide_bins - np.floor(wide_bins)).float()
-        self.outside = torch.from_numpy(wide.centres > 4000)
         wider = (wide.right - wide.left) / np.interp(wide.centres, narrow.centres,
                                                      narrow.right - narrow.left)
         self.gain = torch.from_numpy(_rate_gain(wide.centres) + np.log(wider)).float()
-        self.above = torch.as_tensor(above, dtype=torch.float32)
 
-    def _move(self, mat: torch.Tensor) -> torch.Tensor:
-        moved = mat[:, self.lower] * (1 - self.share) + mat[:, self.upper] * self.share
-        return torch.where(self.outside, self.above, moved + self.gain)
+    def place(self, mat: torch.Tensor) -> torch.Tensor:
+        return super().place(mat[:, self.lower] * (1 - self.share)
+                             + mat[:, self.upper] * self.share)
 
 
 def filled(above: np.ndarray, centres: np.ndarray, **conf: Any) -> ChangedFrontend:
