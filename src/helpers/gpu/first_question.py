@@ -11,7 +11,6 @@ BOOK_MODEL, BOOK_DATA and BOOK_DEVICE choose.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 
@@ -42,21 +41,16 @@ def worst(heard: Sequence[Hypothesis], branch: str, language: str) -> list[Hypot
     return [heard[n] for n in order[:WORST] if errors[n]]
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command line."""
-    made = Parser(prog="python -m helpers.gpu.first_question",
-                  description=__doc__.partition("\n")[0])
-    workbench.add_options(made, help="folder or hub name of the model (BOOK_MODEL)")
-    made.add_argument("--by", default="", metavar="WHAT,...",
-                      help=f"where the errors are: {', '.join(breakdown.SCALES)}, or a key of the "
-                           "lines, such as voice")
-    return made
-
-
 @one_sentence
 def main(arguments: Sequence[str] | None = None) -> int:
     """Answer the question and return 0; 2, and one sentence, where it cannot be asked."""
-    options = parser().parse_args(arguments)
+    parser = Parser(prog="python -m helpers.gpu.first_question",
+                    description=__doc__.partition("\n")[0])
+    workbench.add_options(parser, help="folder or hub name of the model (BOOK_MODEL)")
+    parser.add_argument("--by", default="", metavar="WHAT,...",
+                        help=f"where the errors are: {', '.join(breakdown.SCALES)}, or a key of "
+                             "the lines, such as voice")
+    options = parser.parse_args(arguments)
     bench = workbench.from_options(options)
     from helpers.session import setup
 

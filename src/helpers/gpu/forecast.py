@@ -19,7 +19,7 @@ from funasr_preflight.laws.memory import TrainingMemory
 from helpers.config import configs
 from helpers.model import mini
 from helpers.model.mini import Built
-from helpers.training import anatomy, finetune
+from helpers.training import anatomy, checklist, finetune
 from helpers.training.batches import loader, reach
 from helpers.training.checkpoints import bare_trainer
 
@@ -134,8 +134,7 @@ def optimizer_with_deepspeed(file: str) -> torch.optim.Optimizer | None:
 
 def frozen_for_ddp(built: Built, items: Sequence[dict]) -> bool:
     """Whether DDP survives its first steps with this model."""
-    finetune.freeze_listed(built.model, built.kwargs.get("freeze_param"))
-    return not anatomy.parallel_steps(built, items)[1]
+    return checklist.parallel(built, items).passed
 
 
 def label_of(config: str) -> str:

@@ -37,17 +37,7 @@ UNQUOTABLE = ("'", '"', "\\", "\n", "${")
 
 @dataclass(frozen=True)
 class TrainingRun:
-    """What to train, on what, and how.
-
-    Attributes:
-        config: a config's name, or a YAML's path.
-        model: the pretrained model's directory, or its name on a hub.
-        train: manifest to train on.
-        valid: manifest to validate on.
-        gpus: processes on this machine, one for each GPU.
-        deepspeed: DeepSpeed in place of PyTorch's DDP.
-        output: folder of the checkpoints.
-    """
+    """What to train, on what, and how: the command line's options, whose help says what each is."""
 
     config: str
     model: str

@@ -145,11 +145,6 @@ class Place:
     def name(self) -> str:
         return torch.cuda.get_device_name() if self.device.startswith("cuda") else self.device
 
-    @property
-    def peak(self) -> float | None:
-        """Dense bfloat16 FLOP/s of the device; None if it is not in the table."""
-        return peak_of(self.name)
-
 
 def peak_of(device: str) -> float | None:
     """Dense bfloat16 FLOP/s of a device by its name; None if it is not in the table."""
@@ -207,9 +202,8 @@ def best_of(rows: Sequence[Cost]) -> list[Cost]:
     fastest: dict[tuple, Cost] = {}
     for row in changed:
         keys = tuple(sorted(row.overrides))
-        if not row.error and row.audio_hours_per_hour > max(
-                plain.audio_hours_per_hour,
-                fastest[keys].audio_hours_per_hour if keys in fastest else 0):
+        so_far = fastest.get(keys, plain)
+        if not row.error and row.audio_hours_per_hour > so_far.audio_hours_per_hour:
             fastest[keys] = row
     return list(fastest.values())
 
@@ -282,9 +276,9 @@ class _Steps:
             stats.append(seen)
         largest = max(range(len(stats)), key=lambda n: stats[n]["batch_size_x_frames"])
         flops = statistics.fmean(self._flops(batch) for batch in self.batches)
-        kept = self._kept(self.batches[largest])
+        kept = kept_for_backward(self.model, lambda: self._forward(self.batches[largest]))
         audio = _total(stats, "batch_size_real_frames") * seconds_of_a_frame(built)
-        rate = self.place.peak
+        rate = peak_of(self.place.name)
         return _tensor_bytes(self.model, self.optimizer) | {
             "kept": kept, "peaks": self._peaks(self.batches[largest]), "steps": len(seconds),
             "step_seconds": statistics.median(seconds), "audio_seconds": audio,
@@ -328,10 +322,6 @@ class _Steps:
             self.trainer.backward_step(self.model, None, loss_dict=self._forward(batch))
         self.optimizer.zero_grad(set_to_none=True)
         return counter.get_total_flops()
-
-    def _kept(self, batch: dict) -> dict[str, int]:
-        """Component to bytes that are kept for the backward pass, parameters excluded."""
-        return kept_for_backward(self.model, lambda: self._forward(batch))
 
     def _peaks(self, batch: dict) -> dict[str, int]:
         """Phase to the highest allocation in bytes; leaves gradients for `_tensor_bytes`."""

@@ -141,12 +141,8 @@ def build(config: str | Path | DictConfig = "pretrained", size: Size = "mini",
     if device.startswith("cuda") and not torch.cuda.is_available():
         raise BookError("This machine has no CUDA GPU: use device='cpu', or run on a GPU box.")
     directory = complete_directory(Path(model_dir)) if model_dir else model_directory(size)
-    loaded = configs.load(config) if not isinstance(config, DictConfig) else config
     small = is_small(directory) if model_dir else size == "mini"
-    if over:
-        kwargs = _over_directory(loaded, directory, small)
-    else:
-        kwargs = _alone(loaded, directory, small)
+    kwargs = (_over_directory if over else _alone)(configs.as_config(config), directory, small)
     weights = kwargs.pop("init_param", None) if load_weights and device != "meta" else None
     kwargs.pop("init_param", None)
     kwargs.update(device=device, seed=seed, ncpu=torch.get_num_threads(), disable_update=True)

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
 
 from funasr_preflight.laws.names import frozen_by_name
@@ -93,8 +93,6 @@ class Run:
 
 def with_overrides(config: configs.ConfigLike, *overrides: dict[str, Any]) -> DictConfig:
     """A config with dotted keys replaced, later overrides last: FunASR's `++key=value`."""
-    from omegaconf import OmegaConf
-
     changed = configs.as_config(config).copy()
     for keys in overrides:
         for key, value in keys.items():

@@ -34,8 +34,7 @@ def names(copy: str) -> dict[str, tuple[int, ...]]:
         raise BookError(f"{FILE.name} is missing: run `python -m helpers.versions --record`, which "
                         "starts by writing it.")
     shapes = json.loads(FILE.read_text(encoding="utf-8"))
-    return {name: tuple(shape) for name, shape in shapes.items()
-            if copy == "ModelScope" or weights.component_of(name) not in weights.CTC}
+    return weights.of_copy(copy, {name: tuple(shape) for name, shape in shapes.items()})
 
 
 @cache

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from math import prod
@@ -18,6 +18,7 @@ from pathlib import Path
 from funasr_preflight.laws.names import OUTPUT_LAYER, component_of
 from helpers.versions import book
 
+Shape = tuple[int, ...]
 CTC = ("ctc_decoder", "ctc")
 WIDTHS = {"bfloat16": 2, "float32": 4}
 SOURCE = "https://github.com/modelscope/FunASR/issues/3496"
@@ -66,25 +67,24 @@ class Storage:
 
 
 @cache
-def shapes() -> dict[str, tuple[int, ...]]:
+def shapes() -> dict[str, Shape]:
     """Names and shapes of the released model, as this FunASR builds it."""
     model = book.built(config="pretrained", size="full", device="meta").model
     return {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
 
 
-def tensor_counts(names: Mapping[str, tuple[int, ...]] | None = None) -> dict[str, int]:
+def tensor_counts(names: Iterable[str]) -> dict[str, int]:
     """Component to number of tensors."""
-    return dict(Counter(map(component_of, names or shapes())))
+    return dict(Counter(map(component_of, names)))
 
 
-def of_copy(copy: str) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of one public copy: "ModelScope" has the CTC branch, the other not."""
-    return {name: shape for name, shape in shapes().items()
+def of_copy(copy: str, every: Mapping[str, Shape] | None = None) -> dict[str, Shape]:
+    """Of all names and shapes those of one copy: "ModelScope" has the CTC branch, the other not."""
+    return {name: shape for name, shape in (every or shapes()).items()
             if copy == "ModelScope" or component_of(name) not in CTC}
 
 
-def value_bytes(names: Mapping[str, tuple[int, ...]], dtypes: Mapping[str, str],
-                tied: bool) -> int:
+def value_bytes(names: Mapping[str, Shape], dtypes: Mapping[str, str], tied: bool) -> int:
     """Bytes of the values of these tensors."""
     return sum(prod(shape) * WIDTHS[dtypes[component_of(name)]]
                for name, shape in names.items() if not (tied and name == OUTPUT_LAYER))
@@ -101,18 +101,17 @@ def packaging_bytes(names: Sequence[str]) -> int:
         return path.stat().st_size - sum(tensor.nbytes for tensor in state.values())
 
 
-def storages(copy: str) -> Iterator[Storage]:
+def storages(copy: str) -> list[Storage]:
     """Every way to store a copy with one dtype a component, nearest to its public size first."""
     names, size = of_copy(copy), PUBLIC[copy].size
     parts = tuple(tensor_counts(names))
     packaging = packaging_bytes(tuple(names))
     stored = []
-    for widths in itertools.product(WIDTHS, repeat=len(parts)):
-        for tied in (True, False):
-            dtypes = dict(zip(parts, widths, strict=True))
-            values = value_bytes(names, dtypes, tied)
-            stored.append(Storage(dtypes, tied, values, packaging, size - values - packaging))
-    return iter(sorted(stored, key=lambda storage: abs(storage.off)))
+    for tied, *widths in itertools.product((True, False), *[WIDTHS] * len(parts)):
+        dtypes = dict(zip(parts, widths, strict=True))
+        values = value_bytes(names, dtypes, tied)
+        stored.append(Storage(dtypes, tied, values, packaging, size - values - packaging))
+    return sorted(stored, key=lambda storage: abs(storage.off))
 
 
 def as_the_book_builds(copy: str) -> int:
