@@ -19,12 +19,7 @@ LONGEST_ANSWER_TOKENS = 64
 
 
 def recogniser(folder: str | Path, **settings: Any):
-    """FunASR's `AutoModel` on the CPU, as a user builds it, without its log lines.
-
-    Args:
-        folder: a complete model directory.
-        settings: what else `AutoModel` is given.
-    """
+    """FunASR's `AutoModel` on the CPU, as a user builds it, without its log lines."""
     from funasr import AutoModel
 
     with funasr_silenced():

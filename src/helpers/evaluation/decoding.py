@@ -115,13 +115,12 @@ def hear(built: Built, bands: Mapping[str, Sequence[dict]], branches: Sequence[s
         bands: name of a version of the sentences to its manifest lines.
         seed: as for `decode`.
     """
-    errors: dict[str, dict[str, np.ndarray]] = {}
-    for band, items in bands.items():
-        for branch in branches:
-            heard = decode(built, items, branch, seed=seed)
-            errors.setdefault(band, {})[branch] = error_counts(
-                [hypothesis.reference for hypothesis in heard], _texts(heard, branch))[0]
-    return errors
+    def errors(items: Sequence[dict], branch: str) -> np.ndarray:
+        heard = decode(built, items, branch, seed=seed)
+        return error_counts([one.reference for one in heard], _texts(heard, branch))[0]
+
+    return {band: {branch: errors(items, branch) for branch in branches}
+            for band, items in bands.items()}
 
 
 def _texts(hypotheses: Sequence[Hypothesis], branch: str) -> list[str]:

@@ -43,12 +43,9 @@ Arm = partial(runs.Arm, steps=STEPS, pace=PACE)
 
 @dataclass(frozen=True)
 class Experiment:
-    """A question and the arms that answer it.
+    """A question and the arms that answer it, in the order of the answer.
 
     Attributes:
-        name: as in the recorded file's order.
-        title: for the reader.
-        arms: names, in the order of the answer.
         against: the arm that the others are compared with.
         bands: what is worth showing.
         names: other titles that arms have among these.

@@ -68,13 +68,7 @@ class Phase:
 
 @dataclass(frozen=True)
 class Recipe:
-    """A way from the pretrained model to one for the telephone.
-
-    Attributes:
-        name: its name in the recorded file.
-        title: its name for the reader.
-        phases: what is done, in order.
-    """
+    """A way from the pretrained model to one for the telephone, phase after phase."""
 
     name: str
     title: str
@@ -119,11 +113,7 @@ Stage = tuple[str, str]
 
 
 def settings(config: str | DictConfig, epochs: int = 1) -> DictConfig:
-    """A config at the pace of the mini: what it says, and a common factor on time and rate.
-
-    Args:
-        config: a config's name or path, or a loaded config.
-    """
+    """A config at the pace of the mini: what it says, and a common factor on time and rate."""
     return runs.Arm("", config=config, pace=_pace(config), epochs=epochs).settings
 
 
@@ -160,7 +150,6 @@ def run(recipe: Recipe, seed: int, limit: int = TEST_SENTENCES,
 
     Args:
         seed: draws the training utterances, and seeds dropout and dither.
-        limit: how many test sentences to hear.
         state: weights to start from; the pretrained mini's without it.
     """
     heard = []

@@ -51,8 +51,6 @@ class Arm:
     """One way to train.
 
     Attributes:
-        name: its name in the recorded file.
-        title: its name for the reader.
         keys: dotted keys to replace: what the arm is about.
         steps: optimizer steps, or 0 to train nothing; None takes what the utterances give.
         epochs: passes over the training utterances.
@@ -156,7 +154,6 @@ class Heard:
     """A trained arm and what it hears.
 
     Attributes:
-        built: the model.
         done: its training; None where it had none.
         errors: band to branch to word errors of each sentence, shape (sentences,).
         seconds: of training and hearing.

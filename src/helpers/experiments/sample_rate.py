@@ -58,11 +58,9 @@ class Case:
         sound: `wideband`; `narrowband`, the same at 8 kHz and nothing else; `decimated`, every
             second sample and no filter; `telephone`; or `upsampled`, telephone speech brought to
             16 kHz by a better resampler than FunASR's, so that FunASR has nothing to resample.
-        fs: the frontend's rate.
         bins: "" for the frontend as it is; "kept" for the filters of 16 kHz on the spectrum of
             8 kHz; "moved" for the features of 8 kHz interpolated to the places of 16 kHz;
             "filled" for wideband's mean level in each bin above 4 kHz.
-        dither: `frontend_conf.dither`.
     """
 
     sound: str

@@ -20,6 +20,7 @@ from helpers.evaluation import decoding, intervals, normalise
 from helpers.evaluation.decoding import Hypothesis
 from helpers.evaluation.intervals import Difference
 from helpers.gpu import workbench
+from helpers.session import setup
 
 HEAD = ("Branch", "Utterances", "Before, %", "After, %", "Difference, points")
 
@@ -61,13 +62,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     after = workbench.from_options(options)
     before = replace(after, model=options.against)
-    from helpers.session import setup
-
     setup()
     items = after.some_calls(options.sentences)
-    print(*HEAD, sep=" | ")
-    for row in rows(before.heard(items), after.heard(items), after.language):
-        print(*row, sep=" | ")
+    workbench.print_rows(HEAD)
+    workbench.print_rows(*rows(before.heard(items), after.heard(items), after.language))
     return 0
 
 

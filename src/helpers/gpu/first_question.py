@@ -19,6 +19,7 @@ from helpers.errors import one_sentence
 from helpers.evaluation import breakdown, decoding, normalise
 from helpers.evaluation.decoding import Hypothesis
 from helpers.gpu import workbench
+from helpers.session import setup
 
 HEAD = ("Branch", "Utterances", "Error rate, %", "As written, %", "Format alone, %")
 WORST = 3
@@ -52,17 +53,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
                              "the lines, such as voice")
     options = parser.parse_args(arguments)
     bench = workbench.from_options(options)
-    from helpers.session import setup
-
     setup()
     items = bench.some_calls(options.sentences)
     factors = [name.strip() for name in options.by.split(",") if name.strip()]
     for name in factors:  # refused before the model is built and heard
         breakdown.groups_of(items, name)
     heard = bench.heard(items)
-    print(*HEAD, sep=" | ")
-    for row in rows(heard, items, bench.language):
-        print(*row, sep=" | ")
+    workbench.print_rows(HEAD, *rows(heard, items, bench.language))
     for one in worst(heard["llm"], "llm", bench.language):
         print(f"{one.key}\n  said:  {one.reference}\n  heard: {one.llm}")
     if factors:
@@ -72,9 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def print_parts(found: Sequence[breakdown.CallGroup]) -> None:
     """The groups of the LLM branch, and which of them are clearly worse than the rest."""
-    print(*breakdown.HEAD, sep=" | ")
-    for one in found:
-        print(*one.cells, sep=" | ")
+    workbench.print_rows(breakdown.HEAD, *(one.cells for one in found))
     worse = [f"{one.factor} {one.group}" for one in breakdown.worse(found)]
     print(f"Clearly worse than the rest: {', '.join(worse) or 'none'}.")
 

@@ -66,11 +66,7 @@ def padding_of(config: str, items: Sequence[dict], size: int | None = None,
 
 def dealt(config: str, items: Sequence[dict], processes: int,
           changes: Mapping[str, Any] | None = None) -> list[list[list[int]]]:
-    """Steps of a pass, each with one batch of line numbers for each process, by FunASR's sampler.
-
-    Args:
-        changes: keys of `dataset_conf` to replace.
-    """
+    """Steps of a pass by FunASR's sampler, each with a batch of line numbers for each process."""
     line_of = {item["key"]: number for number, item in enumerate(items)}
     parts = []
     with loader(config, items, {"data_split_num": 1, **(changes or {})}) as made:

@@ -178,12 +178,8 @@ def _way_to_run(own: DictConfig, deepspeed: bool) -> list[str]:
     """Switch DeepSpeed on or off in each place that FunASR reads; the top level comes first."""
     values = {"use_deepspeed": "true", "deepspeed_config": f"'{DEEPSPEED}'"} if deepspeed else {
         "use_deepspeed": "false"}
-    chosen = []
-    for key, value in values.items():
-        chosen.append(f"++train_conf.{key}={value}")
-        if key in own:
-            chosen.append(f"++{key}={value}")
-    return chosen
+    return [f"++{place}{key}={value}" for key, value in values.items()
+            for place in ("train_conf.", "") if place or key in own]
 
 
 def _name_of_way(launch: TrainingRun) -> str:

@@ -39,7 +39,7 @@ from helpers.gpu import workbench
 from helpers.model import mini
 from helpers.model.mini import Built
 from helpers.paths import RESULTS
-from helpers.session import funasr_silenced, unlogged
+from helpers.session import funasr_silenced, setup, unlogged
 from helpers.speech import manifests
 from helpers.training import anatomy, finetune
 from helpers.training.activations import kept_for_backward
@@ -226,7 +226,6 @@ def _measured(config: str, items: Sequence[dict], place: Place,
         manifest = Path(folder) / "items.jsonl"
         kwargs = built.kwargs | {"train_data_set_list": str(manifest), "device": place.device,
                                  "valid_data_set_list": str(manifest)}
-        kwargs.pop("model", None)
         finetune.freeze_listed(built.model, kwargs.get("freeze_param"))
         trainer = Trainer(output_dir=folder, device=place.device, **conf)
         model = trainer.warp_model(built.model, **kwargs).train()
@@ -427,8 +426,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         raise BookError("results/gpu_cost.json is for a GPU: leave --record out on a CPU.")
     if options.steps < 1 or options.warm_up < 0:
         raise BookError("--steps has to be at least 1 and --warm-up at least 0.")
-    from helpers.session import setup
-
     setup()
     bench = workbench.from_environment()
     real = None if bench.model in ("mini", "full") else str(workbench.model_folder(bench.model))

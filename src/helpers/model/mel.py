@@ -87,7 +87,6 @@ def frontend(config: str = "pretrained", stacked: bool = False, **changes: Any) 
     """The frontend of a config, merged over the pretrained one.
 
     Args:
-        config: a config's name or path.
         stacked: keep the config's stacking of 7 frames; without it, one frame every 10 ms.
     """
     conf = configs.resolve(configs.merge_over("pretrained", config))["frontend_conf"]
@@ -96,11 +95,10 @@ def frontend(config: str = "pretrained", stacked: bool = False, **changes: Any) 
 
 def bank_of(front: WavFrontend) -> Bank:
     """The filters that a frontend really uses, recorded while it computes one second of zeros."""
-    second = torch.zeros(1, front.fs)
     with (mock.patch.object(kaldi, "get_mel_banks", wraps=kaldi.get_mel_banks) as banks,
           watched_framing() as framing,
           torch.random.fork_rng(devices=[])):
-        front(second, torch.tensor([front.fs]))
+        front(torch.zeros(1, front.fs), torch.tensor([front.fs]))
     bins, fft, fs, low, high = banks.call_args.args[:5]
     _, window, shift, _ = framing.call_args.args
     weights, centres = kaldi.get_mel_banks(*banks.call_args.args)
@@ -116,16 +114,16 @@ def loaded(item: dict, fs: int) -> torch.Tensor:
     return load_audio_text_image_video(manifests.audio_path(item), fs=fs)
 
 
-def image_level(hertz: float, fs: int = 16000) -> float:
+def image_level(hertz: float) -> float:
     """How far FunASR's upsampling of 8 kHz audio pushes down the image of a tone, in dB.
 
     Upsampling from 8 kHz must remove a copy of the spectrum mirrored at 4 kHz: a tone at 3 kHz
     comes back at 5 kHz. A second of the tone goes through FunASR's loader.
     """
     tone = torch.sin(2 * torch.pi * hertz * torch.arange(8000) / 8000)
-    raised = load_audio_text_image_video(tone, fs=fs, audio_fs=8000)
+    raised = load_audio_text_image_video(tone, fs=16000, audio_fs=8000)
     power = torch.fft.rfft(raised * torch.hann_window(len(raised))).abs() ** 2
-    step = fs / len(raised)
+    step = 16000 / len(raised)
     at = {image: power[round(image / step) - 3:round(image / step) + 4].sum()
           for image in (hertz, 8000 - hertz)}
     return float(10 * torch.log10(at[8000 - hertz] / at[hertz]))
@@ -154,7 +152,7 @@ def frontend_inputs() -> Iterator[list[int]]:
 
 
 def paired_frames(first: Sequence[dict], first_front: WavFrontend, second: Sequence[dict],
-                  second_front: WavFrontend, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+                  second_front: WavFrontend) -> tuple[np.ndarray, np.ndarray]:
     """Features of the same utterances in two versions, frame by frame, all utterances in a row.
 
     Returns:
@@ -163,7 +161,7 @@ def paired_frames(first: Sequence[dict], first_front: WavFrontend, second: Seque
     """
     pairs = []
     for item, other_item in zip(first, second, strict=True):
-        a, b = frames(item, first_front, seed), frames(other_item, second_front, seed)
+        a, b = frames(item, first_front), frames(other_item, second_front)
         count = min(len(a), len(b))
         pairs.append((a[:count], b[:count]))
     return tuple(np.concatenate(column) for column in zip(*pairs, strict=True))

@@ -15,7 +15,7 @@ import contextlib
 import json
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -70,7 +70,7 @@ class Built:
     Attributes:
         model: the `FunASRNano` module, in evaluation mode.
         kwargs: what `AutoModel.build_model` returns beside it: `tokenizer`, `frontend`,
-            `dataset_conf` and every other key of the merged config.
+            `dataset_conf` and every other key of the merged config but `model`.
         config: the merged config that was built, as a plain dictionary.
         loaded: which tensors came from `model.pt`; None without weights.
     """
@@ -78,7 +78,10 @@ class Built:
     model: torch.nn.Module
     kwargs: dict[str, Any]
     config: dict[str, Any]
-    loaded: LoadReport | None = field(default=None)
+    loaded: LoadReport | None = None
+
+    def __post_init__(self) -> None:
+        self.kwargs.pop("model", None)  # FunASR's functions take the model itself beside them
 
     @property
     def tokenizer(self):
@@ -95,7 +98,7 @@ class Built:
     @property
     def plain_kwargs(self) -> dict[str, Any]:
         """Those `kwargs` that are no objects: what FunASR hands on to inference."""
-        hidden = ("tokenizer", "frontend", "model", "token_list")
+        hidden = ("tokenizer", "frontend", "token_list")
         return {key: value for key, value in self.kwargs.items() if key not in hidden}
 
     def encoded(self, item: dict) -> tuple[torch.Tensor, torch.Tensor]:

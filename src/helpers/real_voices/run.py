@@ -91,11 +91,7 @@ def plan() -> list[Job]:
 
 def stage_files(clips: Sequence[speech.Clip], stage: str, seed: int, folder: Path,
                 upsampled: bool = False) -> list[Path]:
-    """Clips as a stage delivers them, as 16-bit WAV files: wideband at 16 kHz, else at 8 kHz.
-
-    Args:
-        upsampled: bring 8 kHz to 16 kHz.
-    """
+    """Clips as a stage delivers them, as 16-bit WAV files: at 16 kHz if wideband or upsampled."""
     paths = []
     for number, clip in enumerate(clips):
         channel, rate = STAGES[stage], speech.RATE

@@ -28,7 +28,6 @@ class BackwardPass:
     """What one backward pass reached.
 
     Attributes:
-        loss: the value of the loss.
         names: parameters that got a gradient.
         error: what PyTorch said when there was nothing to differentiate, else "".
     """
@@ -43,9 +42,7 @@ class Mode:
     """Training mode of one component.
 
     Attributes:
-        component: its name.
-        modules: number of modules in it.
-        training: how many of them are in training mode.
+        modules: how many it has, and `training`: how many of them are in training mode.
         active_dropout: dropout layers in training mode with a rate above zero.
     """
 
@@ -82,13 +79,10 @@ def flagged(model: torch.nn.Module) -> frozenset[str]:
 
 
 def reached(built: Built, items: Sequence[dict]) -> BackwardPass:
-    """Which parameters one training batch gives a gradient to.
+    """Which parameters one training batch of these manifest lines gives a gradient to.
 
     The batch comes from FunASR's dataset, the loss from `FunASRNano.forward` in training mode.
     The model keeps neither gradients nor mode.
-
-    Args:
-        items: manifest lines, together one batch.
     """
     model, inputs = built.model, finetune.batch(built, items)
     with modes_given_back(model):

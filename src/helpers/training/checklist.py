@@ -40,12 +40,7 @@ _CTC_FREEZE = {"config_8k_telephone": False, "stage1_encoder_adapt": True}
 
 @dataclass(frozen=True)
 class Check:
-    """One line of the checklist, tested.
-
-    Attributes:
-        passed: whether the run has the property.
-        finding: what was seen, in a few words.
-    """
+    """One line of the checklist, tested: whether the run has the property, and what was seen."""
 
     passed: bool
     finding: str
@@ -161,7 +156,6 @@ def steps_of_a_run(built: Built, items: Sequence[dict], hours: float) -> int:
     Args:
         built: whose `kwargs` are the run's config.
         items: manifest lines; they are repeated until they make up `hours`.
-        hours: hours of speech in the training set.
     """
     from funasr.register import tables
 

@@ -20,6 +20,7 @@ from typing import Any
 from unittest import mock
 
 import torch
+from funasr.train_utils.trainer_ds import Trainer
 from omegaconf import OmegaConf
 
 from funasr_preflight import with_funasr
@@ -90,7 +91,6 @@ class Diary:
 @contextlib.contextmanager
 def watched() -> Iterator[Diary]:
     """Note what every FunASR `Trainer` validates, saves, deletes and logs inside this block."""
-    from funasr.train_utils.trainer_ds import Trainer
     from funasr.utils import misc
 
     diary = Diary()
@@ -145,8 +145,6 @@ def interrupted_after(steps: int) -> Iterator[None]:
     Raises:
         BookError: the run ended before it got there.
     """
-    from funasr.train_utils.trainer_ds import Trainer
-
     forward = Trainer.forward_step
 
     def forward_step(self, model, batch, loss_dict):
@@ -185,7 +183,6 @@ def save_config(built: Built, folder: Path, called: str | None = None) -> Path:
     """Write the `config.yaml` that FunASR's training program leaves beside its checkpoints.
 
     Args:
-        built: the model of the run.
         folder: the run's `output_dir`.
         called: what the launch called the mini's model directory; its path without it.
     """
@@ -223,7 +220,6 @@ def completed(checkpoint: Path, pretrained: Path, target: Path) -> Path:
     """Write a checkpoint that holds all tensors: the pretrained ones, and over them the tuned.
 
     Args:
-        checkpoint: what the trainer or its averaging wrote.
         pretrained: the `model.pt` that the run started from.
         target: file to write, in the layout of a released `model.pt`.
 
@@ -248,8 +244,6 @@ def alone_at_full_size(name: str) -> Built:
 @contextlib.contextmanager
 def bare_trainer(**conf: Any) -> Iterator[Any]:
     """FunASR's `Trainer` with these keys of `train_conf`, silent, in a folder that goes with it."""
-    from funasr.train_utils.trainer_ds import Trainer
-
     with tempfile.TemporaryDirectory() as folder, funasr_silenced():
         yield Trainer(output_dir=folder, device="cpu", **conf)
 
@@ -272,8 +266,6 @@ def toy_run(scores: Sequence[float], folder: Path, **conf: Any) -> Diary:
     Args:
         scores: the validation accuracy that each save is given.
     """
-    from funasr.train_utils.trainer_ds import Trainer
-
     layer = torch.nn.Linear(2, 2)
     optimizer = torch.optim.AdamW(layer.parameters())
     scheduler = torch.optim.lr_scheduler.ConstantLR(optimizer)
@@ -369,11 +361,10 @@ def deepspeed_with_null_config(built: Built) -> str:
     Raises:
         BookError: the trainer did not complain.
     """
-    conf = {key: value for key, value in built.kwargs.items() if key != "model"}
     with (mock.patch.dict(sys.modules, deepspeed=ModuleType("deepspeed")),
           bare_trainer(use_deepspeed=True, deepspeed_config=None) as trainer):
         try:
-            trainer.warp_optim_scheduler(built.model, **conf)
+            trainer.warp_optim_scheduler(built.model, **built.kwargs)
         except TypeError as error:
             return str(error)
     raise BookError("The trainer took a DeepSpeed config that is null.")

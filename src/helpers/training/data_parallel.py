@@ -46,7 +46,6 @@ class Outcome:
     """What one process of a run saw.
 
     Attributes:
-        rank: its number.
         steps: training steps done.
         error: first sentence of what stopped it, or "".
         weights: digest of all weights afterwards; equal on both ranks if they kept in step.
@@ -159,7 +158,6 @@ def _pass(folder: Path, task: dict[str, Any], rank: int, processes: int) -> dict
     built = mini.build(with_overrides(task["config"], SHORT_RUN, task["overrides"]))
     manifest = str(manifests.write_manifest(task["items"], folder / f"items{rank}.jsonl"))
     kwargs = built.kwargs | {"train_data_set_list": manifest, "valid_data_set_list": manifest}
-    kwargs.pop("model", None)
     with session.funasr_silenced():
         set_all_random_seed(0)
         freeze_listed(built.model, kwargs.get("freeze_param"))

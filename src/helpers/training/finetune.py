@@ -76,11 +76,8 @@ class Run:
 
     Attributes:
         built: the model, trained in place, in evaluation mode.
-        steps: every training step.
         validations: the validation at the end of each epoch.
-        optimizer: FunASR's optimizer after the last step.
         folder: where FunASR wrote its checkpoints; a later run removes it when this object is gone.
-        seconds: wall-clock time of the whole run.
     """
 
     built: Built
@@ -135,7 +132,6 @@ def run(built: Built, train: Sequence[dict], valid: Sequence[dict], name: str, s
         "valid_data_set_list": str(manifests.write_manifest(_some(valid, "valid"),
                                                          folder / "valid.jsonl")),
         "output_dir": str(folder)}
-    kwargs.pop("model", None)
     launched = distributed(kwargs, processes=1)
     if launched.deepspeed:
         raise BookError("train_conf.use_deepspeed is true, and this driver is for one process "

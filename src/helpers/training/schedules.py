@@ -38,10 +38,7 @@ class Seen:
     """The learning rates that a run of some length sees.
 
     Attributes:
-        updates: optimizer updates of the run.
         peak: the highest rate of any update.
-        mean: the mean over all updates.
-        last: the rate of the last update.
         warmup_share: share of the updates that lie in the warm-up, 0 to 1.
         total: the sum of the rates, which is what weight decay is multiplied with.
     """
@@ -150,7 +147,6 @@ def trainer_for(built: Built, folder: str | Path, keys: Mapping[str, Any]):
     from funasr.train_utils.trainer_ds import Trainer
 
     kwargs = built.kwargs | {"output_dir": str(folder), **keys}
-    kwargs.pop("model", None)
     trainer_conf = distributed(kwargs, processes=1).trainer_conf
     with funasr_silenced():
         trainer = Trainer(device=kwargs["device"], excludes=kwargs.get("excludes"),

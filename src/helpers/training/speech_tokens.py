@@ -27,7 +27,6 @@ class Flow:
         tokens: speech tokens that the LLM's input has room for.
         into_adaptor: norm of the gradient at each frame of the encoder's output.
         into_llm: norm of the gradient at each frame of the adaptor's output.
-        loss: the LLM's cross-entropy.
     """
 
     frames: int

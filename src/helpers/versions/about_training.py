@@ -116,7 +116,6 @@ def _set_up(built: Any) -> None:
         manifest = str(book.module("manifests").write_manifest(
             book.items(), Path(trainer.output_dir) / "lines.jsonl"))
         kwargs = built.kwargs | {"train_data_set_list": manifest, "valid_data_set_list": manifest}
-        kwargs.pop("model", None)
         trainer.warp_optim_scheduler(built.model, **kwargs)
         tables.dataloader_classes.get("DataloaderMapStyle")(**kwargs).build_iter(0)
 
@@ -126,11 +125,9 @@ def _frozen(freeze_param: Any) -> list[str] | str:
     told = _to_the_trainer({"freeze_param": freeze_param}, thawed=True)
     if isinstance(told, str):
         return told
-    learning: dict[str, bool] = {}
-    for name, parameter in told[0].named_parameters():
-        component = name.partition(".")[0]
-        learning[component] = learning.get(component, False) or parameter.requires_grad
-    return sorted(component for component, learns in learning.items() if not learns)
+    named = [(name.partition(".")[0], parameter) for name, parameter in told[0].named_parameters()]
+    learning = {component for component, parameter in named if parameter.requires_grad}
+    return sorted({component for component, _ in named} - learning)
 
 
 def _to_the_trainer(keys: Mapping[str, Any], processes: int = 1, thawed: bool = False):

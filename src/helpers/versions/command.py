@@ -15,7 +15,7 @@ from funasr_preflight.versions import COMMAND, FILE, load, parsed
 from helpers.errors import BookError, one_sentence
 from helpers.experiments.provenance import provenance
 from helpers.experiments.records import write_record
-from helpers.versions import book, record, released, wheels, worker
+from helpers.versions import book, record, weights, wheels, worker
 from helpers.versions.questions import PROBES
 
 ANSWERS = book.CACHE / "versions" / "answers"
@@ -67,7 +67,7 @@ def ask(version: str, again: bool = False, quick: bool = False) -> dict[str, Any
 
 
 def _released_names() -> None:
-    if not released.FILE.is_file():
+    if not weights.FILE.is_file():
         _in_process(None, importlib.metadata.version("funasr"), [os.devnull, "--released"])
 
 

@@ -1,12 +1,16 @@
 """The two public copies of the released weights: tensors, bytes, and what the bytes say.
 
-The names and shapes come from FunASR's own model at full size, without memory. What a file of these
-names weighs beyond its values is measured by letting torch save the same names with tiny values.
+The names and shapes come from FunASR's own model at full size, without memory. They are recorded
+once with the installed FunASR, so that an older version is launched on the file that is really
+public, not on what it would build itself. What a file of these names weighs beyond its values is
+measured by letting torch save the same names with tiny values.
 """
 
 from __future__ import annotations
 
 import itertools
+import json
+import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,8 +20,10 @@ from math import prod
 from pathlib import Path
 
 from funasr_preflight.laws.names import OUTPUT_LAYER, component_of
+from helpers.errors import BookError
 from helpers.versions import book
 
+FILE = book.CACHE / "versions" / "released.json"
 Shape = tuple[int, ...]
 CTC = ("ctc_decoder", "ctc")
 WIDTHS = {"bfloat16": 2, "float32": 4}
@@ -82,6 +88,38 @@ def of_copy(copy: str, every: Mapping[str, Shape] | None = None) -> dict[str, Sh
     """Of all names and shapes those of one copy: "ModelScope" has the CTC branch, the other not."""
     return {name: shape for name, shape in (every or shapes()).items()
             if copy == "ModelScope" or component_of(name) not in CTC}
+
+
+def record() -> None:
+    """Record names and shapes from the FunASR of this process."""
+    FILE.parent.mkdir(parents=True, exist_ok=True)
+    FILE.write_text(json.dumps(shapes()), encoding="utf-8")
+
+
+def recorded(copy: str) -> dict[str, Shape]:
+    """The recorded names and shapes of a public copy.
+
+    Raises:
+        BookError: they are not recorded yet.
+    """
+    if not FILE.is_file():
+        raise BookError(f"{FILE.name} is missing: run `python -m helpers.versions --record`, which "
+                        "starts by writing it.")
+    every = json.loads(FILE.read_text(encoding="utf-8"))
+    return of_copy(copy, {name: tuple(shape) for name, shape in every.items()})
+
+
+@cache
+def directory(copy: str) -> Path:
+    """A model directory with a `model.pt` of these names, for launches on the meta device."""
+    import torch
+
+    made = book.scratch(f"released-{copy.replace(' ', '-').lower()}")
+    shutil.rmtree(made)
+    made.mkdir()
+    book.module("launch").fill(made, {name: torch.empty(shape, device="meta")
+                                      for name, shape in recorded(copy).items()})
+    return made.resolve()
 
 
 def value_bytes(names: Mapping[str, Shape], dtypes: Mapping[str, str], tied: bool) -> int:
