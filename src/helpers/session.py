@@ -46,12 +46,28 @@ def quieten() -> None:
 
 
 @contextlib.contextmanager
-def funasr_silenced() -> Iterator[None]:
-    """Drop FunASR's prints and its log below errors: they name paths and thousands of tensors."""
+def unlogged(level: int = logging.CRITICAL) -> Iterator[None]:
+    """Drop all that is logged up to a level: FunASR logs the traceback of an error it raises."""
     previous = logging.root.manager.disable
-    logging.disable(max(previous, logging.WARNING))
+    logging.disable(max(previous, level))
     try:
-        with contextlib.redirect_stdout(io.StringIO()):
-            yield
+        yield
     finally:
         logging.disable(previous)
+
+
+@contextlib.contextmanager
+def funasr_silenced() -> Iterator[None]:
+    """Drop FunASR's prints and its log below errors: they name paths and thousands of tensors."""
+    with unlogged(logging.WARNING), contextlib.redirect_stdout(io.StringIO()):
+        yield
+
+
+@contextlib.contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Let PyTorch draw from a seed, and give the caller's random state back."""
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield

@@ -54,7 +54,7 @@ def test_drawing_leaves_the_callers_random_state_alone() -> None:
 
 
 def test_gaps_of_lost_packets_add_up_to_the_loss() -> None:
-    gaps = spec_augment.gap_seconds(loss=0.1, burst=3, hours=1)
+    gaps = spec_augment.gap_seconds(loss=0.1, burst=3)
     assert gaps.sum() == pytest.approx(360, rel=0.1)
     assert gaps.mean() == pytest.approx(0.06, rel=0.1)
 

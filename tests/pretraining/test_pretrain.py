@@ -83,8 +83,7 @@ def test_a_batch_is_what_funasrs_own_dataset_makes(shards):
     data = pretraining_data.Utterances(
         np.zeros((frames, 560), dtype=np.float16), np.array([0]), np.array([frames]),
         [built.tokenizer.encode(manifests.transcript(item))])
-    ours = pretraining_data.collate(data, np.array([0]), pretraining_data.chat_prompt(
-        built.tokenizer), built.tokenizer.eos_token_id)
+    ours = pretraining_data.collate(data, np.array([0]), built.tokenizer)
     for key in ("input_ids", "labels_ids", "fbank_beg", "fake_token_len"):
         assert ours[key].tolist() == theirs[key].tolist(), key
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,19 +12,14 @@ import numpy as np
 import soundfile
 import torch
 
-from helpers.session import funasr_silenced
+from helpers.session import funasr_silenced, seeded, unlogged
 from helpers.telephone.channel import TELEPHONE_RATE
 
 LONGEST_ANSWER_TOKENS = 64
 
 
 def recogniser(folder: str | Path, **settings: Any):
-    """FunASR's `AutoModel` on the CPU, as a user builds it, without its log lines.
-
-    Args:
-        folder: a complete model directory.
-        settings: what else `AutoModel` is given.
-    """
+    """FunASR's `AutoModel` on the CPU, as a user builds it, without its log lines."""
     from funasr import AutoModel
 
     with funasr_silenced():
@@ -33,17 +27,9 @@ def recogniser(folder: str | Path, **settings: Any):
                          disable_update=True, disable_pbar=True, **settings)
 
 
-def generated(model, audio: Any, seed: int = 0, **arguments: Any) -> list[dict]:
-    """`model.generate(audio, ...)`, silent, with answers of at most `LONGEST_ANSWER_TOKENS`.
-
-    Args:
-        seed: of the frontend's dither; the caller's random state is given back.
-
-    Raises:
-        Exception: what FunASR raises.
-    """
-    with torch.random.fork_rng(devices=[]), funasr_silenced():
-        torch.manual_seed(seed)
+def generated(model, audio: Any, **arguments: Any) -> list[dict]:
+    """`model.generate(audio, ...)`, silent, with answers of at most `LONGEST_ANSWER_TOKENS`."""
+    with seeded(0), funasr_silenced():
         return model.generate(audio, **{"max_length": LONGEST_ANSWER_TOKENS, **arguments})
 
 
@@ -54,15 +40,11 @@ def outcome(model, audio: Any, **arguments: Any) -> tuple[str, str]:
 
 def attempt(action: Callable[[], Any]) -> tuple[Any, str]:
     """What an action of FunASR gives and "", or "" and the name and first line of its error."""
-    before = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)  # FunASR logs a whole traceback beside the error
     try:
-        with funasr_silenced():
+        with unlogged(), funasr_silenced():
             return action(), ""
     except Exception as error:  # noqa: BLE001  whichever error FunASR ends with is the finding
         return "", f"{type(error).__name__}: {str(error).strip().splitlines()[0]}"
-    finally:
-        logging.disable(before)
 
 
 def counted(model, audio: Any, **arguments: Any) -> tuple[list[dict], int]:
@@ -86,37 +68,30 @@ def prompt_of(model, audio: Any, **arguments: Any) -> str:
     return written[-1]
 
 
-def samples_of(path: str | Path) -> np.ndarray:
-    """Samples of a sound file, float32 in [-1, 1], shape (samples,)."""
-    return soundfile.read(path, dtype="float32")[0]
-
-
-def raw_samples(raw: bytes, subtype: str = "ULAW", rate: int = TELEPHONE_RATE) -> torch.Tensor:
+def raw_samples(raw: bytes, subtype: str = "ULAW") -> torch.Tensor:
     """Samples of bytes without a header, as they come from a telephone line.
 
     Args:
         subtype: libsndfile's name of the coding: ULAW, ALAW, PCM_16.
-        rate: samples a second.
 
     Returns:
         float32 in [-1, 1], shape (samples,).
     """
-    samples, _ = soundfile.read(io.BytesIO(raw), dtype="float32", samplerate=rate, channels=1,
-                                format="RAW", subtype=subtype)
+    samples, _ = soundfile.read(io.BytesIO(raw), dtype="float32", samplerate=TELEPHONE_RATE,
+                                channels=1, format="RAW", subtype=subtype)
     return torch.from_numpy(samples)
 
 
-def without_speech(seconds: float, level_db: float | None, seed: int,
-                   rate: int = TELEPHONE_RATE) -> torch.Tensor:
+def without_speech(seconds: float, level_db: float | None, seed: int) -> torch.Tensor:
     """A stretch of a call in which nobody speaks: white noise, or digital silence.
 
     Args:
         level_db: of the noise against full scale, in dB; None for zeros.
 
     Returns:
-        float32, shape (samples,).
+        float32, shape (samples,), at 8 kHz.
     """
-    samples = int(seconds * rate)
+    samples = int(seconds * TELEPHONE_RATE)
     if level_db is None:
         return torch.zeros(samples)
     draw = np.random.default_rng(seed).standard_normal(samples)

@@ -54,12 +54,7 @@ class CallGroup:
 
 @dataclass(frozen=True)
 class Scale:
-    """A measured factor: what it measures of a manifest line, and where its groups begin.
-
-    Attributes:
-        measure: in `unit`.
-        edges: rising.
-    """
+    """A measured factor: what it measures of a manifest line, and where its groups begin."""
 
     measure: Callable[[dict], float]
     unit: str

@@ -20,7 +20,8 @@ from helpers.evaluation import normalise
 from helpers.evaluation.error_rates import error_counts, error_rate
 from helpers.evaluation.intervals import ErrorRate
 from helpers.model.funasr_private import decode_batch, decodes_batches
-from helpers.model.mini import Built
+from helpers.model.mini import Built, modes_given_back
+from helpers.session import seeded
 from helpers.speech import manifests
 
 BRANCHES = ("llm", "ctc")
@@ -68,8 +69,7 @@ def decode(built: Built, items: Sequence[dict], branch: str = "llm",
     bar = tqdm(total=len(items), desc=progress, disable=None if progress else True)
     hypotheses: dict[int, Hypothesis] = {}
     by_length = sorted(range(len(items)), key=lambda i: items[i]["speech_length"])
-    with torch.no_grad(), torch.random.fork_rng(devices=[]), _inference_state(built.model), bar:
-        torch.manual_seed(seed)
+    with torch.no_grad(), seeded(seed), _inference_state(built.model), bar:
         for start in range(0, len(items), BATCH):
             chosen = by_length[start:start + BATCH]
             heard = decoders[branch](built, [items[i] for i in chosen])
@@ -78,19 +78,10 @@ def decode(built: Built, items: Sequence[dict], branch: str = "llm",
     return [hypotheses[i] for i in range(len(items))]
 
 
-def inference(built: Built, items: Sequence[dict], seed: int = 0, **arguments) -> list[dict]:
-    """What `FunASRNano.inference` returns for utterances handed to it in one call.
-
-    Args:
-        seed: seed of the frontend's dither. The caller's random state is given back.
-    """
-    with torch.no_grad(), torch.random.fork_rng(devices=[]), _inference_state(built.model):
-        torch.manual_seed(seed)
-        results, _ = built.model.inference(
-            [manifests.audio_path(item) for item in items], key=[item["key"] for item in items],
-            tokenizer=built.tokenizer, frontend=built.frontend,
-            **_inference_arguments(built) | arguments)
-    return results
+def inference(built: Built, items: Sequence[dict], **arguments) -> list[dict]:
+    """What `FunASRNano.inference` returns for utterances handed to it in one call."""
+    with torch.no_grad(), seeded(0), _inference_state(built.model):
+        return _inferred(built, items, **arguments)
 
 
 def branches_of(built: Built) -> tuple[str, ...]:
@@ -101,20 +92,19 @@ def branches_of(built: Built) -> tuple[str, ...]:
     return BRANCHES[:1]
 
 
-def score(hypotheses: Sequence[Hypothesis], branch: str = "llm", unit: str = "word",
+def score(hypotheses: Sequence[Hypothesis], branch: str,
           language: str | None = None) -> ErrorRate:
-    """`error_rate` of one branch of `decode`'s result.
+    """Error rate of one branch of `decode`'s result.
 
     Args:
         language: compare normalised texts in this language (`helpers.evaluation.normalise`), as the
             style of a real recogniser demands; None compares them as they are.
     """
-    if language is not None:
-        return normalise.error_rate(
-            [one.reference for one in hypotheses], _texts(hypotheses, branch),
-            [one.voice for one in hypotheses], language)
-    return error_rate([one.reference for one in hypotheses], _texts(hypotheses, branch), unit,
-                      [one.voice for one in hypotheses])
+    texts = [one.reference for one in hypotheses], _texts(hypotheses, branch)
+    voices = [one.voice for one in hypotheses]
+    if language is None:
+        return error_rate(*texts, voices)
+    return normalise.error_rate(*texts, voices, language)
 
 
 def hear(built: Built, bands: Mapping[str, Sequence[dict]], branches: Sequence[str] = BRANCHES,
@@ -125,13 +115,12 @@ def hear(built: Built, bands: Mapping[str, Sequence[dict]], branches: Sequence[s
         bands: name of a version of the sentences to its manifest lines.
         seed: as for `decode`.
     """
-    errors: dict[str, dict[str, np.ndarray]] = {}
-    for band, items in bands.items():
-        for branch in branches:
-            heard = decode(built, items, branch, seed=seed)
-            errors.setdefault(band, {})[branch] = error_counts(
-                [hypothesis.reference for hypothesis in heard], _texts(heard, branch))[0]
-    return errors
+    def errors(items: Sequence[dict], branch: str) -> np.ndarray:
+        heard = decode(built, items, branch, seed=seed)
+        return error_counts([one.reference for one in heard], _texts(heard, branch))[0]
+
+    return {band: {branch: errors(items, branch) for branch in branches}
+            for band, items in bands.items()}
 
 
 def _texts(hypotheses: Sequence[Hypothesis], branch: str) -> list[str]:
@@ -144,61 +133,49 @@ def _texts(hypotheses: Sequence[Hypothesis], branch: str) -> list[str]:
 @contextmanager
 def _inference_state(model: torch.nn.Module) -> Iterator[None]:
     """Evaluation mode, and the LLM's dtype given back afterwards: FunASR's inference casts it."""
-    modes = {name: module.training for name, module in model.named_modules()}
     dtype = next(model.llm.parameters()).dtype
-    model.eval()
-    try:
-        yield
-    finally:
-        model.llm.to(dtype)
-        for name, module in model.named_modules():
-            module.training = modes[name]
+    with modes_given_back(model):
+        model.eval()
+        try:
+            yield
+        finally:
+            model.llm.to(dtype)
 
 
-def _inference_arguments(built: Built, longest_answer: int = LONGEST_ANSWER_TOKENS) -> dict:
+def _inference_arguments(built: Built) -> dict:
     """The config keys that FunASR hands to `inference`, as `AutoModel.generate` does."""
-    hidden = ("tokenizer", "frontend", "model", "token_list")
-    arguments = {k: v for k, v in built.kwargs.items() if k not in hidden}
-    arguments["max_length"] = longest_answer
-    arguments["device"] = str(next(built.model.parameters()).device)
-    return arguments
+    return built.plain_kwargs | {"max_length": LONGEST_ANSWER_TOKENS, "device": str(built.device)}
 
 
-def _chat(built: Built, items: Sequence[dict]) -> list:
-    prompt = built.model.get_prompt([])
-    return [built.model.generate_chatml(prompt, manifests.audio_path(item)) for item in items]
+def _inferred(built: Built, items: Sequence[dict], **arguments) -> list[dict]:
+    results, _ = built.model.inference(
+        [manifests.audio_path(item) for item in items], key=[item["key"] for item in items],
+        tokenizer=built.tokenizer, frontend=built.frontend,
+        **_inference_arguments(built) | arguments)
+    return results
 
 
 def _decode_llm(built: Built, items: Sequence[dict], longest_answer: int) -> list[Hypothesis]:
     if not decodes_batches(built.model):
         return _decode_both(built, items, longest_answer)
+    prompt = built.model.get_prompt([])
+    chats = [built.model.generate_chatml(prompt, manifests.audio_path(item)) for item in items]
     results = decode_batch(
-        built.model, _chat(built, items), None, [item["key"] for item in items], built.tokenizer,
-        built.frontend, **_inference_arguments(built, longest_answer))
+        built.model, chats, None, [item["key"] for item in items], built.tokenizer,
+        built.frontend, **_inference_arguments(built) | {"max_length": longest_answer})
     return [_hypothesis(item, llm=result["text"])
             for item, result in zip(items, results, strict=True)]
 
 
 def _decode_both(built: Built, items: Sequence[dict], longest_answer: int) -> list[Hypothesis]:
-    hypotheses = []
-    for item in items:
-        results, _ = built.model.inference(
-            [manifests.audio_path(item)], key=[item["key"]], tokenizer=built.tokenizer,
-            frontend=built.frontend, **_inference_arguments(built, longest_answer))
-        hypotheses.append(_hypothesis(item, results[0]["text"], results[0].get("ctc_text")))
-    return hypotheses
+    results = ((item, _inferred(built, [item], max_length=longest_answer)[0]) for item in items)
+    return [_hypothesis(item, result["text"], result.get("ctc_text")) for item, result in results]
 
 
 def _decode_ctc(built: Built, items: Sequence[dict]) -> list[Hypothesis]:
-    from funasr.utils.load_utils import extract_fbank, load_audio_text_image_video
-
     model, hypotheses = built.model, []
-    device = next(model.parameters()).device
     for item in items:
-        audio = load_audio_text_image_video(manifests.audio_path(item), fs=built.frontend.fs)
-        speech, lengths = extract_fbank(audio, data_type="sound", frontend=built.frontend)
-        hidden, lengths = model.encode(speech.to(device), lengths.to(device))
-        hidden, _ = model.ctc_decoder(hidden, lengths)
+        hidden, _ = model.ctc_decoder(*built.encoded(item))
         best = torch.unique_consecutive(model.ctc.argmax(hidden)[0])
         text = model.ctc_tokenizer.decode(best[best != model.blank_id].tolist())
         hypotheses.append(_hypothesis(item, ctc=text))

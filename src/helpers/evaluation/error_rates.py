@@ -12,11 +12,11 @@ from helpers.evaluation import intervals
 from helpers.evaluation.intervals import ErrorRate
 
 
-def error_rate(references: Sequence[str], hypotheses: Sequence[str], unit: str = "word",
+def error_rate(references: Sequence[str], hypotheses: Sequence[str],
                voices: Sequence[str] | None = None) -> ErrorRate:
-    """Word (or character) error rate over a set, with its 95 % interval.
+    """Word error rate over a set, with its 95 % interval.
 
-    The rate is total errors over total reference units, so long utterances weigh more.
+    The rate is total errors over total reference words, so long utterances weigh more.
 
     Args:
         voices: who speaks each utterance; without it, each is taken for a voice of its own.
@@ -30,16 +30,12 @@ def error_rate(references: Sequence[str], hypotheses: Sequence[str], unit: str =
     if not all(reference.strip() for reference in references):
         raise BookError("A reference is empty: remove that utterance before scoring.")
     each = range(len(references)) if voices is None else voices
-    return intervals.error_rate(*error_counts(references, hypotheses, unit), each)
+    return intervals.error_rate(*error_counts(references, hypotheses), each)
 
 
-def error_counts(references: Sequence[str], hypotheses: Sequence[str],
-                 unit: str = "word") -> tuple[np.ndarray, np.ndarray]:
-    """Errors and reference units of each utterance: two integer arrays of shape (utterances,)."""
-    measure = {"word": jiwer.process_words, "character": jiwer.process_characters}[unit]
-    errors, units = [], []
-    for reference, hypothesis in zip(references, hypotheses, strict=True):
-        counts = measure(reference, hypothesis)
-        errors.append(counts.substitutions + counts.deletions + counts.insertions)
-        units.append(counts.hits + counts.substitutions + counts.deletions)
-    return np.array(errors), np.array(units)
+def error_counts(references: Sequence[str],
+                 hypotheses: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Errors and reference words of each utterance: two integer arrays of shape (utterances,)."""
+    counts = [jiwer.process_words(*pair) for pair in zip(references, hypotheses, strict=True)]
+    return (np.array([one.substitutions + one.deletions + one.insertions for one in counts]),
+            np.array([one.hits + one.substitutions + one.deletions for one in counts]))

@@ -76,12 +76,11 @@ def error_rate(references: Sequence[str], hypotheses: Sequence[str], voices: Seq
     Raises:
         BookError: no text is left.
     """
-    kept = [number for number, text in enumerate(references) if normalised(text, language)]
-    if not kept:
+    errors, words = counts(references, hypotheses, language=language)
+    kept = words > 0
+    if not kept.any():
         raise BookError("No reference holds a word: give transcripts of what was said.")
-    errors, words = counts([references[n] for n in kept], [hypotheses[n] for n in kept],
-                           language=language)
-    return intervals.error_rate(errors, words, [voices[n] for n in kept])
+    return intervals.error_rate(errors[kept], words[kept], np.array(voices)[kept])
 
 
 def in_released_style(text: str) -> str:

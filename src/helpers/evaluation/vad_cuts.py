@@ -29,22 +29,14 @@ class LongCall:
 
 
 def long_call(items: Sequence[dict], pause_seconds: float = 1.0) -> LongCall:
-    """A call made of telephone clips, in their order, each after a pause.
-
-    Args:
-        items: manifest lines of 8 kHz files.
-    """
+    """A call made of telephone clips at 8 kHz, in their order, each after a pause."""
     samples, spans = raw_calls.joined(items, pause_seconds)
     return LongCall(samples, tuple((1000 * start // TELEPHONE_RATE, 1000 * end // TELEPHONE_RATE)
                                    for start, end in spans))
 
 
 class KnownSegments(torch.nn.Module):
-    """Stands for a VAD that makes no mistake, so that only what FunASR does with it is seen.
-
-    Args:
-        segments: what it finds, whatever it is given.
-    """
+    """Stands for a VAD that makes no mistake, so that only what FunASR does with it is seen."""
 
     def __init__(self, segments: Sequence[Segment]):
         super().__init__()
@@ -70,7 +62,6 @@ def cut_at(segments: Sequence[Segment], rate: int, seconds: float) -> list[tuple
 
     Args:
         rate: samples a second of the signal that it cuts, `frontend_conf.fs`.
-        seconds: length of the call.
 
     Returns:
         Start and end of each piece in seconds; equal where the piece is empty.

@@ -43,12 +43,9 @@ Arm = partial(runs.Arm, steps=STEPS, pace=PACE)
 
 @dataclass(frozen=True)
 class Experiment:
-    """A question and the arms that answer it.
+    """A question and the arms that answer it, in the order of the answer.
 
     Attributes:
-        name: as in the recorded file's order.
-        title: for the reader.
-        arms: names, in the order of the answer.
         against: the arm that the others are compared with.
         bands: what is worth showing.
         names: other titles that arms have among these.
@@ -83,18 +80,16 @@ FROZEN_BLOCKS = (2, 4, 6, 7)
 ALL_LENGTHS = {"longest": LONGEST, "epochs": 4}
 EPOCHS_OF_AMOUNT = (105, 35, 15, 7, 3)
 AMOUNT_STEPS = 105
-MASKS = {"specaug": "SpecAugLFR"}
 SPEECH_MEAN = 12.0
 """About the mean of a call's features in the bins that a line passes: see spec_augment.md."""
 
 
-def masks(width: tuple[int, int] | None, number: int, bins: int = 0, bands: int = 2,
-          fill: float = 0.0, ratio: tuple[float, float] | None = None) -> dict[str, Any]:
-    """Keys for time masks and frequency masks.
+def masks(width: tuple[int, int] | None, bins: int = 0, bands: int = 2, fill: float = 0.0,
+          ratio: tuple[float, float] | None = None) -> dict[str, Any]:
+    """Keys for two time masks, and frequency masks.
 
     Args:
         width: of a time mask, in LFR frames; None where `ratio` gives it.
-        number: time masks.
         bins: a frequency mask is narrower than this; without it there is none.
         bands: frequency masks.
         fill: the value under a mask.
@@ -103,11 +98,11 @@ def masks(width: tuple[int, int] | None, number: int, bins: int = 0, bands: int 
     conf = {"apply_time_warp": False, "apply_freq_mask": bins > 0,
             "freq_mask_width_range": [0, bins or 1], "num_freq_mask": bands if bins else 0,
             "apply_time_mask": True, "time_mask_width_range": list(width) if width else None,
-            "num_time_mask": number}
+            "num_time_mask": 2}
     if ratio:
         conf["time_mask_width_ratio_range"] = list(ratio)
-    return {**MASKS, **{f"specaug_conf.{key}": value for key, value in conf.items()},
-            **({"specaug_fill": fill} if fill else {})}
+    keys = {f"specaug_conf.{key}": value for key, value in conf.items()}
+    return {"specaug": "SpecAugLFR", **keys, **({"specaug_fill": fill} if fill else {})}
 
 
 ARMS = {arm.name: arm for arm in (
@@ -129,15 +124,14 @@ ARMS = {arm.name: arm for arm in (
     Arm("ctc_detached", "with a detached CTC term", {"detach_ctc_decoder": True}, wrapper="ctc"),
     Arm("no_specaug", "no specaug key", {"specaug": None}),
     Arm("masks_main", "the main config's masks, applied", wrapper="masks"),
-    Arm("masks_gaps", "masks as long as gaps", masks((1, 4), 2), wrapper="masks"),
-    Arm("masks_long", "long masks", masks((4, 12), 2), wrapper="masks"),
-    Arm("masks_both", "masks as long as gaps, and of bins", masks((1, 4), 2, 20),
-        wrapper="masks"),
+    Arm("masks_gaps", "masks as long as gaps", masks((1, 4)), wrapper="masks"),
+    Arm("masks_long", "long masks", masks((4, 12)), wrapper="masks"),
+    Arm("masks_both", "masks as long as gaps, and of bins", masks((1, 4), 20), wrapper="masks"),
     Arm("masks_both_filled", "masks as long as gaps, and of bins, filled with speech's mean",
-        masks((1, 4), 2, 20, fill=SPEECH_MEAN), wrapper="masks"),
-    Arm("masks_box", "short masks and one narrow band", masks((1, 4), 2, 10, 1), wrapper="masks"),
+        masks((1, 4), 20, fill=SPEECH_MEAN), wrapper="masks"),
+    Arm("masks_box", "short masks and one narrow band", masks((1, 4), 10, 1), wrapper="masks"),
     Arm("masks_ratio", "masks of up to a tenth of the utterance",
-        masks(None, 2, ratio=(0.0, 0.1)), wrapper="masks"),
+        masks(None, ratio=(0.0, 0.1)), wrapper="masks"),
     Arm("trained_lossy", "trained on calls that lose packets", channel=LOSSY),
     Arm("up_to_2s", "up to 2.5 s", longest=250, epochs=4),
     Arm("up_to_4s", "up to 4 s", longest=400, epochs=4),
@@ -178,17 +172,15 @@ EXPERIMENTS = {experiment.name: experiment for experiment in (
 )}
 
 
-def shortened(arm: runs.Arm, steps: int, epochs: int = 1) -> runs.Arm:
-    """The same arm with fewer steps."""
-    return replace(arm, steps=min(steps, arm.steps), epochs=epochs)
+def shortened(arm: runs.Arm, steps: int) -> runs.Arm:
+    """The same arm with fewer steps, in one epoch."""
+    return replace(arm, steps=min(steps, arm.steps), epochs=1)
 
 
 def run(arm: runs.Arm, seed: int, limit: int = runs.TEST_SENTENCES,
-        branches: Sequence[str] = BRANCHES, bands: Sequence[str] = BANDS,
-        progress: str | None = None) -> Row:
+        branches: Sequence[str] = BRANCHES, bands: Sequence[str] = BANDS) -> Row:
     """Train and hear one arm: its row, without where it comes from."""
-    heard = runs.train_and_hear(arm, seed, runs.test_sets(limit, tuple(bands)), branches,
-                                progress=progress)
+    heard = runs.train_and_hear(arm, seed, runs.test_sets(limit, tuple(bands)), branches)
     learning = [parameter.numel() for parameter in heard.built.model.parameters()
                 if parameter.requires_grad]
     done = heard.done

@@ -18,7 +18,6 @@ from helpers.experiments.records import Key, Recording, Row, RunRecords
 from helpers.experiments.results import Results
 from helpers.model import mini
 from helpers.paths import RESULTS
-from helpers.speech import corpus
 from helpers.telephone import speech_codecs
 from helpers.telephone.channel import LINE_BAND_HZ, Channel, call_set, filtered_set
 
@@ -63,8 +62,7 @@ def items_of(stage: str, limit: int | None = None) -> list[dict]:
     if stage not in STAGES:
         raise BookError(f"There is no stage {stage!r}: choose one of "
                         f"{', '.join((*STAGES, *FILTERS))}.")
-    channel = STAGES[stage]
-    return corpus.load_set("test")[:limit] if channel is None else call_set("test", channel, limit)
+    return call_set("test", STAGES[stage], limit)
 
 
 def possible() -> list[str]:

@@ -56,12 +56,12 @@ def make(name: str, seed: int, lacking: Sequence[Key]) -> Iterator[Row]:
            "seconds": round(heard.done.seconds), "audio": audio}
 
 
-def results(rows: Sequence[Row] | None = None) -> Results:
-    """Rows, the recorded ones if none are given, as error rates."""
+def results() -> Results:
+    """The recorded runs as error rates."""
     return Results(((row["recipe"], row["seed"],
                      {band: {branch: heard[branch]["errors"] for branch in BRANCHES}
                       for band, heard in row["audio"].items()})
-                    for row in (RECORDS.read() if rows is None else rows)), RECORDS.command)
+                    for row in RECORDS.read()), RECORDS.command)
 
 
 def drift(name: str, band: str) -> ctc.Drift:

@@ -80,20 +80,18 @@ def make(name: str, seed: int, lacking: Sequence[Key]) -> Iterator[Row]:
 
 def group(rows: Sequence[Row], name: str) -> dict[str, list[Row]]:
     """Label to the rows of all its seeds, of one group, in the order of the record."""
-    runs_of: dict[str, list[Row]] = {}
-    for row in rows:
-        if row["group"] == name:
-            runs_of.setdefault(row["label"], []).append(row)
-    if not runs_of:
+    chosen = [row for row in rows if row["group"] == name]
+    if not chosen:
         raise BookError(f"No run of the group `{name}` is recorded.")
-    return runs_of
+    return {label: [row for row in chosen if row["label"] == label]
+            for label in dict.fromkeys(row["label"] for row in chosen)}
 
 
-def results(rows: Sequence[Row] | None = None) -> Results:
-    """Rows, the recorded ones if none are given; an arm is a group and a label."""
+def results() -> Results:
+    """The recorded runs as error rates; an arm is a group and a label."""
     return Results((((row["group"], row["label"]), row["seed"],
                      {"telephone": {"ctc": row["errors"]}})
-                    for row in (RECORDS.read() if rows is None else rows)), RECORDS.command)
+                    for row in RECORDS.read()), RECORDS.command)
 
 
 def final_loss(row: Mapping[str, Any]) -> float:

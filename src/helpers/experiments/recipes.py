@@ -68,13 +68,7 @@ class Phase:
 
 @dataclass(frozen=True)
 class Recipe:
-    """A way from the pretrained model to one for the telephone.
-
-    Attributes:
-        name: its name in the recorded file.
-        title: its name for the reader.
-        phases: what is done, in order.
-    """
+    """A way from the pretrained model to one for the telephone, phase after phase."""
 
     name: str
     title: str
@@ -119,11 +113,7 @@ Stage = tuple[str, str]
 
 
 def settings(config: str | DictConfig, epochs: int = 1) -> DictConfig:
-    """A config at the pace of the mini: what it says, and a common factor on time and rate.
-
-    Args:
-        config: a config's name or path, or a loaded config.
-    """
+    """A config at the pace of the mini: what it says, and a common factor on time and rate."""
     return runs.Arm("", config=config, pace=_pace(config), epochs=epochs).settings
 
 
@@ -154,20 +144,18 @@ def training_list(config: str, seed: int, replay: float = 0.0) -> list[dict]:
     return runs.training_list(arm(Phase(config, config, STEPS_PER_EPOCH, replay)), seed)
 
 
-def run(recipe: Recipe, seed: int, limit: int = TEST_SENTENCES, progress: str | None = None,
+def run(recipe: Recipe, seed: int, limit: int = TEST_SENTENCES,
         state: Mapping[str, Any] | None = None) -> list[Heard]:
     """Run a recipe once, and measure after each phase.
 
     Args:
         seed: draws the training utterances, and seeds dropout and dither.
-        limit: how many test sentences to hear.
         state: weights to start from; the pretrained mini's without it.
     """
     heard = []
     for number, phase in enumerate(recipe.phases):
         heard.append(runs.train_and_hear(arm(phase, f"{recipe.name} {number}"), seed,
-                                         runs.test_sets(limit, BANDS), state=state,
-                                         progress=progress))
+                                         runs.test_sets(limit, BANDS), state=state))
         state = heard[-1].built.model.state_dict()
     return heard
 
@@ -189,9 +177,8 @@ def as_row(recipe: Recipe, seed: int, heard: Sequence[Heard]) -> Row:
 
 def paced_keys(phase: Phase) -> dict[str, Any]:
     """What a recorded row says of a phase's config: the keys that decide how the mini learns."""
-    config = finetune.with_overrides(configs.load(phase.config), phase.overrides)
-    flat = configs.flatten(configs.merge_over("pretrained", settings(
-        config, phase.steps // STEPS_PER_EPOCH)))
+    own = replace(arm(phase), epochs=phase.steps // STEPS_PER_EPOCH)
+    flat = configs.flatten(configs.merge_over("pretrained", own.settings))
     return {key: flat.get(key) for key in DECISIVE}
 
 
@@ -201,12 +188,9 @@ DECISIVE = (
     "train_conf.max_epoch", "dataset_conf.batch_size_sample_max", "dataset_conf.max_token_length")
 
 
-def in_memory(recipes: Sequence[Recipe], limit: int, seed: int = 0,
-              progress: bool = False) -> RecordedRecipes:
+def in_memory(recipes: Sequence[Recipe], limit: int) -> RecordedRecipes:
     """Run recipes here and now, one seed each, and give what a recording would."""
-    return RecordedRecipes([as_row(recipe, seed, run(recipe, seed, limit,
-                                              recipe.title if progress else None))
-                     for recipe in recipes])
+    return RecordedRecipes([as_row(recipe, 0, run(recipe, 0, limit)) for recipe in recipes])
 
 
 def shortened(name: str, steps: int) -> Recipe:

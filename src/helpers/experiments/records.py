@@ -24,6 +24,7 @@ from filelock import FileLock
 from helpers.errors import BookError, one_sentence
 from helpers.experiments.provenance import provenance
 from helpers.paths import CACHE
+from helpers.session import setup
 
 Row = dict[str, Any]
 Key = tuple[Hashable, ...]
@@ -41,7 +42,6 @@ class RunRecords:
     """A file of rows.
 
     Attributes:
-        path: the file.
         command: the one line that makes it.
         key: names of the fields that tell a row from all others.
     """
@@ -102,7 +102,6 @@ class Recording:
 
     Attributes:
         module: where it stands, under the name RECORDING; each worker imports it from there.
-        records: the file.
         runs: name and seed of each run to the keys of its rows, in the order of the file.
         make: from name, seed and the keys that are lacking to those rows, one after the other,
             without where they come from.
@@ -195,12 +194,7 @@ def _workers(cluster: str | None) -> Iterator[None]:
 
 def _work(module: str, name: str, seed: int) -> None:
     """One run of a recording, in whatever process."""
-    import torch
-
-    from helpers.session import setup
-
     setup()
-    torch.set_num_threads(1)
     importlib.import_module(module).RECORDING.record(name, seed)
 
 

@@ -12,7 +12,17 @@ from helpers.evaluation.intervals import Difference, ErrorRate
 from helpers.speech import corpus, manifests
 
 Errors = Mapping[str, Mapping[str, str | Sequence[int]]]
-"""Band to branch to word errors of the test sentences in their order; as text, with blanks."""
+"""Band to branch to word errors of the test sentences in their order, `packed` or not."""
+
+
+def packed(numbers: Sequence[int]) -> str:
+    """Small numbers as one string, which JSON keeps on one line."""
+    return " ".join(map(str, numbers))
+
+
+def unpacked(numbers: str | Sequence[int]) -> np.ndarray:
+    """The numbers of `packed`; those that are not packed too."""
+    return np.array(numbers.split() if isinstance(numbers, str) else numbers, dtype=int)
 
 
 class Results:
@@ -33,8 +43,7 @@ class Results:
         self._errors: dict[Hashable, dict[int, dict[tuple[str, str], np.ndarray]]] = {}
         for arm, seed, errors in runs:
             self._errors.setdefault(arm, {}).setdefault(seed, {}).update({
-                (band, branch): np.array(counts.split() if isinstance(counts, str) else counts,
-                                         dtype=int)
+                (band, branch): unpacked(counts)
                 for band, row in errors.items() for branch, counts in row.items()})
         counts = {len(errors_heard) for seeds in self._errors.values() for run in seeds.values()
                   for errors_heard in run.values()}
@@ -74,8 +83,7 @@ class Results:
 
     def rate(self, arm: Hashable, band: str, branch: str,
              some: Sequence[bool] | None = None) -> ErrorRate:
-        """Error rate over all seeds.
-        """
+        """Error rate over all seeds."""
         chosen = self._chosen(some)
         return intervals.error_rate(self.errors(arm, band, branch)[:, chosen], self.words[chosen],
                                     self.voices[chosen])

@@ -21,6 +21,7 @@ from helpers.config import configs
 from helpers.errors import BookError
 from helpers.evaluation import decoding
 from helpers.evaluation.decoding import BRANCHES
+from helpers.experiments.results import packed
 from helpers.model import ctc, mini, spec_augment
 from helpers.speech import corpus, manifests
 from helpers.telephone.channel import Channel, call_set
@@ -50,8 +51,6 @@ class Arm:
     """One way to train.
 
     Attributes:
-        name: its name in the recorded file.
-        title: its name for the reader.
         keys: dotted keys to replace: what the arm is about.
         steps: optimizer steps, or 0 to train nothing; None takes what the utterances give.
         epochs: passes over the training utterances.
@@ -121,8 +120,7 @@ def training_list(arm: Arm, seed: int = 0) -> list[dict]:
     return [*(wide[item["key"]] for item in chosen[:replayed]), *chosen[replayed:]]
 
 
-def train(arm: Arm, seed: int = 0, built: mini.Built | None = None,
-          progress: str | None = None) -> finetune.Run | None:
+def train(arm: Arm, seed: int = 0, built: mini.Built | None = None) -> finetune.Run | None:
     """Fine-tune a model, a fresh one if none is given; None where the arm trains nothing.
 
     Raises:
@@ -132,7 +130,7 @@ def train(arm: Arm, seed: int = 0, built: mini.Built | None = None,
         return None
     done = finetune.run(built or build(arm), training_list(arm, seed),
                         call_set("valid", CHANNELS["telephone"], arm.valid),
-                        f"{arm.name}_{seed}".replace(" ", "_").replace(",", ""), seed, progress,
+                        f"{arm.name}_{seed}".replace(" ", "_").replace(",", ""), seed,
                         checkpoints=False)
     if arm.steps and len(done.steps) != arm.steps:
         raise BookError(f"{arm.name}: {len(done.steps)} steps were done and {arm.steps} were asked "
@@ -143,8 +141,7 @@ def train(arm: Arm, seed: int = 0, built: mini.Built | None = None,
 @lru_cache(maxsize=8)
 def test_sets(limit: int = TEST_SENTENCES, bands: tuple[str, ...] = BANDS) -> dict[str, list[dict]]:
     """The same test sentences in every band."""
-    return {band: corpus.load_set("test")[:limit] if CHANNELS[band] is None
-            else call_set("test", CHANNELS[band], limit) for band in bands}
+    return {band: call_set("test", CHANNELS[band], limit) for band in bands}
 
 
 def words(limit: int = TEST_SENTENCES) -> list[int]:
@@ -157,7 +154,6 @@ class Heard:
     """A trained arm and what it hears.
 
     Attributes:
-        built: the model.
         done: its training; None where it had none.
         errors: band to branch to word errors of each sentence, shape (sentences,).
         seconds: of training and hearing.
@@ -170,8 +166,8 @@ class Heard:
 
 
 def train_and_hear(arm: Arm, seed: int, tests: Mapping[str, Sequence[dict]],
-                   branches: Sequence[str] = BRANCHES, state: Mapping[str, Any] | None = None,
-                   progress: str | None = None) -> Heard:
+                   branches: Sequence[str] = BRANCHES,
+                   state: Mapping[str, Any] | None = None) -> Heard:
     """Train an arm once and hear it.
 
     Args:
@@ -184,12 +180,12 @@ def train_and_hear(arm: Arm, seed: int, tests: Mapping[str, Sequence[dict]],
         own = {name: weight for name, weight in built.model.state_dict().items()
                if ".lora_" in name}
         built.model.load_state_dict({**own, **state})
-    done = train(arm, seed, built, progress)
+    done = train(arm, seed, built)
     errors = decoding.hear(built, tests, branches)
     return Heard(built, done, errors, round(time.perf_counter() - started))
 
 
 def written(errors: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, dict[str, str]]:
     """Word errors as recorded rows hold them: a line of numbers for each band and branch."""
-    return {band: {branch: " ".join(map(str, counts)) for branch, counts in row.items()}
+    return {band: {branch: packed(counts) for branch, counts in row.items()}
             for band, row in errors.items()}

@@ -10,17 +10,14 @@ repeated.
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
-from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import numpy as np
-import soundfile
 import soxr
 import torch
 from funasr.frontends.wav_frontend import WavFrontend
@@ -37,8 +34,7 @@ from helpers.experiments.runs import SEEDS
 from helpers.model import mel, mini
 from helpers.paths import CACHE, RESULTS
 from helpers.session import funasr_silenced
-from helpers.speech import corpus, manifests
-from helpers.telephone.channel import telephone, telephone_set, to_8khz
+from helpers.telephone.channel import Change, Channel, call_set, changed_set, telephone, to_8khz
 
 RECORDS = RunRecords(RESULTS / "sample_rate.json",
                      "python -m helpers.experiments.sample_rate --record",
@@ -62,11 +58,9 @@ class Case:
         sound: `wideband`; `narrowband`, the same at 8 kHz and nothing else; `decimated`, every
             second sample and no filter; `telephone`; or `upsampled`, telephone speech brought to
             16 kHz by a better resampler than FunASR's, so that FunASR has nothing to resample.
-        fs: the frontend's rate.
         bins: "" for the frontend as it is; "kept" for the filters of 16 kHz on the spectrum of
             8 kHz; "moved" for the features of 8 kHz interpolated to the places of 16 kHz;
             "filled" for wideband's mean level in each bin above 4 kHz.
-        dither: `frontend_conf.dither`.
     """
 
     sound: str
@@ -95,31 +89,27 @@ def sound_set(sound: str, name: str = "test", limit: int | None = None) -> list[
     Raises:
         BookError: there is no such sound.
     """
-    if sound == "wideband":
-        return corpus.load_set(name)[:limit]
-    if sound == "telephone":
-        return telephone_set(name, limit)
-    made = {"narrowband": to_8khz, "decimated": lambda samples, rate: samples[::rate // 8000],
-            "upsampled": lambda samples, rate: soxr.resample(telephone(samples, rate), 8000, 16000,
-                                                             quality="VHQ")}
+    if sound in ("wideband", "telephone"):
+        return call_set(name, Channel() if sound == "telephone" else None, limit)
+    made: dict[str, Change] = {
+        "narrowband": lambda samples, rate, _: (to_8khz(samples, rate), 8000),
+        "decimated": lambda samples, rate, _: (samples[::rate // 8000], 8000),
+        "upsampled": lambda samples, rate, _: (
+            soxr.resample(telephone(samples, rate), 8000, 16000, quality="VHQ"), 16000)}
     if sound not in made:
         raise BookError(f"There is no sound `{sound}`: choose wideband, telephone, "
                         f"{', '.join(made)}.")
-    folder = CACHE / sound / name
-    folder.mkdir(parents=True, exist_ok=True)
-    return [manifests.with_audio(item, _written(item, folder, sound, made[sound]))
-            for item in corpus.load_set(name)[:limit]]
+    return changed_set(name, CACHE / sound / name, limit, made[sound])
 
 
 def frontend_of(case: Case, stacked: bool = True) -> WavFrontend:
     """The frontend of a case; the constants of changed bins come from other sentences' features."""
-    single = {} if stacked else {"lfr_m": 1, "lfr_n": 1}
-    conf = {**configs.resolve("pretrained")["frontend_conf"], **single, "dither": case.dither}
+    conf = {**configs.resolve("pretrained")["frontend_conf"], **({} if stacked else mel.SINGLE),
+            "dither": case.dither}
     if not case.bins:
         return WavFrontend(**{**conf, "fs": case.fs})
-    wide = mel.bank_of(mel.frontend())
     if case.bins == "filled":
-        return mel.filled(mean_levels("wideband"), wide.centres, **conf)
+        return mel.filled(mean_levels("wideband"), mel.bank_of(mel.frontend()).centres, **conf)
     changed = {"kept": mel.KeptBins, "moved": mel.MovedBins}
     if case.bins not in changed:
         raise BookError(f"There is no frontend with bins {case.bins!r}: choose kept, moved or "
@@ -147,11 +137,11 @@ def hear(built: mini.Built, case: Case, limit: int, branch: str,
                            sound_set(case.sound, limit=limit), branch, seed=seed)
 
 
-def hear_all(built: mini.Built, cases: Sequence[Case], limit: int,
-             branches: Sequence[str] = BRANCHES) -> dict[tuple[str, Case], ErrorRate]:
+def hear_all(built: mini.Built, cases: Sequence[Case],
+             limit: int) -> dict[tuple[str, Case], ErrorRate]:
     """Error rates of each branch in each case."""
     return {(branch, case): decoding.score(hear(built, case, limit, branch), branch)
-            for branch in branches for case in cases}
+            for branch in BRANCHES for case in cases}
 
 
 def samples_at_inference(built: mini.Built, sound: Any, **options: Any) -> int:
@@ -165,17 +155,14 @@ def samples_at_inference(built: mini.Built, sound: Any, **options: Any) -> int:
     Raises:
         BookError: FunASR could not load the sound and went on without; its log is quoted.
     """
-    arguments = {key: value for key, value in built.kwargs.items()
-                 if key not in ("tokenizer", "frontend", "model", "token_list")}
     chat = built.model.generate_chatml(built.model.get_prompt([]), sound)
     try:
         with (mock.patch("logging.error") as logged, torch.no_grad(), funasr_silenced(),
               torch.random.fork_rng(devices=[]), mel.frontend_inputs() as sizes):
             built.model.inference_prepare([chat], None, ["one"], built.tokenizer, built.frontend,
-                                          **arguments, **options)
+                                          **built.plain_kwargs, **options)
     except UnboundLocalError:
-        reason = logged.call_args.args[0].partition(", Traceback")[0]
-        raise BookError(reason) from None
+        raise BookError(logged.call_args.args[0].partition(", Traceback")[0]) from None
     return sizes[-1]
 
 
@@ -199,22 +186,11 @@ def make(name: str, seed: int, lacking: Sequence[Key]) -> Iterator[Row]:
         yield {"model": model, "branch": branch, "case": case, "errors": errors.tolist()}
 
 
-def results(rows: Sequence[Row] | None = None) -> Results:
-    """Rows, the recorded ones if none are given; an arm is PRETRAINED or a name of ARMS."""
+def results() -> Results:
+    """The recorded rows as error rates; an arm is PRETRAINED or a name of ARMS."""
     arms = {model_of(name, seed): (name, seed) for name, seed in RUNS}
     return Results(((*arms[row["model"]], {row["case"]: {row["branch"]: row["errors"]}})
-                    for row in (RECORDS.read() if rows is None else rows)), RECORDS.command)
-
-
-def _written(item: Mapping, folder: Path, sound: str, make) -> Path:
-    target = folder / f"{item['key']}.wav"
-    if not target.exists():
-        samples, rate = soundfile.read(manifests.audio_path(item), dtype="float32")
-        partial = target.with_suffix(f".{os.getpid()}")
-        soundfile.write(partial, make(samples, rate), 16000 if sound == "upsampled" else 8000,
-                        format="WAV", subtype="PCM_16")
-        partial.replace(target)
-    return target
+                    for row in RECORDS.read()), RECORDS.command)
 
 
 def show() -> None:

@@ -12,14 +12,15 @@ def rows_of(results: Recorded, experiment: Experiment) -> list[list[str]]:
     The last cell is the difference to the arm that the experiment compares with, on the telephone,
     CTC branch; its interval allows for as many comparisons as there are rows.
     """
-    rows = []
-    for arm in experiment.arms:
-        against = "" if arm == experiment.against else str(results.difference(
-            arm, experiment.against, "telephone", "ctc", among=experiment.comparisons))
-        rows.append([experiment.title_of(arm), f"{results.row(arm)['training_minutes']:.1f}",
-                      *(str(results.rate(arm, band, branch)) for band in experiment.bands
-                        for branch in BRANCHES), against])
-    return rows
+    return [[experiment.title_of(arm), f"{results.row(arm)['training_minutes']:.1f}",
+             *(str(results.rate(arm, band, branch)) for band in experiment.bands
+               for branch in BRANCHES), _against_base(results, experiment, arm, "telephone")]
+            for arm in experiment.arms]
+
+
+def _against_base(results: Recorded, experiment: Experiment, arm: str, band: str) -> str:
+    return "" if arm == experiment.against else str(results.difference(
+        arm, experiment.against, band, "ctc", among=experiment.comparisons))
 
 
 def heads_of(experiment: Experiment) -> list[str]:
@@ -29,13 +30,10 @@ def heads_of(experiment: Experiment) -> list[str]:
             f"telephone, CTC, against “{experiment.title_of(experiment.against)}”"]
 
 
-def compact_rows(results: Recorded, experiment: Experiment,
-                 branch: str = "ctc") -> list[list[str]]:
-    """A row for each arm: title, then for each band the rate and its difference to the base."""
+def compact_rows(results: Recorded, experiment: Experiment) -> list[list[str]]:
+    """A row for each arm: title, then CTC's rate in each band, and its difference to the base."""
     return [[experiment.title_of(arm), *(cell for band in experiment.bands for cell in (
-        str(results.rate(arm, band, branch)), "" if arm == experiment.against else
-        str(results.difference(arm, experiment.against, band, branch,
-                               among=experiment.comparisons))))]
+        str(results.rate(arm, band, "ctc")), _against_base(results, experiment, arm, band)))]
         for arm in experiment.arms]
 
 

@@ -10,7 +10,6 @@ what was forgotten.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -21,6 +20,7 @@ from helpers.evaluation import decoding, intervals, normalise
 from helpers.evaluation.decoding import Hypothesis
 from helpers.evaluation.intervals import Difference
 from helpers.gpu import workbench
+from helpers.session import setup
 
 HEAD = ("Branch", "Utterances", "Before, %", "After, %", "Difference, points")
 
@@ -35,14 +35,12 @@ def difference(before: Sequence[Hypothesis], after: Sequence[Hypothesis], branch
     if [one.key for one in before] != [one.key for one in after]:
         raise BookError("The two models heard other utterances: give both the same list.")
     references = [one.reference for one in before]
-    errors = []
-    for heard in (before, after):
-        wrong, words = normalise.counts(references, [getattr(one, branch) for one in heard],
-                                        language=language)
-        errors.append(wrong)
+    (less, words), (more, _) = (
+        normalise.counts(references, [getattr(one, branch) for one in heard], language=language)
+        for heard in (before, after))
     if not words.sum():
         raise BookError("No reference holds a word: give transcripts of what was said.")
-    return intervals.difference(errors[1], errors[0], words, [one.voice for one in before])
+    return intervals.difference(more, less, words, [one.voice for one in before])
 
 
 def rows(before: Mapping[str, Sequence[Hypothesis]], after: Mapping[str, Sequence[Hypothesis]],
@@ -55,28 +53,19 @@ def rows(before: Mapping[str, Sequence[Hypothesis]], after: Mapping[str, Sequenc
             for branch in before if branch in after]
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command line."""
-    made = Parser(prog="python -m helpers.gpu.compare",
-                  description=__doc__.partition("\n")[0])
-    workbench.add_options(made, required=True, help="the folder that was exported after the run")
-    made.add_argument("--against", required=True, help="folder or hub name of the model before")
-    return made
-
-
 @one_sentence
 def main(arguments: Sequence[str] | None = None) -> int:
     """Compare and return 0; 2, and one sentence, where that cannot be."""
-    options = parser().parse_args(arguments)
+    parser = Parser(prog="python -m helpers.gpu.compare", description=__doc__.partition("\n")[0])
+    workbench.add_options(parser, required=True, help="the folder that was exported after the run")
+    parser.add_argument("--against", required=True, help="folder or hub name of the model before")
+    options = parser.parse_args(arguments)
     after = workbench.from_options(options)
     before = replace(after, model=options.against)
-    from helpers.session import setup
-
     setup()
     items = after.some_calls(options.sentences)
-    print(*HEAD, sep=" | ")
-    for row in rows(before.heard(items), after.heard(items), after.language):
-        print(*row, sep=" | ")
+    workbench.print_rows(HEAD)
+    workbench.print_rows(*rows(before.heard(items), after.heard(items), after.language))
     return 0
 
 

@@ -11,7 +11,6 @@ BOOK_MODEL, BOOK_DATA and BOOK_DEVICE choose.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 
@@ -20,6 +19,7 @@ from helpers.errors import one_sentence
 from helpers.evaluation import breakdown, decoding, normalise
 from helpers.evaluation.decoding import Hypothesis
 from helpers.gpu import workbench
+from helpers.session import setup
 
 HEAD = ("Branch", "Utterances", "Error rate, %", "As written, %", "Format alone, %")
 WORST = 3
@@ -42,33 +42,24 @@ def worst(heard: Sequence[Hypothesis], branch: str, language: str) -> list[Hypot
     return [heard[n] for n in order[:WORST] if errors[n]]
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command line."""
-    made = Parser(prog="python -m helpers.gpu.first_question",
-                  description=__doc__.partition("\n")[0])
-    workbench.add_options(made, help="folder or hub name of the model (BOOK_MODEL)")
-    made.add_argument("--by", default="", metavar="WHAT,...",
-                      help=f"where the errors are: {', '.join(breakdown.SCALES)}, or a key of the "
-                           "lines, such as voice")
-    return made
-
-
 @one_sentence
 def main(arguments: Sequence[str] | None = None) -> int:
     """Answer the question and return 0; 2, and one sentence, where it cannot be asked."""
-    options = parser().parse_args(arguments)
+    parser = Parser(prog="python -m helpers.gpu.first_question",
+                    description=__doc__.partition("\n")[0])
+    workbench.add_options(parser, help="folder or hub name of the model (BOOK_MODEL)")
+    parser.add_argument("--by", default="", metavar="WHAT,...",
+                        help=f"where the errors are: {', '.join(breakdown.SCALES)}, or a key of "
+                             "the lines, such as voice")
+    options = parser.parse_args(arguments)
     bench = workbench.from_options(options)
-    from helpers.session import setup
-
     setup()
     items = bench.some_calls(options.sentences)
     factors = [name.strip() for name in options.by.split(",") if name.strip()]
     for name in factors:  # refused before the model is built and heard
         breakdown.groups_of(items, name)
     heard = bench.heard(items)
-    print(*HEAD, sep=" | ")
-    for row in rows(heard, items, bench.language):
-        print(*row, sep=" | ")
+    workbench.print_rows(HEAD, *rows(heard, items, bench.language))
     for one in worst(heard["llm"], "llm", bench.language):
         print(f"{one.key}\n  said:  {one.reference}\n  heard: {one.llm}")
     if factors:
@@ -78,9 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def print_parts(found: Sequence[breakdown.CallGroup]) -> None:
     """The groups of the LLM branch, and which of them are clearly worse than the rest."""
-    print(*breakdown.HEAD, sep=" | ")
-    for one in found:
-        print(*one.cells, sep=" | ")
+    workbench.print_rows(breakdown.HEAD, *(one.cells for one in found))
     worse = [f"{one.factor} {one.group}" for one in breakdown.worse(found)]
     print(f"Clearly worse than the rest: {', '.join(worse) or 'none'}.")
 

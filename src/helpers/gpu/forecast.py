@@ -7,7 +7,6 @@ the package `deepspeed` that only notes what it is given.
 from __future__ import annotations
 
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -20,9 +19,9 @@ from funasr_preflight.laws.memory import TrainingMemory
 from helpers.config import configs
 from helpers.model import mini
 from helpers.model.mini import Built
-from helpers.session import funasr_silenced
-from helpers.training import anatomy, finetune
+from helpers.training import anatomy, checklist, finetune
 from helpers.training.batches import loader, reach
+from helpers.training.checkpoints import bare_trainer
 
 
 def full_size_memory(config: str, items: Sequence[dict]) -> TrainingMemory:
@@ -67,11 +66,7 @@ def padding_of(config: str, items: Sequence[dict], size: int | None = None,
 
 def dealt(config: str, items: Sequence[dict], processes: int,
           changes: Mapping[str, Any] | None = None) -> list[list[list[int]]]:
-    """Steps of a pass, each with one batch of line numbers for each process, by FunASR's sampler.
-
-    Args:
-        changes: keys of `dataset_conf` to replace.
-    """
+    """Steps of a pass by FunASR's sampler, each with a batch of line numbers for each process."""
     line_of = {item["key"]: number for number, item in enumerate(items)}
     parts = []
     with loader(config, items, {"data_split_num": 1, **(changes or {})}) as made:
@@ -112,13 +107,9 @@ def handed_to_deepspeed(accum_grad: int, grad_clip: float, loss: float) -> tuple
     Returns:
         What the engine noted, and the length of the summed gradient when it is left to DeepSpeed.
     """
-    from funasr.train_utils.trainer_ds import Trainer
-
     engine = Engine()
     torch.nn.init.ones_(engine.layer.weight)
-    with tempfile.TemporaryDirectory() as folder, funasr_silenced():
-        trainer = Trainer(output_dir=folder, device="cpu", use_deepspeed=True,
-                          accum_grad=accum_grad, grad_clip=grad_clip)
+    with bare_trainer(use_deepspeed=True, accum_grad=accum_grad, grad_clip=grad_clip) as trainer:
         for number in range(accum_grad):
             state = {"batch_idx": number, "loss": loss * engine.layer(torch.ones(1, 1)).sum()}
             trainer.backward_step(engine, None, loss_dict=state)
@@ -128,14 +119,10 @@ def handed_to_deepspeed(accum_grad: int, grad_clip: float, loss: float) -> tuple
 
 def optimizer_with_deepspeed(file: str) -> torch.optim.Optimizer | None:
     """The optimizer that FunASR's trainer goes on with after it has read this DeepSpeed file."""
-    from funasr.train_utils.trainer_ds import Trainer
-
     package = SimpleNamespace(initialize=lambda **given: (given["model"], given["optimizer"],
                                                           None, given["lr_scheduler"]))
-    with (tempfile.TemporaryDirectory() as folder, funasr_silenced(),
-          mock.patch.dict(sys.modules, deepspeed=package)):
-        trainer = Trainer(output_dir=folder, device="cpu", use_deepspeed=True,
-                          deepspeed_config=file)
+    with (mock.patch.dict(sys.modules, deepspeed=package),
+          bare_trainer(use_deepspeed=True, deepspeed_config=file) as trainer):
         return trainer.warp_optim_scheduler(
             torch.nn.Linear(1, 1), optim="adamw", optim_conf={"lr": 1e-4}, scheduler="warmuplr",
             scheduler_conf={"warmup_steps": 1})[1]
@@ -143,8 +130,7 @@ def optimizer_with_deepspeed(file: str) -> torch.optim.Optimizer | None:
 
 def frozen_for_ddp(built: Built, items: Sequence[dict]) -> bool:
     """Whether DDP survives its first steps with this model."""
-    finetune.freeze_listed(built.model, built.kwargs.get("freeze_param"))
-    return not anatomy.parallel_steps(built, items)[1]
+    return checklist.parallel(built, items).passed
 
 
 def label_of(config: str) -> str:

@@ -37,17 +37,7 @@ UNQUOTABLE = ("'", '"', "\\", "\n", "${")
 
 @dataclass(frozen=True)
 class TrainingRun:
-    """What to train, on what, and how.
-
-    Attributes:
-        config: a config's name, or a YAML's path.
-        model: the pretrained model's directory, or its name on a hub.
-        train: manifest to train on.
-        valid: manifest to validate on.
-        gpus: processes on this machine, one for each GPU.
-        deepspeed: DeepSpeed in place of PyTorch's DDP.
-        output: folder of the checkpoints.
-    """
+    """What to train, on what, and how: the command line's options, whose help says what each is."""
 
     config: str
     model: str
@@ -188,12 +178,8 @@ def _way_to_run(own: DictConfig, deepspeed: bool) -> list[str]:
     """Switch DeepSpeed on or off in each place that FunASR reads; the top level comes first."""
     values = {"use_deepspeed": "true", "deepspeed_config": f"'{DEEPSPEED}'"} if deepspeed else {
         "use_deepspeed": "false"}
-    chosen = []
-    for key, value in values.items():
-        chosen.append(f"++train_conf.{key}={value}")
-        if key in own:
-            chosen.append(f"++{key}={value}")
-    return chosen
+    return [f"++{place}{key}={value}" for key, value in values.items()
+            for place in ("train_conf.", "") if place or key in own]
 
 
 def _name_of_way(launch: TrainingRun) -> str:

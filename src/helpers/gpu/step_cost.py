@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import logging
 import os
 import re
 import statistics
@@ -40,7 +39,7 @@ from helpers.gpu import workbench
 from helpers.model import mini
 from helpers.model.mini import Built
 from helpers.paths import RESULTS
-from helpers.session import funasr_silenced
+from helpers.session import funasr_silenced, setup, unlogged
 from helpers.speech import manifests
 from helpers.training import anatomy, finetune
 from helpers.training.activations import kept_for_backward
@@ -146,11 +145,6 @@ class Place:
     def name(self) -> str:
         return torch.cuda.get_device_name() if self.device.startswith("cuda") else self.device
 
-    @property
-    def peak(self) -> float | None:
-        """Dense bfloat16 FLOP/s of the device; None if it is not in the table."""
-        return peak_of(self.name)
-
 
 def peak_of(device: str) -> float | None:
     """Dense bfloat16 FLOP/s of a device by its name; None if it is not in the table."""
@@ -170,7 +164,7 @@ def measure(config: str, items: Sequence[dict], place: Place, change: str = AS_I
     about = {"config": configs.path_of(config).stem, "change": change, "overrides": overrides,
              "device": place.name, "size": place.size}
     try:
-        with _settings_given_back(), _errors_unlogged():
+        with _settings_given_back(), unlogged():  # the error is a row
             return Cost(**about, **_measured(config, items, place, overrides))
     except BookError:
         raise
@@ -180,17 +174,6 @@ def measure(config: str, items: Sequence[dict], place: Place, change: str = AS_I
         gc.collect()
         if place.device.startswith("cuda"):
             torch.cuda.empty_cache()
-
-
-@contextlib.contextmanager
-def _errors_unlogged() -> Iterator[None]:
-    """FunASR logs the traceback of an error that it raises; here the error is a row."""
-    before = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        logging.disable(before)
 
 
 def side_by_side(config: str, items: Sequence[dict], place: Place,
@@ -219,9 +202,8 @@ def best_of(rows: Sequence[Cost]) -> list[Cost]:
     fastest: dict[tuple, Cost] = {}
     for row in changed:
         keys = tuple(sorted(row.overrides))
-        if not row.error and row.audio_hours_per_hour > max(
-                plain.audio_hours_per_hour,
-                fastest[keys].audio_hours_per_hour if keys in fastest else 0):
+        so_far = fastest.get(keys, plain)
+        if not row.error and row.audio_hours_per_hour > so_far.audio_hours_per_hour:
             fastest[keys] = row
     return list(fastest.values())
 
@@ -244,7 +226,6 @@ def _measured(config: str, items: Sequence[dict], place: Place,
         manifest = Path(folder) / "items.jsonl"
         kwargs = built.kwargs | {"train_data_set_list": str(manifest), "device": place.device,
                                  "valid_data_set_list": str(manifest)}
-        kwargs.pop("model", None)
         finetune.freeze_listed(built.model, kwargs.get("freeze_param"))
         trainer = Trainer(output_dir=folder, device=place.device, **conf)
         model = trainer.warp_model(built.model, **kwargs).train()
@@ -294,9 +275,9 @@ class _Steps:
             stats.append(seen)
         largest = max(range(len(stats)), key=lambda n: stats[n]["batch_size_x_frames"])
         flops = statistics.fmean(self._flops(batch) for batch in self.batches)
-        kept = self._kept(self.batches[largest])
+        kept = kept_for_backward(self.model, lambda: self._forward(self.batches[largest]))
         audio = _total(stats, "batch_size_real_frames") * seconds_of_a_frame(built)
-        rate = self.place.peak
+        rate = peak_of(self.place.name)
         return _tensor_bytes(self.model, self.optimizer) | {
             "kept": kept, "peaks": self._peaks(self.batches[largest]), "steps": len(seconds),
             "step_seconds": statistics.median(seconds), "audio_seconds": audio,
@@ -340,10 +321,6 @@ class _Steps:
             self.trainer.backward_step(self.model, None, loss_dict=self._forward(batch))
         self.optimizer.zero_grad(set_to_none=True)
         return counter.get_total_flops()
-
-    def _kept(self, batch: dict) -> dict[str, int]:
-        """Component to bytes that are kept for the backward pass, parameters excluded."""
-        return kept_for_backward(self.model, lambda: self._forward(batch))
 
     def _peaks(self, batch: dict) -> dict[str, int]:
         """Phase to the highest allocation in bytes; leaves gradients for `_tensor_bytes`."""
@@ -449,8 +426,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         raise BookError("results/gpu_cost.json is for a GPU: leave --record out on a CPU.")
     if options.steps < 1 or options.warm_up < 0:
         raise BookError("--steps has to be at least 1 and --warm-up at least 0.")
-    from helpers.session import setup
-
     setup()
     bench = workbench.from_environment()
     real = None if bench.model in ("mini", "full") else str(workbench.model_folder(bench.model))

@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import os
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,10 +71,9 @@ class Workbench:
         """
         if self.is_mini:
             return mini.build(config, **options)
-        if self.model == "full":
-            return mini.build(config, size="full", device=self.device, load_weights=False,
-                              **options)
-        return mini.build(config, device=self.device, model_dir=model_folder(self.model), **options)
+        which = ({"size": "full", "load_weights": False} if self.model == "full" else
+                 {"model_dir": model_folder(self.model)})
+        return mini.build(config, device=self.device, **which, **options)
 
     def sets(self, tokenizer: Any = None) -> Sets:
         """The data that the setting names, ready for `finetune.run` and `evaluate.decode`.
@@ -100,7 +99,6 @@ class Workbench:
         if self.data.endswith(".jsonl"):
             return manifests.read_manifest(Path(self.data))
         return self.sets().tests["telephone"]
-
 
     def some_calls(self, count: int) -> list[dict]:
         """So many of `calls`, evenly spread.
@@ -132,6 +130,12 @@ def add_options(parser: argparse.ArgumentParser, **model: Any) -> None:
                         help=f"a .jsonl manifest, or minds14:LANGUAGE ({DATA_SETTING})")
     parser.add_argument("--device", help=f"cuda or cpu ({DEVICE_SETTING})")
     parser.add_argument("--sentences", type=int, default=200, help="so many lines (default: 200)")
+
+
+def print_rows(*rows: Iterable[str]) -> None:
+    """Cells in the terminal, row by row."""
+    for row in rows:
+        print(*row, sep=" | ")
 
 
 def from_options(options: argparse.Namespace) -> Workbench:

@@ -20,6 +20,7 @@ from funasr_preflight.laws.geometry import ENCODER_FRAME_SECONDS
 from helpers.errors import BookError
 from helpers.model.mini import Built
 from helpers.model.stand_in import stand_in
+from helpers.session import seeded
 from helpers.speech import manifests
 
 
@@ -99,7 +100,7 @@ class Alignment:
     loss: float
 
 
-def align(built: Built, item: dict, seed: int = 0) -> Alignment:
+def align(built: Built, item: dict) -> Alignment:
     """Align an utterance's own transcript, as FunASR aligns what it recognised.
 
     Raises:
@@ -108,9 +109,8 @@ def align(built: Built, item: dict, seed: int = 0) -> Alignment:
     if built.model.ctc_decoder is None:
         raise BookError("This model has no CTC branch to align with.")
     answer = built.model.ctc_tokenizer.encode(manifests.transcript(item))
-    with torch.no_grad(), torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        hidden, lengths = _encoded(built, item)
+    with torch.no_grad(), seeded(0):
+        hidden, lengths = built.encoded(item)
         decoded, _ = built.model.ctc_decoder(hidden, lengths)
         log_probabilities = built.model.ctc.log_softmax(decoded)[0]
         loss = ctc_loss(built.model, hidden, lengths, [answer]).item()
@@ -156,12 +156,3 @@ def drift(alignments: Sequence[Alignment], reference: Sequence[Alignment]) -> Dr
     return Drift(1000 * float(distances.mean()), float(moved.mean()),
                  float(np.concatenate([alignment.scores for alignment, _ in pairs]).mean()),
                  float(np.mean([alignment.loss for alignment, _ in pairs])))
-
-
-def _encoded(built: Built, item: dict) -> tuple[torch.Tensor, torch.Tensor]:
-    from funasr.utils.load_utils import extract_fbank, load_audio_text_image_video
-
-    device = next(built.model.parameters()).device
-    audio = load_audio_text_image_video(manifests.audio_path(item), fs=built.frontend.fs)
-    speech, lengths = extract_fbank(audio, data_type="sound", frontend=built.frontend)
-    return built.model.encode(speech.to(device), lengths.to(device))

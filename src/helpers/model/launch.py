@@ -14,9 +14,8 @@ import copy
 import importlib
 import inspect
 import tempfile
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
@@ -48,7 +47,6 @@ _LAYERS = {
     "LLM blocks": "llm.model.layers",
     "CTC decoder blocks": "ctc_decoder.blocks",
 }
-
 
 MISSING_PIECES = (
     ("no model `None`", "++llm_conf.init_param_path=Qwen3-0.6B"),
@@ -94,7 +92,6 @@ class Attempt:
     """How a launch ended.
 
     Attributes:
-        config: the config's name.
         overrides: the command line's overrides, with MODEL_DIR for the directory's path.
         built: whether a model came out.
         merged: whether FunASR read the model directory's own config.
@@ -276,15 +273,19 @@ def pretrained_directory() -> Path:
 
 @lru_cache(maxsize=1)
 def _pretrained_directory() -> tempfile.TemporaryDirectory:
-    source = mini.model_directory("full")
     made = tempfile.TemporaryDirectory(prefix="fun-asr-nano-names-")
-    for entry in source.iterdir():
-        if entry.name != "model.pt":
-            (Path(made.name) / entry.name).symlink_to(entry.resolve(), entry.is_dir())
     with funasr_silenced():
         model = mini.build("pretrained", size="full", device="meta", over="pretrained").model
-    torch.save(model.state_dict(), Path(made.name) / "model.pt")
+    fill(Path(made.name), model.state_dict())
     return made
+
+
+def fill(folder: Path, state: Mapping[str, torch.Tensor]) -> None:
+    """Make a folder a model directory of full size, with a `model.pt` of these tensors."""
+    for entry in mini.model_directory("full").iterdir():
+        if entry.name != "model.pt":
+            (folder / entry.name).symlink_to(entry.resolve(), entry.is_dir())
+    torch.save(state, folder / "model.pt")
 
 
 def pretrained_tensors() -> Tensors:
@@ -297,20 +298,18 @@ def _built(started: Attempt, composed: DictConfig) -> Attempt:
     from funasr import AutoModel
 
     seen: dict[str, Any] = {}
-    counted: Counter[str] = Counter()
     with watched_loading(seen), torch.device("meta"), funasr_silenced():
         model, _ = AutoModel.build_model(
             **{**composed, "device": "meta", "disable_update": True, "check_latest": False,
                "ncpu": torch.get_num_threads()})
     tensors = seen.get("tensors") or _tensors(model)
-    for label, stack in _LAYERS.items():
-        counted[label] = len({name[len(stack) + 1:].split(".")[0]
-                              for name in tensors.shapes if name.startswith(f"{stack}.")})
-    counted["encoder blocks"] += int(any(name.startswith("audio_encoder.encoders0.")
-                                         for name in tensors.shapes))
-    return Attempt(
-        started.config, started.overrides, built=True, merged=started.merged, tensors=tensors,
-        layers=dict(counted),
+    layers = {label: len({name[len(stack) + 1:].split(".")[0]
+                          for name in tensors.shapes if name.startswith(f"{stack}.")})
+              for label, stack in _LAYERS.items()}
+    layers["encoder blocks"] += any(name.startswith("audio_encoder.encoders0.")
+                                    for name in tensors.shapes)
+    return replace(
+        started, built=True, tensors=tensors, layers=layers,
         ctc_switched_off=tensors.count("ctc") > 0 and getattr(model, "ctc_decoder", None) is None,
         low_frame_rate=getattr(model, "use_low_frame_rate", None),
         status=str(seen.get("status", "")))
@@ -366,8 +365,7 @@ def _failed(started: Attempt, error: Exception, directory: str) -> Attempt:
     sentence = _sentence(error, directory)
     if frame and isinstance(error, OSError) and "init_param_path" in frame.f_locals:
         sentence = f"transformers finds no model `{frame.f_locals['init_param_path']}`"
-    return Attempt(started.config, started.overrides, built=False, merged=started.merged,
-                   error=type(error).__name__, sentence=sentence, place=source_line)
+    return replace(started, error=type(error).__name__, sentence=sentence, place=source_line)
 
 
 def _sentence(error: Exception, directory: str) -> str:

@@ -24,12 +24,15 @@ from torchaudio.compliance import kaldi
 from helpers.config import configs
 from helpers.errors import BookError
 from helpers.model.funasr_private import watched_framing
+from helpers.session import seeded
 from helpers.speech import manifests
 
 PREEMPHASIS = 0.97
 """Kaldi's default, which WavFrontend does not change."""
 FLOOR = float(np.log(torch.finfo(torch.float32).eps))
 """The lowest value a feature can have: the logarithm of float32's epsilon."""
+SINGLE = {"lfr_m": 1, "lfr_n": 1}
+"""Keys of a frontend that does not stack its frames."""
 DECIBELS = 10 / np.log(10)
 """Features are natural logarithms of power; times this they are decibels."""
 
@@ -84,21 +87,18 @@ def frontend(config: str = "pretrained", stacked: bool = False, **changes: Any) 
     """The frontend of a config, merged over the pretrained one.
 
     Args:
-        config: a config's name or path.
         stacked: keep the config's stacking of 7 frames; without it, one frame every 10 ms.
     """
     conf = configs.resolve(configs.merge_over("pretrained", config))["frontend_conf"]
-    single = {} if stacked else {"lfr_m": 1, "lfr_n": 1}
-    return WavFrontend(**{**conf, **single, **changes})
+    return WavFrontend(**{**conf, **({} if stacked else SINGLE), **changes})
 
 
 def bank_of(front: WavFrontend) -> Bank:
     """The filters that a frontend really uses, recorded while it computes one second of zeros."""
-    second = torch.zeros(1, front.fs)
     with (mock.patch.object(kaldi, "get_mel_banks", wraps=kaldi.get_mel_banks) as banks,
           watched_framing() as framing,
           torch.random.fork_rng(devices=[])):
-        front(second, torch.tensor([front.fs]))
+        front(torch.zeros(1, front.fs), torch.tensor([front.fs]))
     bins, fft, fs, low, high = banks.call_args.args[:5]
     _, window, shift, _ = framing.call_args.args
     weights, centres = kaldi.get_mel_banks(*banks.call_args.args)
@@ -114,16 +114,16 @@ def loaded(item: dict, fs: int) -> torch.Tensor:
     return load_audio_text_image_video(manifests.audio_path(item), fs=fs)
 
 
-def image_level(hertz: float, fs: int = 16000) -> float:
+def image_level(hertz: float) -> float:
     """How far FunASR's upsampling of 8 kHz audio pushes down the image of a tone, in dB.
 
     Upsampling from 8 kHz must remove a copy of the spectrum mirrored at 4 kHz: a tone at 3 kHz
     comes back at 5 kHz. A second of the tone goes through FunASR's loader.
     """
     tone = torch.sin(2 * torch.pi * hertz * torch.arange(8000) / 8000)
-    raised = load_audio_text_image_video(tone, fs=fs, audio_fs=8000)
+    raised = load_audio_text_image_video(tone, fs=16000, audio_fs=8000)
     power = torch.fft.rfft(raised * torch.hann_window(len(raised))).abs() ** 2
-    step = fs / len(raised)
+    step = 16000 / len(raised)
     at = {image: power[round(image / step) - 3:round(image / step) + 4].sum()
           for image in (hertz, 8000 - hertz)}
     return float(10 * torch.log10(at[8000 - hertz] / at[hertz]))
@@ -132,8 +132,7 @@ def image_level(hertz: float, fs: int = 16000) -> float:
 def frames(item: dict, front: WavFrontend, seed: int = 0) -> np.ndarray:
     """Features of one utterance, loaded at the frontend's own rate: shape (frames, features)."""
     samples = loaded(item, front.fs)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         features, _ = front(samples[None], torch.tensor([len(samples)]))
     return features[0].numpy()
 
@@ -153,7 +152,7 @@ def frontend_inputs() -> Iterator[list[int]]:
 
 
 def paired_frames(first: Sequence[dict], first_front: WavFrontend, second: Sequence[dict],
-                  second_front: WavFrontend, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+                  second_front: WavFrontend) -> tuple[np.ndarray, np.ndarray]:
     """Features of the same utterances in two versions, frame by frame, all utterances in a row.
 
     Returns:
@@ -162,7 +161,7 @@ def paired_frames(first: Sequence[dict], first_front: WavFrontend, second: Seque
     """
     pairs = []
     for item, other_item in zip(first, second, strict=True):
-        a, b = frames(item, first_front, seed), frames(other_item, second_front, seed)
+        a, b = frames(item, first_front), frames(other_item, second_front)
         count = min(len(a), len(b))
         pairs.append((a[:count], b[:count]))
     return tuple(np.concatenate(column) for column in zip(*pairs, strict=True))
@@ -206,7 +205,7 @@ class ChangedFrontend(WavFrontend):
     def __init__(self, change: Callable[[torch.Tensor], torch.Tensor], **conf: Any) -> None:
         super().__init__(**conf)
         self.change = change
-        self.single = WavFrontend(**{**conf, "lfr_m": 1, "lfr_n": 1})
+        self.single = WavFrontend(**conf | SINGLE)
 
     def forward(self, input, input_lengths, **kwargs):  # noqa: A002  FunASR's name
         stacked = []
@@ -217,13 +216,12 @@ class ChangedFrontend(WavFrontend):
         return torch.nn.utils.rnn.pad_sequence(stacked, batch_first=True), lengths
 
 
-class KeptBins(ChangedFrontend):
+class PlacedBins(ChangedFrontend):
     """A frontend at 8 kHz whose bins lie where those of 16 kHz lie.
 
-    It reads the 8 kHz spectrum with the filters of the 16 kHz bank. Both have the same FFT step,
-    so the weights fit as they are. What the bank has above 4 kHz gets a constant, and the level
-    of each bin is corrected for what the rate itself changes: half the samples in a window, and a
-    pre-emphasis that acts from sample to sample.
+    What the bank of 16 kHz has above 4 kHz gets a constant, and the level of each bin is corrected
+    for what the rate itself changes: half the samples in a window, and a pre-emphasis that acts
+    from sample to sample.
 
     Args:
         above: shape (bins,), the value of each bin that lies above 4 kHz; others are ignored.
@@ -234,50 +232,52 @@ class KeptBins(ChangedFrontend):
 
     def __init__(self, above: np.ndarray, **conf: Any) -> None:
         if conf.get("fs") != 16000:
-            raise BookError(f"KeptBins starts from a frontend at 16000 Hz, not {conf.get('fs')}: "
-                            "give the pretrained frontend_conf.")
-        wide = bank_of(WavFrontend(**{**conf, "lfr_m": 1, "lfr_n": 1}))
-        super().__init__(self._level, **{**conf, "fs": 8000})
-        self.weights = torch.from_numpy(wide.weights[:, :wide.weights.shape[1] // 2])
-        self.outside = torch.from_numpy(wide.centres > 4000)
-        self.gain = torch.from_numpy(_rate_gain(wide.centres)).float()
+            raise BookError(f"{type(self).__name__} starts from a frontend at 16000 Hz, not "
+                            f"{conf.get('fs')}: give the pretrained frontend_conf.")
+        super().__init__(self.place, **conf | {"fs": 8000})
+        self.wide = bank_of(WavFrontend(**conf | SINGLE))
+        self.outside = torch.from_numpy(self.wide.centres > 4000)
+        self.gain = torch.from_numpy(_rate_gain(self.wide.centres)).float()
         self.above = torch.as_tensor(above, dtype=torch.float32)
+
+    def place(self, mat: torch.Tensor) -> torch.Tensor:
+        """Frames of 16 kHz, shape (frames, bins), from those that the frontend made."""
+        return torch.where(self.outside, self.above, mat + self.gain)
+
+
+class KeptBins(PlacedBins):
+    """Reads the 8 kHz spectrum with the filters of the 16 kHz bank.
+
+    Both have the same FFT step, so the weights fit as they are.
+    """
+
+    def __init__(self, above: np.ndarray, **conf: Any) -> None:
+        super().__init__(above, **conf)
+        weights = self.wide.weights
+        self.weights = torch.from_numpy(weights[:, :weights.shape[1] // 2])
 
     def forward(self, input, input_lengths, **kwargs):  # noqa: A002  FunASR's name
         with mock.patch.object(kaldi, "get_mel_banks", return_value=(self.weights, None)):
             return super().forward(input, input_lengths, **kwargs)
 
-    def _level(self, mat: torch.Tensor) -> torch.Tensor:
-        return torch.where(self.outside, self.above, mat + self.gain)
 
-
-class MovedBins(ChangedFrontend):
-    """The frontend at 8 kHz, its 80 features moved to the places of 16 kHz by interpolation.
-
-    Args and errors: as for KeptBins.
-    """
+class MovedBins(PlacedBins):
+    """Moves the 80 features of 8 kHz to the places of 16 kHz by interpolation."""
 
     def __init__(self, above: np.ndarray, **conf: Any) -> None:
-        if conf.get("fs") != 16000:
-            raise BookError(f"MovedBins starts from a frontend at 16000 Hz, not {conf.get('fs')}: "
-                            "give the pretrained frontend_conf.")
-        single = {"lfr_m": 1, "lfr_n": 1}
-        wide = bank_of(WavFrontend(**{**conf, **single}))
-        narrow = bank_of(WavFrontend(**{**conf, **single, "fs": 8000}))
-        super().__init__(self._move, **{**conf, "fs": 8000})
+        super().__init__(above, **conf)
+        wide, narrow = self.wide, bank_of(self.single)
         wide_bins = np.interp(wide.centres, narrow.centres, np.arange(len(narrow.centres)))
         self.lower = torch.from_numpy(np.floor(wide_bins).astype(int))
         self.upper = (self.lower + 1).clamp(max=len(narrow.centres) - 1)
         self.share = torch.from_numpy(wide_bins - np.floor(wide_bins)).float()
-        self.outside = torch.from_numpy(wide.centres > 4000)
         wider = (wide.right - wide.left) / np.interp(wide.centres, narrow.centres,
                                                      narrow.right - narrow.left)
         self.gain = torch.from_numpy(_rate_gain(wide.centres) + np.log(wider)).float()
-        self.above = torch.as_tensor(above, dtype=torch.float32)
 
-    def _move(self, mat: torch.Tensor) -> torch.Tensor:
-        moved = mat[:, self.lower] * (1 - self.share) + mat[:, self.upper] * self.share
-        return torch.where(self.outside, self.above, moved + self.gain)
+    def place(self, mat: torch.Tensor) -> torch.Tensor:
+        return super().place(mat[:, self.lower] * (1 - self.share)
+                             + mat[:, self.upper] * self.share)
 
 
 def filled(above: np.ndarray, centres: np.ndarray, **conf: Any) -> ChangedFrontend:

@@ -14,7 +14,8 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,6 +26,7 @@ from omegaconf import DictConfig, OmegaConf
 from helpers.config import configs
 from helpers.errors import BookError
 from helpers.paths import CACHE, MINI, QWEN3
+from helpers.speech import manifests
 
 MINI_DIMENSIONS: dict[str, int] = {
     "audio_encoder_conf.output_size": 192,
@@ -68,7 +70,7 @@ class Built:
     Attributes:
         model: the `FunASRNano` module, in evaluation mode.
         kwargs: what `AutoModel.build_model` returns beside it: `tokenizer`, `frontend`,
-            `dataset_conf` and every other key of the merged config.
+            `dataset_conf` and every other key of the merged config but `model`.
         config: the merged config that was built, as a plain dictionary.
         loaded: which tensors came from `model.pt`; None without weights.
     """
@@ -76,7 +78,10 @@ class Built:
     model: torch.nn.Module
     kwargs: dict[str, Any]
     config: dict[str, Any]
-    loaded: LoadReport | None = field(default=None)
+    loaded: LoadReport | None = None
+
+    def __post_init__(self) -> None:
+        self.kwargs.pop("model", None)  # FunASR's functions take the model itself beside them
 
     @property
     def tokenizer(self):
@@ -85,6 +90,35 @@ class Built:
     @property
     def frontend(self):
         return self.kwargs["frontend"]
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.model.parameters()).device
+
+    @property
+    def plain_kwargs(self) -> dict[str, Any]:
+        """Those `kwargs` that are no objects: what FunASR hands on to inference."""
+        hidden = ("tokenizer", "frontend", "token_list")
+        return {key: value for key, value in self.kwargs.items() if key not in hidden}
+
+    def encoded(self, item: dict) -> tuple[torch.Tensor, torch.Tensor]:
+        """The encoder's output for a manifest line, shape (1, frames, width), and its length."""
+        from funasr.utils.load_utils import extract_fbank, load_audio_text_image_video
+
+        audio = load_audio_text_image_video(manifests.audio_path(item), fs=self.frontend.fs)
+        speech, lengths = extract_fbank(audio, data_type="sound", frontend=self.frontend)
+        return self.model.encode(speech.to(self.device), lengths.to(self.device))
+
+
+@contextlib.contextmanager
+def modes_given_back(model: torch.nn.Module) -> Iterator[None]:
+    """Whatever happens to training and evaluation mode in here, each module has its own again."""
+    before = {module: module.training for module in model.modules()}
+    try:
+        yield
+    finally:
+        for module, training in before.items():
+            module.training = training
 
 
 def build(config: str | Path | DictConfig = "pretrained", size: Size = "mini",
@@ -110,22 +144,15 @@ def build(config: str | Path | DictConfig = "pretrained", size: Size = "mini",
     if device.startswith("cuda") and not torch.cuda.is_available():
         raise BookError("This machine has no CUDA GPU: use device='cpu', or run on a GPU box.")
     directory = complete_directory(Path(model_dir)) if model_dir else model_directory(size)
-    loaded = configs.load(config) if not isinstance(config, DictConfig) else config
     small = is_small(directory) if model_dir else size == "mini"
-    if over:
-        kwargs = _over_directory(loaded, directory, small)
-    else:
-        kwargs = _alone(loaded, directory, small)
+    kwargs = (_over_directory if over else _alone)(configs.as_config(config), directory, small)
     weights = kwargs.pop("init_param", None) if load_weights and device != "meta" else None
     kwargs.pop("init_param", None)
     kwargs.update(device=device, seed=seed, ncpu=torch.get_num_threads(), disable_update=True)
-    built_config = {key: value for key, value in kwargs.items() if key != "init_param"}
-    if weights:
-        kwargs["init_param"] = str(weights)
-    on_device = torch.device("meta") if device == "meta" else contextlib.nullcontext()
-    with on_device:
-        model, kwargs = AutoModel.build_model(**kwargs)
-    return Built(model, kwargs, built_config, load_report(model, weights) if weights else None)
+    loading = {"init_param": str(weights)} if weights else {}
+    with torch.device("meta") if device == "meta" else contextlib.nullcontext():
+        model, built_kwargs = AutoModel.build_model(**kwargs, **loading)
+    return Built(model, built_kwargs, kwargs, load_report(model, weights) if weights else None)
 
 
 def load_report(model: torch.nn.Module, checkpoint: str | Path) -> LoadReport:
@@ -133,12 +160,11 @@ def load_report(model: torch.nn.Module, checkpoint: str | Path) -> LoadReport:
     state = torch.load(checkpoint, map_location="cpu", mmap=True, weights_only=True)
     source = state.get("state_dict", state)
     target = model.state_dict()
-    same = [key for key in target if key in source and source[key].shape == target[key].shape]
+    both = [key for key in target if key in source]
     return LoadReport(
-        loaded=tuple(same),
+        loaded=tuple(key for key in both if source[key].shape == target[key].shape),
         missing=tuple(key for key in target if key not in source),
-        mismatched=tuple(key for key in target
-                         if key in source and source[key].shape != target[key].shape),
+        mismatched=tuple(key for key in both if source[key].shape != target[key].shape),
         unused=tuple(key for key in source if key not in target))
 
 

@@ -19,15 +19,12 @@ from funasr.models.specaug.specaug import SpecAugLFR
 from funasr.register import tables
 from torch import nn
 
-from funasr_preflight.laws.geometry import (
-    ENCODER_FRAME_SECONDS,
-    FEATURE_FRAMES_A_SECOND,
-    encoder_frames,
-)
+from funasr_preflight.laws import geometry
 from helpers.errors import BookError
 from helpers.model import mel
 from helpers.model.mini import Built
 from helpers.model.stand_in import stand_in
+from helpers.session import seeded
 from helpers.telephone import packet_loss
 from helpers.telephone.channel import LINE_BAND_HZ
 
@@ -40,9 +37,8 @@ def augmenter(conf: Mapping[str, Any], **changes: Any) -> SpecAugLFR:
     Raises:
         BookError: a key that the class does not know.
     """
-    known = {**conf, **changes}
     try:
-        return tables.specaug_classes["SpecAugLFR"](**known)
+        return tables.specaug_classes["SpecAugLFR"](**{**conf, **changes})
     except TypeError as error:
         raise BookError(f"specaug_conf: SpecAugLFR takes no such keys ({error}): remove what it "
                         "does not name.") from None
@@ -50,7 +46,7 @@ def augmenter(conf: Mapping[str, Any], **changes: Any) -> SpecAugLFR:
 
 def lfr_frames(seconds: float) -> int:
     """Number of LFR frames of a clip of this length."""
-    return max(1, encoder_frames(round(seconds * FEATURE_FRAMES_A_SECOND)))
+    return max(1, geometry.encoder_frames(round(seconds * geometry.FEATURE_FRAMES_A_SECOND)))
 
 
 def draw(module: nn.Module, frames: int, batch: int = 1, seed: int | None = None,
@@ -64,19 +60,14 @@ def draw(module: nn.Module, frames: int, batch: int = 1, seed: int | None = None
         seed: of this draw; without it, the state of PyTorch's generator goes on.
         dims: values in a frame.
     """
-    ones = torch.ones(batch, frames, dims)
-    if seed is None:
-        return (module(ones)[0] == 0).numpy()
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return (module(ones)[0] == 0).numpy()
+    with contextlib.nullcontext() if seed is None else seeded(seed):
+        return (module(torch.ones(batch, frames, dims))[0] == 0).numpy()
 
 
 def draws(module: nn.Module, frames: int, count: int, seed: int = 0,
           dims: int = BINS * COPIES) -> np.ndarray:
     """Masks of `count` utterances drawn one by one: bool array (count, frames, dims)."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         return np.concatenate([draw(module, frames, dims=dims) for _ in range(count)])
 
 
@@ -100,32 +91,30 @@ def hidden(masked: np.ndarray) -> np.ndarray:
     return gone.reshape(-1, BINS)
 
 
-def time_shares(module: SpecAugLFR, seconds: float, count: int = 400, seed: int = 0) -> np.ndarray:
+def time_shares(module: SpecAugLFR, seconds: float, count: int = 400) -> np.ndarray:
     """Share of an utterance's LFR frames under the time mask, for `count` utterances."""
-    return draws(module.time_mask, lfr_frames(seconds), count, seed, dims=1)[..., 0].mean(axis=1)
+    return draws(module.time_mask, lfr_frames(seconds), count, dims=1)[..., 0].mean(axis=1)
 
 
-def mask_seconds(module: SpecAugLFR, count: int = 2000, seed: int = 0) -> np.ndarray:
+def mask_seconds(module: SpecAugLFR) -> np.ndarray:
     """Duration of single time masks in a long utterance, in seconds; 0 where nothing is masked."""
     single = SpecAugLFR(apply_time_warp=False, apply_freq_mask=False, num_time_mask=1,
                         time_mask_width_range=module.time_mask.mask_width_range)
-    masked = draws(single.time_mask, 200, count, seed, dims=1)[..., 0]
-    return masked.sum(axis=1) * ENCODER_FRAME_SECONDS
+    masked = draws(single.time_mask, 200, 2000, dims=1)[..., 0]
+    return masked.sum(axis=1) * geometry.ENCODER_FRAME_SECONDS
 
 
-def gap_seconds(loss: float, burst: float, hours: float = 1.0, seed: int = 0) -> np.ndarray:
-    """Duration of every gap that lost packets leave in a call, in seconds."""
-    count = int(hours * 3600 / packet_loss.PACKET_SECONDS)
-    lost = packet_loss.lost_packets(count, loss, burst, seed)
+def gap_seconds(loss: float, burst: float) -> np.ndarray:
+    """Duration of every gap that lost packets leave in a call of an hour, in seconds."""
+    lost = packet_loss.lost_packets(int(3600 / packet_loss.PACKET_SECONDS), loss, burst)
     edges = np.flatnonzero(np.diff(np.r_[False, lost, False].astype(int)))
     return (edges[1::2] - edges[::2]) * packet_loss.PACKET_SECONDS
 
 
-def digital_silence(front, seconds: float = 10.0, seed: int = 0) -> np.ndarray:
-    """A frontend's features of samples that are all zero: shape (frames, features)."""
-    count = int(seconds * front.fs)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)  # the frontend's dither is random
+def digital_silence(front) -> np.ndarray:
+    """A frontend's features of ten seconds of zeros: shape (frames, features)."""
+    count = 10 * front.fs
+    with seeded(0):  # the frontend's dither is random
         return front(torch.zeros(1, count), torch.tensor([count]))[0][0].numpy()
 
 
@@ -178,12 +167,11 @@ def switched_on() -> contextlib.AbstractContextManager[None]:
     return stand_in(MaskingNano)
 
 
-def share_covered(built: Built, items: Sequence[dict], seed: int = 0) -> float:
+def share_covered(built: Built, items: Sequence[dict]) -> float:
     """Mean share of the features that a model's `specaug` hides, each utterance on its own."""
     module = getattr(built.model, "specaug", None)
     if module is None:
         return 0.0
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return float(np.mean([draw(module, max(1, encoder_frames(item["speech_length"]))).mean()
-                              for item in items]))
+    frames = [max(1, geometry.encoder_frames(item["speech_length"])) for item in items]
+    with seeded(0):
+        return float(np.mean([draw(module, count).mean() for count in frames]))

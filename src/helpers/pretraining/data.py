@@ -74,14 +74,14 @@ def padded(values: np.ndarray, data: Utterances, indices: np.ndarray) -> torch.T
     return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
 
 
-def collate(data: Utterances, indices: np.ndarray, prompt: tuple[list[int], list[int]],
-            end_of_turn: int) -> dict[str, torch.Tensor]:
+def collate(data: Utterances, indices: np.ndarray, tokenizer) -> dict[str, torch.Tensor]:
     """Pad a batch into the tensors that `FunASRNano.forward` takes."""
+    prompt = chat_prompt(tokenizer)
     rows, labels, tokens_of_speech = [], [], []
     for index in indices:
         count = speech_tokens(int(data.lengths[index]))
         source = prompt[0] + [0] * count + prompt[1]
-        target = data.tokens[index] + [end_of_turn]
+        target = data.tokens[index] + [tokenizer.eos_token_id]
         rows.append(torch.tensor(source + target))
         labels.append(torch.tensor([-100] * len(source) + target))
         tokens_of_speech.append(count)

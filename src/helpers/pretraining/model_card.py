@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from pathlib import Path
 
 from funasr_preflight.laws.geometry import ENCODER_FRAME_SECONDS
 from helpers.errors import BookError, one_sentence
@@ -123,7 +122,7 @@ def _human() -> dict[str, list[str]]:
 def _second() -> dict[str, str | int | float]:
     """What the card says of the second mini, from its log and its record."""
     heard, stages = two_minis.recorded(), ("wideband", "telephone", *two_minis.STAGES)
-    log = [json.loads(line) for line in _read(MINI / "heard_calls_log.jsonl").splitlines()]
+    log = _log("heard_calls_log.jsonl")
     return {"second_steps": log[-1]["step"], "second_hours": log[0]["hours"],
             "sentences": len(heard.words), "second_command": two_minis.RECORDS.command,
             "second": "\n".join(f"| {stage} | " + " | ".join(
@@ -131,10 +130,11 @@ def _second() -> dict[str, str | int | float]:
                 for name in two_minis.MINIS) + " |" for stage in stages)}
 
 
-def _read(path: Path) -> str:
+def _log(name: str) -> list[dict]:
+    path = MINI / name
     if not path.is_file():
-        raise BookError(f"{path.name} is missing: run `make mini`, then `make wer`.")
-    return path.read_text(encoding="utf-8")
+        raise BookError(f"{name} is missing: run `make mini`, then `make wer`.")
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def current() -> str:
@@ -143,8 +143,7 @@ def current() -> str:
     Raises:
         BookError: one of them is missing.
     """
-    log = [json.loads(line) for line in _read(MINI / "pretraining_log.jsonl").splitlines()]
-    return render(log, wer.recorded())
+    return render(_log("pretraining_log.jsonl"), wer.recorded())
 
 
 @one_sentence

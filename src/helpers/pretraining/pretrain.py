@@ -33,23 +33,12 @@ import torch
 from omegaconf import OmegaConf
 from tqdm import tqdm
 
-from funasr_preflight.laws.geometry import (
-    ENCODER_FRAME_SECONDS,
-    ENCODER_FRAMES_A_TOKEN,
-    speech_tokens,
-)
+from funasr_preflight.laws import geometry
 from helpers.config import configs
 from helpers.errors import one_sentence
 from helpers.model import mini
 from helpers.paths import CACHE, MINI
-from helpers.pretraining.data import (
-    Utterances,
-    batches,
-    chat_prompt,
-    collate,
-    load_utterances,
-    padded,
-)
+from helpers.pretraining.data import Utterances, batches, collate, load_utterances, padded
 
 Stage = Literal["hearing", "joint", "speaking"]
 
@@ -93,7 +82,7 @@ class SqueezeHead(torch.nn.Module):
     def __init__(self, adaptor_dim: int, labels: int):
         super().__init__()
         self.labels = labels  # ids from 0; the last one stands for the CTC blank
-        self.linear = torch.nn.Linear(adaptor_dim, ENCODER_FRAMES_A_TOKEN * labels)
+        self.linear = torch.nn.Linear(adaptor_dim, geometry.ENCODER_FRAMES_A_TOKEN * labels)
 
     def forward(self, adaptor_out: torch.Tensor, ctc_argmax: torch.Tensor,
                 lengths: torch.Tensor) -> torch.Tensor:
@@ -105,8 +94,8 @@ class SqueezeHead(torch.nn.Module):
             lengths: frames of each utterance, shape (batch,).
         """
         frames = ctc_argmax.shape[1]
-        groups = speech_tokens(frames)
-        named = groups * ENCODER_FRAMES_A_TOKEN
+        groups = geometry.speech_tokens(frames)
+        named = groups * geometry.ENCODER_FRAMES_A_TOKEN
         blank = self.labels - 1
         labels = torch.nn.functional.pad(ctc_argmax.clamp(max=blank),
                                          (0, named - frames), value=-100)
@@ -209,7 +198,7 @@ def longest_frames_at(step: int, recipe: Round) -> float:
     """The longest utterance (in 60 ms frames) that this step may use."""
     if step >= recipe.short_first:
         return math.inf
-    return (2.0 + 8.0 * step / recipe.short_first) / ENCODER_FRAME_SECONDS
+    return (2.0 + 8.0 * step / recipe.short_first) / geometry.ENCODER_FRAME_SECONDS
 
 
 def trainable_mini(seed: int) -> mini.Built:
@@ -253,11 +242,14 @@ def pretrain(recipe: Round, shards: Path, output: Path, start_from: Path | None 
                                   weight_decay=recipe.weight_decay, fused=True)
     model.train()
     if not recipe.dropout:
-        turn_off_dropout(model)
+        for module in model.modules():
+            if isinstance(module, torch.nn.Dropout):
+                module.p = 0.0
     output.mkdir(parents=True, exist_ok=True)
     with (output / "pretraining_log.jsonl").open("a", encoding="utf-8") as log:
-        _write_log(log, recipe=asdict(recipe), utterances=len(data.tokens), hours=round(
-            float(data.lengths.sum()) * ENCODER_FRAME_SECONDS / 3600, 2), torch=torch.__version__)
+        hours = float(data.lengths.sum()) * geometry.ENCODER_FRAME_SECONDS / 3600
+        _write_log(log, recipe=asdict(recipe), utterances=len(data.tokens), hours=round(hours, 2),
+                   torch=torch.__version__)
         clock = time.perf_counter()
         sums: dict[str, float] = {}
         for step, indices in enumerate(tqdm(_stream(data, recipe, rng), total=recipe.steps,
@@ -291,7 +283,7 @@ def _train_step(joint: JointLoss, optimizer, learning: list, data: Utterances,
     recipe = joint.recipe
     for group in optimizer.param_groups:
         group["lr"] = learning_rate_at(step, recipe)
-    batch = collate(data, indices, chat_prompt(tokenizer), tokenizer.eos_token_id)
+    batch = collate(data, indices, tokenizer)
     heard = None if data.heard is None else padded(data.heard, data, indices)
     with torch.autocast("cpu", torch.bfloat16, enabled=recipe.bf16):
         losses = joint(batch, [data.tokens[i] for i in indices], heard)
@@ -301,13 +293,6 @@ def _train_step(joint: JointLoss, optimizer, learning: list, data: Utterances,
         optimizer.step()
     optimizer.zero_grad(set_to_none=True)
     return losses
-
-
-def turn_off_dropout(model: torch.nn.Module) -> None:
-    """Set every dropout layer's rate to zero, in place."""
-    for module in model.modules():
-        if isinstance(module, torch.nn.Dropout):
-            module.p = 0.0
 
 
 def _write_log(file, **entry) -> None:

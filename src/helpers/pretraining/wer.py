@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from helpers.errors import BookError, one_sentence
 from helpers.evaluation import decoding, intervals
@@ -18,7 +17,9 @@ from helpers.experiments import runs
 from helpers.experiments.provenance import provenance
 from helpers.experiments.records import write_record
 from helpers.experiments.results import Results
+from helpers.model import mini
 from helpers.paths import RESULTS
+from helpers.session import setup
 
 RECORD = RESULTS / "mini_wer.json"
 COMMAND = "python -m helpers.pretraining.wer --record"
@@ -83,11 +84,7 @@ def main(arguments: list[str] | None = None) -> int:
     from rich.console import Console
     from rich.table import Table
 
-    from helpers.model import mini
-    from helpers.session import setup
-
     setup()
-    torch.set_num_threads(1)
     built = mini.build("pretrained")
     if options.weights:
         built.model.load_state_dict(mini.read_weights(options.weights))

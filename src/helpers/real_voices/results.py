@@ -1,4 +1,4 @@
-"""What was recorded of recognisers on people's speech: rates, differences, floors and tables.
+"""What was recorded of recognisers on people's speech: rates, differences and tables.
 
 An interval says what other speakers would have given, each drawn with all clips. Where a set has
 one speaker, clips are drawn, and the interval says nothing of other voices.
@@ -6,7 +6,7 @@ one speaker, clips are drawn, and the interval says nothing of other voices.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +16,7 @@ from helpers.evaluation import intervals
 from helpers.evaluation.intervals import Difference, ErrorRate
 from helpers.experiments.call_cost import STAGES
 from helpers.experiments.records import RunRecords
+from helpers.experiments.results import unpacked
 from helpers.paths import RESULTS
 
 COMMAND = "python -m helpers.real_voices.run --record"
@@ -67,16 +68,16 @@ class RecordedVoices:
     def __contains__(self, cell: Cell) -> bool:
         return cell in self.rows
 
-    def words(self, speech: str, plain: bool = False) -> np.ndarray:
+    def words(self, speech: str) -> np.ndarray:
         """Reference words of each clip of a set, shape (clips,)."""
-        return unpacked(self._set(speech)["plain_words" if plain else "words"])
+        return unpacked(self._set(speech)["words"])
 
     def speakers(self, speech: str) -> np.ndarray:
         """Speaker of each clip of a set, shape (clips,)."""
         names, times = zip(*self._set(speech)["speakers"], strict=True)
         return np.repeat(names, times)
 
-    def errors(self, cell: Cell, plain: bool = False) -> np.ndarray:
+    def errors(self, cell: Cell) -> np.ndarray:
         """Word errors, shape (seeds, clips), of the clips from the first on that all seeds heard.
 
         Raises:
@@ -84,8 +85,7 @@ class RecordedVoices:
         """
         parts: dict[int, dict[int, np.ndarray]] = {}
         for row in self.rows.get(cell, []):
-            parts.setdefault(row["seed"], {})[row["part"]] = unpacked(
-                row["plain_errors" if plain else "errors"])
+            parts.setdefault(row["seed"], {})[row["part"]] = unpacked(row["errors"])
         whole = min((_in_sequence(of_seed) for of_seed in parts.values()), default=0)
         if not whole:
             raise BookError(f"There is no record of {', '.join(cell)}: run "
@@ -97,19 +97,13 @@ class RecordedVoices:
         """How many clips, from the first on, all of these conditions heard that are recorded."""
         return min((self.errors(cell).shape[1] for cell in cells if cell in self), default=0)
 
-    def rate(self, cell: Cell, speaker: str | None = None, plain: bool = False,
-             clips: int | None = None) -> ErrorRate:
-        """Word error rate over all seeds.
+    def rate(self, cell: Cell, clips: int | None = None) -> ErrorRate:
+        """Word error rate over all seeds."""
+        errors = self.errors(cell)[:, :clips]
+        return intervals.error_rate(errors, *self._drawn(cell.speech, errors.shape[1]))
 
-        Args:
-            plain: of the texts as they are written, not normalised.
-        """
-        errors = self.errors(cell, plain)[:, :clips]
-        chosen, words, units = self._drawn(cell.speech, errors.shape[1], speaker, plain)
-        return intervals.error_rate(errors[:, chosen], words, units)
-
-    def difference(self, cell: Cell, other: Cell, speaker: str | None = None,
-                   clips: int | None = None, among: int = 1) -> Difference:
+    def difference(self, cell: Cell, other: Cell, clips: int | None = None,
+                   among: int = 1) -> Difference:
         """How much higher one error rate is than another, on the clips that both heard.
 
         Args:
@@ -123,9 +117,8 @@ class RecordedVoices:
                             "on the same speech.")
         errors, others = self.errors(cell)[:, :clips], self.errors(other)[:, :clips]
         both = min(errors.shape[1], others.shape[1])
-        chosen, words, units = self._drawn(cell.speech, both, speaker)
-        return intervals.difference(errors[:, :both][:, chosen], others[:, :both][:, chosen], words,
-                                    units, among)
+        return intervals.difference(errors[:, :both], others[:, :both],
+                                    *self._drawn(cell.speech, both), among)
 
     def change(self, recogniser: str, speech: str, stage: str, than: str = FIRST_STAGE,
                clips: int | None = None) -> Difference:
@@ -136,17 +129,6 @@ class RecordedVoices:
         """
         return self.difference(Cell(recogniser, speech, stage), Cell(recogniser, speech, than),
                                clips=clips)
-
-    def floor(self, cell: Cell, clips: int | None = None) -> float | None:
-        """Unnormalised error rate of the clips without a single normalised error.
-
-        All of it is case, punctuation and the way of writing numbers. None where no clip is heard
-        without an error.
-        """
-        right = self.errors(cell)[:, :clips] == 0
-        words = np.broadcast_to(self.words(cell.speech, plain=True)[:right.shape[1]], right.shape)
-        return float(self.errors(cell, plain=True)[:, :clips][right].sum() / words[right].sum()) \
-            if right.any() else None
 
     def scope(self, speech: str, clips: int) -> str:
         """What the first clips of a set are, and of what their intervals speak: for a caption."""
@@ -162,31 +144,15 @@ class RecordedVoices:
                             f"`{COMMAND} --only {REFERENCE}`.")
         return self.sets[speech]
 
-    def _drawn(self, speech: str, heard: int, speaker: str | None,
-               plain: bool = False) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Which clips count, their words, and what is drawn again: speakers, or clips of one."""
+    def _drawn(self, speech: str, heard: int) -> tuple[np.ndarray, np.ndarray]:
+        """Words of the first clips, and what is drawn again: speakers, or clips of one."""
         names = self.speakers(speech)[:heard]
-        chosen = np.ones(heard, dtype=bool) if speaker is None else names == speaker
-        if not chosen.any():
-            raise BookError(f"{speaker} does not speak in {speech}: choose one of "
-                            f"{', '.join(dict.fromkeys(names))}.")
-        units = names[chosen] if len(set(names[chosen])) > 1 else np.arange(chosen.sum())
-        return chosen, self.words(speech, plain)[:heard][chosen], units
+        return self.words(speech)[:heard], names if len(set(names)) > 1 else np.arange(heard)
 
 
 def _in_sequence(parts: dict[int, np.ndarray]) -> int:
     """How many parts there are from the first on, without a gap."""
     return next(part for part in range(len(parts) + 1) if part not in parts)
-
-
-def packed(numbers: Sequence[int]) -> str:
-    """Small numbers as one string, which JSON keeps on one line."""
-    return " ".join(map(str, numbers))
-
-
-def unpacked(text: str) -> np.ndarray:
-    """The numbers of `packed`."""
-    return np.array(text.split(), dtype=int)
 
 
 class VoiceTable(NamedTuple):
@@ -214,12 +180,13 @@ def stage_table(recorded: RecordedVoices, speech: str, recognisers: Sequence[str
                  + recorded.scope(speech, clips))
 
 
-def frontend_table(recorded: RecordedVoices, speech: str, recognisers: Sequence[str],
-                   stage: str = "8 kHz") -> VoiceTable:
-    """A row for each recogniser and frontend at one stage: rate, and change to its own frontend.
+def frontend_table(recorded: RecordedVoices, speech: str,
+                   recognisers: Sequence[str]) -> VoiceTable:
+    """A row for each recogniser and frontend at 8 kHz: rate, and change to its own frontend.
 
     Over the clips that all of them heard.
     """
+    stage = "8 kHz"
     cells = [cell for name in recognisers for frontend in FRONTENDS
              if (cell := Cell(name, speech, stage, frontend)) in recorded]
     clips = recorded.common_clips(cells)
@@ -229,26 +196,6 @@ def frontend_table(recorded: RecordedVoices, speech: str, recognisers: Sequence[
                   for cell in cells],
                  f"At the stage {stage}; change against its own frontend, clip by clip. "
                  + recorded.scope(speech, clips))
-
-
-def floor_table(recorded: RecordedVoices, speech: str, recognisers: Sequence[str],
-                stage: str = FIRST_STAGE) -> VoiceTable:
-    """A row for each recogniser: its rate, the rate of the texts as written, and the floor.
-
-    Over the clips that all of them heard.
-    """
-    cells = [cell for name in recognisers if (cell := Cell(name, speech, stage)) in recorded]
-    clips = recorded.common_clips(cells)
-
-    def row(cell: Cell) -> Iterator[str]:
-        floor = recorded.floor(cell, clips)
-        yield from (cell.recogniser, str(recorded.rate(cell, clips=clips)),
-                    str(recorded.rate(cell, plain=True, clips=clips)), "" if floor is None else
-                    f"{100 * floor:.1f}")
-
-    return VoiceTable(["Recogniser", "normalised, %", "as written, %", "format alone, %"],
-                 [list(row(cell)) for cell in cells],
-                 f"At the stage {stage}. " + recorded.scope(speech, clips))
 
 
 def _rate_and_change(recorded: RecordedVoices, cell: Cell, against: Cell,

@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, astuple, dataclass
 from functools import lru_cache
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +22,9 @@ import soxr
 from helpers.evaluation.normalise import counts
 from helpers.experiments.call_cost import STAGES
 from helpers.experiments.records import Key, Recording, Row
+from helpers.experiments.results import packed
 from helpers.real_voices import recognisers, speech
-from helpers.real_voices.results import DECIDING, RECORDS, REFERENCE, RecordedVoices, packed
+from helpers.real_voices.results import DECIDING, RECORDS, REFERENCE, RecordedVoices
 from helpers.telephone.channel import TELEPHONE_RATE, call
 
 NOISY = tuple(stage for stage, channel in STAGES.items()
@@ -89,11 +91,7 @@ def plan() -> list[Job]:
 
 def stage_files(clips: Sequence[speech.Clip], stage: str, seed: int, folder: Path,
                 upsampled: bool = False) -> list[Path]:
-    """Clips as a stage delivers them, as 16-bit WAV files: wideband at 16 kHz, else at 8 kHz.
-
-    Args:
-        upsampled: bring 8 kHz to 16 kHz.
-    """
+    """Clips as a stage delivers them, as 16-bit WAV files: at 16 kHz if wideband or upsampled."""
     paths = []
     for number, clip in enumerate(clips):
         channel, rate = STAGES[stage], speech.RATE
@@ -144,23 +142,13 @@ def _reference(clips: Sequence[speech.Clip]) -> Row:
     texts = [clip.text for clip in clips]
     return {"words": packed(counts(texts, texts)[1]),
             "plain_words": packed(counts(texts, texts, normalise=False)[1]),
-            "speakers": _runs([clip.speaker for clip in clips]),
+            "speakers": [[name, len(list(those))]
+                         for name, those in groupby(clip.speaker for clip in clips)],
             "minutes": round(sum(clip.seconds for clip in clips) / 60, 1),
             "archives": {archive.file: archive.sha256 for archive in speech.ARCHIVES},
             "licences": {archive.file: archive.licence for archive in speech.ARCHIVES},
             "recognisers": {name: files if len(files) < 3 else []
                             for name, files in recognisers.pinned().items()}}
-
-
-def _runs(names: Sequence[str]) -> list[list]:
-    """Names in a row and how often each comes in a row: `a a b` is [[a, 2], [b, 1]]."""
-    runs: list[list] = []
-    for name in names:
-        if runs and runs[-1][0] == name:
-            runs[-1][1] += 1
-        else:
-            runs.append([name, 1])
-    return runs
 
 
 def show() -> None:

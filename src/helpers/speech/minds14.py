@@ -32,7 +32,6 @@ def sets(language: str = "en-US", tokenizer: Any = None, source: str | Path = HU
     The split is by a hash of the recording's name, so it is the same everywhere.
 
     Args:
-        language: one of LANGUAGES.
         tokenizer: counts the tokens of a transcript, for `text_length`; without one, words.
         source: the hub's name, or a local copy of the dataset's folder.
         folder: where WAV files and manifests go; the cache without it.

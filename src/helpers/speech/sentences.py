@@ -159,6 +159,10 @@ MEDIUM = [
 ]
 
 
+SHORT_SHARE, LONG_SHARE = 0.08, 0.06
+"""Of sentences of about a second or less, and of several in one turn, about ten seconds or more."""
+
+
 def fill(template: str, rng: random.Random) -> str:
     """Fill every `{slot}` of a template with a random value."""
     return re.sub(r"\{(\w+)\}", lambda match: SLOTS[match[1]](rng), template)
@@ -178,16 +182,14 @@ def vocabulary() -> list[str]:
     return sorted(words)
 
 
-def sentences(seed: int, exclude: frozenset[str] = frozenset(), shuffled_words: float = 0.0,
-              short: float = 0.08, long: float = 0.06) -> Iterator[str]:
+def sentences(seed: int, exclude: frozenset[str] = frozenset(),
+              shuffled_words: float = 0.0) -> Iterator[str]:
     """Yield new sentences for ever.
 
     Args:
         exclude: sentences never to yield (those of other sets).
         shuffled_words: share of word lists without grammar. They carry no hint about the next
             word, so a model must listen; used for training only.
-        short: share of sentences of about one second or less.
-        long: share of several sentences in one turn, about ten seconds or more.
     """
     rng = random.Random(seed)
     words = vocabulary()
@@ -195,11 +197,10 @@ def sentences(seed: int, exclude: frozenset[str] = frozenset(), shuffled_words: 
         draw = rng.random()
         if draw < shuffled_words:
             text = " ".join(rng.sample(words, rng.randint(2, 8)))
-        elif draw < shuffled_words + short:
+        elif draw < shuffled_words + SHORT_SHARE:
             text = fill(rng.choice(SHORT), rng)
-        elif draw < shuffled_words + short + long:
-            turns = rng.randint(3, 4)
-            text = " ".join(fill(rng.choice(MEDIUM), rng) for _ in range(turns))
+        elif draw < shuffled_words + SHORT_SHARE + LONG_SHARE:
+            text = " ".join(fill(rng.choice(MEDIUM), rng) for _ in range(rng.randint(3, 4)))
         else:
             text = fill(rng.choice(MEDIUM), rng)
         if text not in exclude:

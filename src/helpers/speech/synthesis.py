@@ -38,6 +38,7 @@ paul pedro quincy robert sandro shelby steph2 steph3 travis victor
 TEST_VARIANTS = "Annie Michael f2 f4 linda m4 m6 edward michel rob benjamin steph".split()
 TRAINING_FLITE = ["slt", "awb", "kal16"]
 TEST_FLITE = ["rms"]
+FLITE_SHARE = 0.2
 
 
 @dataclass(frozen=True)
@@ -49,9 +50,9 @@ class Voice:
     speed: int = 165
 
 
-def draw_voice(rng: random.Random, held_out: bool, flite_share: float = 0.2) -> Voice:
+def draw_voice(rng: random.Random, held_out: bool) -> Voice:
     """Draw a talker from the training voices, or from those kept for testing."""
-    if rng.random() < flite_share:
+    if rng.random() < FLITE_SHARE:
         name = f"flite:{rng.choice(TEST_FLITE if held_out else TRAINING_FLITE)}"
     else:
         variant = rng.choice(TEST_VARIANTS if held_out else TRAINING_VARIANTS)
@@ -85,10 +86,10 @@ def synthesise(text: str, voice: Voice) -> np.ndarray:
     return scale_to_level(trim_silence(samples), ACTIVE_LEVEL_DBFS)
 
 
-def trim_silence(samples: np.ndarray, keep_seconds: float = 0.1) -> np.ndarray:
-    """Cut leading and trailing silence (below -50 dB of the peak), keeping a short margin."""
+def trim_silence(samples: np.ndarray) -> np.ndarray:
+    """Cut leading and trailing silence (below -50 dB of the peak), keeping 0.1 s of it."""
     loud = np.flatnonzero(np.abs(samples) > np.abs(samples).max() * 10 ** (-50 / 20))
-    margin = int(keep_seconds * SAMPLE_RATE)
+    margin = int(0.1 * SAMPLE_RATE)
     return samples[max(0, loud[0] - margin): loud[-1] + margin]
 
 
@@ -100,8 +101,7 @@ def scale_to_level(samples: np.ndarray, level_dbfs: float) -> np.ndarray:
 
 def _run(command: list[str]) -> subprocess.CompletedProcess:
     if shutil.which(command[0]) is None:
-        package = command[0]
-        raise BookError(f"{package} is not installed: install Debian's package `{package}`.")
+        raise BookError(f"{command[0]} is not installed: install Debian's package `{command[0]}`.")
     done = subprocess.run(command, capture_output=True, check=False)
     if done.returncode != 0:
         raise BookError(f"{command[0]} failed: {done.stderr.decode(errors='replace').strip()}")

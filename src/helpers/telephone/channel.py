@@ -25,6 +25,8 @@ from helpers.telephone import line_noise, packet_loss, speech_codecs
 from helpers.telephone.recordings import TELEPHONE_RATE, checked
 
 LINE_BAND_HZ = (300.0, 3400.0)
+Change = Callable[[np.ndarray, int, int], tuple[np.ndarray, int]]
+"""What becomes of a clip: from samples, rate and seed to samples and rate."""
 
 
 def to_8khz(samples: np.ndarray, rate: int) -> np.ndarray:
@@ -46,28 +48,6 @@ def line_band(samples: np.ndarray, rate: int = TELEPHONE_RATE,
                    (True, False): (high, "lowpass")}[low is None, high is None]
     sections = signal.butter(6, edges, kind, fs=rate, output="sos")
     return signal.sosfilt(sections, checked(samples)).astype(np.float32)
-
-
-def mu_law(samples: np.ndarray, rate: int = TELEPHONE_RATE) -> np.ndarray:
-    """Encode and decode with G.711 mu-law: 8 bits a sample."""
-    return speech_codecs.transcode(samples, "mu-law", rate)
-
-
-def telephone(samples: np.ndarray, rate: int) -> np.ndarray:
-    """What a recogniser receives from a clean call: 8 kHz, 300 to 3400 Hz, mu-law.
-
-    Args:
-        samples: mono, float in [-1, 1], shape (samples,).
-        rate: samples a second, 8000 or more.
-
-    Returns:
-        float32 samples at 8 kHz.
-
-    Raises:
-        BookError: not mono, empty, not finite, or sampled below 8 kHz.
-    """
-    _check_rate(rate)
-    return mu_law(line_band(to_8khz(samples, rate)))
 
 
 @dataclass(frozen=True)
@@ -107,9 +87,11 @@ def call(samples: np.ndarray, rate: int, channel: Channel, seed: int = 0) -> np.
         float32 samples at 8 kHz.
 
     Raises:
-        BookError: audio that is none, a rate below 8000 Hz, or a channel that cannot be.
+        BookError: not mono, empty, not finite, a rate below 8000 Hz, or a channel that cannot be.
     """
-    _check_rate(rate)
+    if rate < TELEPHONE_RATE:
+        raise BookError(f"Audio at {rate} Hz is below the telephone's 8000 Hz: "
+                        "give a recording at 8000 Hz or more.")
     speech = to_8khz(samples, rate)
     if channel.band:
         speech = line_band(speech)
@@ -127,6 +109,11 @@ def call(samples: np.ndarray, rate: int, channel: Channel, seed: int = 0) -> np.
     return speech
 
 
+def telephone(samples: np.ndarray, rate: int) -> np.ndarray:
+    """What a recogniser receives from a clean call: 8 kHz, 300 to 3400 Hz, mu-law; as `call`."""
+    return call(samples, rate, Channel())
+
+
 def telephone_set(name: str, limit: int | None = None) -> list[dict]:
     """A committed set as a call would deliver it: manifest lines with 8 kHz WAV files.
 
@@ -136,50 +123,39 @@ def telephone_set(name: str, limit: int | None = None) -> list[dict]:
     return call_set(name, Channel(), limit)
 
 
-def call_set(name: str, channel: Channel, limit: int | None = None, seed: int = 0) -> list[dict]:
-    """A committed set through a channel; as `telephone_set`. Each clip has noise of its own."""
-    folder = CACHE / "telephone" / name
-    if channel != Channel() or seed:
-        folder = CACHE / "calls" / name / f"{_digest(channel)}_{seed}"
-    def through(samples: np.ndarray, rate: int, own_seed: int) -> tuple[np.ndarray, int]:
-        return call(samples, rate, channel, own_seed), TELEPHONE_RATE
+def call_set(name: str, channel: Channel | None, limit: int | None = None) -> list[dict]:
+    """A committed set through a channel, or as it is; as `telephone_set`.
 
-    return _made(name, folder, through, limit, seed)
+    Each clip has noise of its own.
+    """
+    if channel is None:
+        return corpus.load_set(name)[:limit]
+    folder = (CACHE / "telephone" / name if channel == Channel() else
+              CACHE / "calls" / name / f"{zlib.crc32(repr(channel).encode()):08x}_0")
+    return changed_set(name, folder, limit, lambda samples, rate, seed: (
+        call(samples, rate, channel, seed), TELEPHONE_RATE))
 
 
 def filtered_set(name: str, low: float | None, high: float | None,
                  limit: int | None = None) -> list[dict]:
     """A committed set at its own rate, with only the filter of a line; as `telephone_set`."""
-    def band(samples: np.ndarray, rate: int, seed: int) -> tuple[np.ndarray, int]:
-        return line_band(samples, rate, low, high), rate
-
-    return _made(name, CACHE / "filtered" / name / f"{low}_{high}", band, limit)
+    return changed_set(name, CACHE / "filtered" / name / f"{low}_{high}", limit,
+                       lambda samples, rate, _: (line_band(samples, rate, low, high), rate))
 
 
-def _made(name: str, folder: Path, change: Callable[[np.ndarray, int, int],
-          tuple[np.ndarray, int]], limit: int | None, seed: int = 0) -> list[dict]:
-    """A set whose clips went through `change`: from samples, rate and seed to samples and rate."""
+def changed_set(name: str, folder: Path, limit: int | None, change: Change) -> list[dict]:
+    """A committed set whose clips went through `change`, and are kept in a folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    return [manifests.with_audio(item, _kept(item, folder, change, seed))
+    return [manifests.with_audio(item, _kept(item, folder, change))
             for item in corpus.load_set(name)[:limit]]
 
 
-def _kept(item: dict, folder: Path, change: Callable, seed: int) -> Path:
+def _kept(item: dict, folder: Path, change: Change) -> Path:
     target = folder / f"{item['key']}.wav"
     if not target.exists():
         samples, rate = soundfile.read(manifests.audio_path(item), dtype="float32")
         partial = target.with_suffix(f".{os.getpid()}")  # others may be making it too
-        changed, rate = change(samples, rate, zlib.crc32(f"{seed} {item['key']}".encode()))
+        changed, rate = change(samples, rate, zlib.crc32(f"0 {item['key']}".encode()))
         soundfile.write(partial, changed, rate, format="WAV", subtype="PCM_16")
         partial.replace(target)
     return target
-
-
-def _digest(channel: Channel) -> str:
-    return f"{zlib.crc32(repr(channel).encode()):08x}"
-
-
-def _check_rate(rate: int) -> None:
-    if rate < TELEPHONE_RATE:
-        raise BookError(f"Audio at {rate} Hz is below the telephone's 8000 Hz: "
-                        "give a recording at 8000 Hz or more.")

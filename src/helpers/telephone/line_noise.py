@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from scipy import signal
 
-from helpers.errors import BookError
 from helpers.telephone.recordings import TELEPHONE_RATE, checked
 
 LEVEL_FRAME_SECONDS = 0.02
@@ -35,8 +34,6 @@ def line_noise(samples: np.ndarray, rate: int, snr_db: float, seed: int = 0) -> 
         snr_db: active speech level over noise level, in dB.
     """
     samples = checked(samples)
-    if rate <= 0:
-        raise BookError(f"The rate is {rate}: give samples a second.")
     rng = np.random.default_rng(seed)
     noise = rng.standard_normal(len(samples))
     sections = signal.butter(4, (300, min(3400, 0.45 * rate)), "bandpass", fs=rate, output="sos")

@@ -58,7 +58,6 @@ def drop_packets(samples: np.ndarray, rate: int, loss: float, burst: float = 1.0
     Args:
         samples: one channel, shape (samples,).
         rate: samples a second.
-        burst: mean length of a run of lost packets.
         concealment: "silence" plays nothing; "repeat" plays the last packet that arrived again,
             half as loud each time, as simple receivers do.
 

@@ -81,7 +81,7 @@ def kaldi(items: Sequence[dict], folder: Path) -> Path:
     return folder
 
 
-def two_legs(items: Sequence[dict], folder: Path, name: str = "call") -> Path:
+def two_legs(items: Sequence[dict], folder: Path) -> Path:
     """A call with a speaker on each channel, and the table of its turns.
 
     Args:
@@ -92,18 +92,19 @@ def two_legs(items: Sequence[dict], folder: Path, name: str = "call") -> Path:
     """
     folder.mkdir(parents=True, exist_ok=True)
     speech, spans = joined(items)
-    legs = [np.where(_within(len(speech), spans[leg::2]), speech, 0) for leg in (0, 1)]
-    soundfile.write(folder / f"{name}.wav", _on_a_line(np.stack(legs, 1)), TELEPHONE_RATE)
-    rows = [(f"{name}.wav", leg, f"{start / TELEPHONE_RATE:.2f}", f"{end / TELEPHONE_RATE:.2f}",
-             manifests.transcript(item), f"{name}-{leg}")
+    legs = np.zeros((len(speech), 2), np.float32)
+    for number, (start, end) in enumerate(spans):
+        legs[start:end, number % 2] = speech[start:end]
+    soundfile.write(folder / "call.wav", _on_a_line(legs), TELEPHONE_RATE)
+    rows = [("call.wav", leg, f"{start / TELEPHONE_RATE:.2f}", f"{end / TELEPHONE_RATE:.2f}",
+             manifests.transcript(item), f"call-{leg}")
             for item, (start, end), leg in zip(items, spans, itertools.cycle("AB"), strict=False)]
     with (folder / "turns.csv").open("w", encoding="utf-8", newline="") as stream:
         csv.writer(stream).writerows([TURN_HEAD, *rows])
     return folder / "turns.csv"
 
 
-def long_call(items: Sequence[dict], folder: Path, name: str = "long"
-              ) -> tuple[Path, list[tuple[float, float]]]:
+def long_call(items: Sequence[dict], folder: Path) -> tuple[Path, list[tuple[float, float]]]:
     """One recording of many sentences, in which somebody waits now and then, and nobody wrote down.
 
     Returns:
@@ -111,9 +112,9 @@ def long_call(items: Sequence[dict], folder: Path, name: str = "long"
     """
     folder.mkdir(parents=True, exist_ok=True)
     speech, spans = joined(items)
-    soundfile.write(folder / f"{name}.wav", _on_a_line(speech), TELEPHONE_RATE)
+    soundfile.write(folder / "long.wav", _on_a_line(speech), TELEPHONE_RATE)
     scp = folder / "wav.scp"
-    scp.write_text(f"{name} {name}.wav\n", encoding="utf-8")
+    scp.write_text("long long.wav\n", encoding="utf-8")
     return scp, [(start / TELEPHONE_RATE, end / TELEPHONE_RATE) for start, end in spans]
 
 
@@ -121,16 +122,8 @@ def _heard(item: dict) -> tuple[np.ndarray, int]:
     return soundfile.read(manifests.audio_path(item), dtype="float32")
 
 
-def _within(length: int, spans: Sequence[tuple[int, int]]) -> np.ndarray:
-    inside = np.zeros(length, dtype=bool)
-    for start, end in spans:
-        inside[start:end] = True
-    return inside
-
-
 def _on_a_line(speech: np.ndarray) -> np.ndarray:
     """With a second in which nobody speaks at the end, and the line's noise throughout."""
-    speech = np.concatenate([speech, np.zeros_like(speech, shape=(TELEPHONE_RATE,
-                                                                  *speech.shape[1:]))])
+    speech = np.pad(speech, [(0, TELEPHONE_RATE), *[(0, 0)] * (speech.ndim - 1)])
     noise = np.random.default_rng(0).normal(0, 10 ** (LINE_NOISE_DBFS / 20), speech.shape)
     return np.clip(speech + noise, -1, 1)

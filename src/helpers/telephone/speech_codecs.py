@@ -32,25 +32,20 @@ CODECS: Mapping[str, str] = dict.fromkeys(_G711, "helpers.telephone.g711") | dic
 """Codec name to the library that does the work."""
 
 
-def transcode(samples: np.ndarray, codec: str, rate: int = TELEPHONE_RATE) -> np.ndarray:
+def transcode(samples: np.ndarray, codec: str) -> np.ndarray:
     """Encode and decode, as a call does.
 
     Args:
-        samples: one channel, float in [-1, 1], shape (samples,).
-        rate: samples a second; the codecs are defined for 8000.
+        samples: one channel, float in [-1, 1], shape (samples,), 8000 a second.
 
     Returns:
         float32 samples of the same length; the codec's own delay is kept.
 
     Raises:
-        BookError: an unknown codec, another rate, audio that is none, no ffmpeg, or an ffmpeg
-            without the codec.
+        BookError: an unknown codec, audio that is none, no ffmpeg, or an ffmpeg without the codec.
     """
     if codec not in CODECS:
         raise BookError(f"There is no codec {codec!r}: choose one of {', '.join(CODECS)}.")
-    if rate != TELEPHONE_RATE:
-        raise BookError(f"The telephone's codecs take 8000 Hz, not {rate}: resample first "
-                        "(helpers.telephone.channel.to_8khz).")
     samples = checked(samples)
     if codec in _G711:
         return g711.transcode(samples, codec)
@@ -69,8 +64,7 @@ def _through_libsndfile(samples: np.ndarray, codec: str) -> np.ndarray:
     soundfile.write(buffer, np.clip(samples, -1, 1), TELEPHONE_RATE, format=container,
                     subtype=subtype)
     buffer.seek(0)
-    decoded, _ = soundfile.read(buffer, dtype="float32")
-    return decoded
+    return soundfile.read(buffer, dtype="float32")[0]
 
 
 def _through_ffmpeg(samples: np.ndarray, codec: str) -> np.ndarray:

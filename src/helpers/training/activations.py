@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 import torch
@@ -33,17 +34,15 @@ def kept_for_backward(model: torch.nn.Module, forward: Callable[[], Any]) -> dic
             kept[inside[-1]] += storage.nbytes()
         return tensor
 
-    hooks = []
-    for name in COMPONENTS:
-        part = getattr(model, name, None)
-        if part is not None:
-            hooks += [part.register_forward_pre_hook(lambda *_call, name=name: inside.append(name)),
-                      part.register_forward_hook(lambda *_call: inside.pop() and None)]
-    try:
+    with ExitStack() as hooks:
+        for name in COMPONENTS:
+            part = getattr(model, name, None)
+            if part is not None:
+                hooks.enter_context(part.register_forward_pre_hook(
+                    lambda *_call, name=name: inside.append(name)))
+                hooks.enter_context(part.register_forward_hook(
+                    lambda *_call: inside.pop() and None))
         with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
             result = forward()
         del result  # it kept every one of them alive until here
-    finally:
-        for hook in hooks:
-            hook.remove()
     return {name: size for name, size in kept.items() if size}

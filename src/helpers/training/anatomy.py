@@ -10,8 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 import tempfile
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -20,7 +19,7 @@ from funasr_preflight.laws import memory
 from funasr_preflight.laws.memory import CheckpointSize, TrainingMemory
 from funasr_preflight.laws.names import COMPONENTS, Names, component_of, left_out
 from helpers.errors import BookError, first_sentence
-from helpers.model.mini import Built
+from helpers.model.mini import Built, modes_given_back
 from helpers.training import finetune
 
 
@@ -29,7 +28,6 @@ class BackwardPass:
     """What one backward pass reached.
 
     Attributes:
-        loss: the value of the loss.
         names: parameters that got a gradient.
         error: what PyTorch said when there was nothing to differentiate, else "".
     """
@@ -44,9 +42,7 @@ class Mode:
     """Training mode of one component.
 
     Attributes:
-        component: its name.
-        modules: number of modules in it.
-        training: how many of them are in training mode.
+        modules: how many it has, and `training`: how many of them are in training mode.
         active_dropout: dropout layers in training mode with a rate above zero.
     """
 
@@ -82,20 +78,17 @@ def flagged(model: torch.nn.Module) -> frozenset[str]:
                      if parameter.requires_grad)
 
 
-def reached(built: Built, items: Sequence[dict], seed: int = 0) -> BackwardPass:
-    """Which parameters one training batch gives a gradient to.
+def reached(built: Built, items: Sequence[dict]) -> BackwardPass:
+    """Which parameters one training batch of these manifest lines gives a gradient to.
 
     The batch comes from FunASR's dataset, the loss from `FunASRNano.forward` in training mode.
     The model keeps neither gradients nor mode.
-
-    Args:
-        items: manifest lines, together one batch.
     """
-    model, inputs = built.model, finetune.batch(built, items, seed)
-    with _modes_given_back(model):
+    model, inputs = built.model, finetune.batch(built, items)
+    with modes_given_back(model):
         model.train()
         model.zero_grad(set_to_none=True)
-        torch.manual_seed(seed)
+        torch.manual_seed(0)
         loss, _, _ = model(**inputs)
         try:
             loss.backward()
@@ -194,16 +187,11 @@ def changed(before: dict[str, str], after: dict[str, str]) -> frozenset[str]:
 
 def modes(model: torch.nn.Module) -> list[Mode]:
     """Training mode and active dropout of each component that the model has."""
-    modes_of_parts = []
-    for component in COMPONENTS:
-        part = getattr(model, component, None)
-        if part is None:
-            continue
-        modules = list(part.modules())
-        modes_of_parts.append(Mode(component, len(modules), sum(m.training for m in modules),
-                          sum(m.training and m.p > 0 for m in modules
-                              if isinstance(m, torch.nn.Dropout))))
-    return modes_of_parts
+    parts = {component: list(part.modules()) for component in COMPONENTS
+             if (part := getattr(model, component, None)) is not None}
+    return [Mode(component, len(modules), sum(m.training for m in modules),
+                 sum(m.training and m.p > 0 for m in modules if isinstance(m, torch.nn.Dropout)))
+            for component, modules in parts.items()]
 
 
 def change_between_passes(built: Built, items: Sequence[dict], component: str,
@@ -220,7 +208,7 @@ def change_between_passes(built: Built, items: Sequence[dict], component: str,
         Root mean square of the difference, as a share of the output's; 0.0 if bit-identical.
     """
     model, inputs = built.model, finetune.batch(built, items)
-    with _modes_given_back(model), torch.no_grad():
+    with modes_given_back(model), torch.no_grad():
         model.train(training)
         torch.manual_seed(0)
         first, second = (_output(model, inputs, component).float() for _ in range(2))
@@ -229,8 +217,8 @@ def change_between_passes(built: Built, items: Sequence[dict], component: str,
     return float((first - second).norm() / first.norm())
 
 
-def parallel_steps(built: Built, items: Sequence[dict], steps: int = 3) -> tuple[int, str]:
-    """How many training steps a model survives under PyTorch's DDP, wrapped as FunASR wraps it.
+def parallel_steps(built: Built, items: Sequence[dict]) -> tuple[int, str]:
+    """How many of three training steps a model survives under DDP, wrapped as FunASR wraps it.
 
     DDP waits, before each forward pass, for last step's gradients of every parameter that may
     learn. One process is enough to see it; the processes of a real run all wait alike.
@@ -243,11 +231,11 @@ def parallel_steps(built: Built, items: Sequence[dict], steps: int = 3) -> tuple
     model = built.model
     if distributed.is_initialized():
         raise BookError("A process group is already running here: end it first.")
-    with tempfile.TemporaryDirectory() as folder, _modes_given_back(model):
+    with tempfile.TemporaryDirectory() as folder, modes_given_back(model):
         distributed.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=0,
                                        world_size=1)
         try:
-            return steps_under_ddp(built, items, steps)
+            return steps_under_ddp(built, items, steps=3)
         finally:
             distributed.destroy_process_group()
             model.zero_grad(set_to_none=True)
@@ -289,16 +277,6 @@ def _output(model: torch.nn.Module, inputs: dict, component: str) -> torch.Tenso
     hidden, lengths = model.audio_encoder(speech, lengths)
     model.audio_encoder.train(training)
     return part(hidden, lengths)[0]
-
-
-@contextmanager
-def _modes_given_back(model: torch.nn.Module) -> Iterator[None]:
-    before = {module: module.training for module in model.modules()}
-    try:
-        yield
-    finally:
-        for module, training in before.items():
-            module.training = training
 
 
 def _digest(tensor: torch.Tensor) -> str:

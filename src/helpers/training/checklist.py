@@ -19,7 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 from funasr_preflight.laws.schedule import updates_of_a_run
 from helpers.config import configs
 from helpers.model import launch
-from helpers.model.mini import Built
+from helpers.model.mini import Built, modes_given_back
 from helpers.session import funasr_silenced
 from helpers.speech import manifests
 from helpers.speech.turns import seconds_of
@@ -40,12 +40,7 @@ _CTC_FREEZE = {"config_8k_telephone": False, "stage1_encoder_adapt": True}
 
 @dataclass(frozen=True)
 class Check:
-    """One line of the checklist, tested.
-
-    Attributes:
-        passed: whether the run has the property.
-        finding: what was seen, in a few words.
-    """
+    """One line of the checklist, tested: whether the run has the property, and what was seen."""
 
     passed: bool
     finding: str
@@ -118,19 +113,15 @@ def learning_rate(config: DictConfig, steps: int) -> Check:
     return Check(share > 1 / 3, f"{steps:,} steps, mean rate {share:.0%} of optim_conf.lr")
 
 
-def specaug(built: Built, items: Sequence[dict], seed: int = 0) -> Check:
+def specaug(built: Built, items: Sequence[dict]) -> Check:
     """Does the encoder get altered features in training where the config names a SpecAug?"""
-    inputs = finetune.batch(built, items, seed)
+    inputs = finetune.batch(built, items)
     features, seen = inputs["speech"].clone(), []
-    handle = built.model.audio_encoder.register_forward_pre_hook(
-        lambda _module, arguments: seen.append(arguments[0].clone()))
-    try:
+    with (modes_given_back(built.model), torch.no_grad(),
+          built.model.audio_encoder.register_forward_pre_hook(
+              lambda _module, arguments: seen.append(arguments[0].clone()))):
         built.model.train()
-        with torch.no_grad():
-            built.model(**inputs)
-    finally:
-        handle.remove()
-        built.model.eval()
+        built.model(**inputs)
     altered = (seen[0] != features).float().mean().item()
     named = built.kwargs.get("specaug") is not None
     return Check(named == (altered > 0), f"{'named' if named else 'not named'}, "
@@ -165,7 +156,6 @@ def steps_of_a_run(built: Built, items: Sequence[dict], hours: float) -> int:
     Args:
         built: whose `kwargs` are the run's config.
         items: manifest lines; they are repeated until they make up `hours`.
-        hours: hours of speech in the training set.
     """
     from funasr.register import tables
 

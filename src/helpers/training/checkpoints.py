@@ -13,12 +13,15 @@ import sys
 import tempfile
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 from unittest import mock
 
 import torch
+from funasr.train_utils.trainer_ds import Trainer
+from omegaconf import OmegaConf
 
 from funasr_preflight import with_funasr
 from funasr_preflight.laws.names import COMPONENTS
@@ -80,15 +83,14 @@ class Diary:
     def of(self, kind: str) -> list[Event]:
         return [event for event in self.events if event.kind == kind]
 
-    def logged(self, tag: str = "train") -> int:
-        """Number of progress lines in the log, of training or of validation (`val`)."""
-        return sum(line.startswith(f"{tag}, ") for line in self.lines)
+    def logged(self) -> int:
+        """Number of lines in the log on the progress of training."""
+        return sum(line.startswith("train, ") for line in self.lines)
 
 
 @contextlib.contextmanager
 def watched() -> Iterator[Diary]:
     """Note what every FunASR `Trainer` validates, saves, deletes and logs inside this block."""
-    from funasr.train_utils.trainer_ds import Trainer
     from funasr.utils import misc
 
     diary = Diary()
@@ -143,8 +145,6 @@ def interrupted_after(steps: int) -> Iterator[None]:
     Raises:
         BookError: the run ended before it got there.
     """
-    from funasr.train_utils.trainer_ds import Trainer
-
     forward = Trainer.forward_step
 
     def forward_step(self, model, batch, loss_dict):
@@ -183,7 +183,6 @@ def save_config(built: Built, folder: Path, called: str | None = None) -> Path:
     """Write the `config.yaml` that FunASR's training program leaves beside its checkpoints.
 
     Args:
-        built: the model of the run.
         folder: the run's `output_dir`.
         called: what the launch called the mini's model directory; its path without it.
     """
@@ -221,7 +220,6 @@ def completed(checkpoint: Path, pretrained: Path, target: Path) -> Path:
     """Write a checkpoint that holds all tensors: the pretrained ones, and over them the tuned.
 
     Args:
-        checkpoint: what the trainer or its averaging wrote.
         pretrained: the `model.pt` that the run started from.
         target: file to write, in the layout of a released `model.pt`.
 
@@ -243,12 +241,17 @@ def alone_at_full_size(name: str) -> Built:
                       over=None)
 
 
+@contextlib.contextmanager
+def bare_trainer(**conf: Any) -> Iterator[Any]:
+    """FunASR's `Trainer` with these keys of `train_conf`, silent, in a folder that goes with it."""
+    with tempfile.TemporaryDirectory() as folder, funasr_silenced():
+        yield Trainer(output_dir=folder, device="cpu", **conf)
+
+
 def trainer_default(key: str) -> Any:
     """What FunASR's `Trainer` takes for a key of `train_conf` that a config leaves out."""
-    from funasr.train_utils.trainer_ds import Trainer
-
-    with tempfile.TemporaryDirectory() as folder, funasr_silenced():
-        return getattr(Trainer(output_dir=folder, device="cpu"), key)
+    with bare_trainer() as trainer:
+        return getattr(trainer, key)
 
 
 def train_conf(built: Built, key: str) -> Any:
@@ -263,8 +266,6 @@ def toy_run(scores: Sequence[float], folder: Path, **conf: Any) -> Diary:
     Args:
         scores: the validation accuracy that each save is given.
     """
-    from funasr.train_utils.trainer_ds import Trainer
-
     layer = torch.nn.Linear(2, 2)
     optimizer = torch.optim.AdamW(layer.parameters())
     scheduler = torch.optim.lr_scheduler.ConstantLR(optimizer)
@@ -288,15 +289,12 @@ def half_precision_update(loss: float, scale: float | None) -> tuple[float, floa
     Returns:
         How far the weight moved, and the scaler's factor afterwards.
     """
-    from funasr.train_utils.trainer_ds import Trainer
-
     layer = torch.nn.Linear(1, 1, bias=False)
     torch.nn.init.zeros_(layer.weight)
     optimizer = torch.optim.SGD(layer.parameters(), lr=1.0)
     scheduler = torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)
     scaler = torch.amp.GradScaler("cpu", init_scale=scale) if scale else None
-    with tempfile.TemporaryDirectory() as folder, funasr_silenced():
-        trainer = Trainer(output_dir=folder, device="cpu", grad_clip=5)
+    with bare_trainer(grad_clip=5) as trainer:
         step = {"batch_idx": 0, "loss": loss * layer(torch.ones(1, 1)).sum()}
         trainer.backward_step(layer, scaler, loss_dict=step)
         trainer.update_step(layer, optimizer, scheduler, scaler, loss_dict=step)
@@ -318,24 +316,17 @@ def computing_dtypes(built: Built, items: Sequence[dict], trainer_dtype: torch.d
 
     dtypes: dict[str, set[str]] = {
         part: set() for part in ("audio_encoder", "audio_adaptor", "llm")}
-    hooks = []
-    for name, module in built.model.named_modules():
-        part = anatomy.component_of(name)
-        if part in dtypes and isinstance(module, torch.nn.Linear):
-            hooks.append(module.register_forward_hook(
-                lambda *call, part=part: dtypes[part].add(str(call[2].dtype))))
-
-    def on_cpu(enabled=True, dtype=None, cache_enabled=True):
-        return torch.autocast("cpu", dtype=dtype, enabled=enabled, cache_enabled=cache_enabled)
-
-    stand_in = (mock.patch.object(trainer_ds, "autocast", on_cpu) if as_on_gpu
-                else contextlib.nullcontext())
-    try:
-        with stand_in, torch.no_grad(), trainer_ds.maybe_autocast(trainer_dtype):
+    with contextlib.ExitStack() as stack:
+        for name, module in built.model.named_modules():
+            part = anatomy.component_of(name)
+            if part in dtypes and isinstance(module, torch.nn.Linear):
+                stack.enter_context(module.register_forward_hook(
+                    lambda *call, part=part: dtypes[part].add(str(call[2].dtype))))
+        if as_on_gpu:
+            stack.enter_context(mock.patch.object(trainer_ds, "autocast",
+                                                  partial(torch.autocast, "cpu")))
+        with torch.no_grad(), trainer_ds.maybe_autocast(trainer_dtype):
             built.model(**finetune.batch(built, items))
-    finally:
-        for hook in hooks:
-            hook.remove()
     return {part: " and ".join(sorted(kind.removeprefix("torch.") for kind in kinds))
             for part, kinds in dtypes.items()}
 
@@ -350,7 +341,6 @@ def start_of_program(config: configs.ConfigLike) -> str:
         BookError: DeepSpeed is not asked for, so the program would start to build and train.
     """
     from funasr.bin import train_ds
-    from omegaconf import OmegaConf
 
     plain = OmegaConf.to_container(configs.as_config(config), resolve=False)
     if not distributed(plain, processes=1).deepspeed:
@@ -371,15 +361,10 @@ def deepspeed_with_null_config(built: Built) -> str:
     Raises:
         BookError: the trainer did not complain.
     """
-    from funasr.train_utils.trainer_ds import Trainer
-
-    conf = {key: value for key, value in built.kwargs.items() if key != "model"}
-    with (tempfile.TemporaryDirectory() as folder, funasr_silenced(),
-          mock.patch.dict(sys.modules, deepspeed=ModuleType("deepspeed"))):
-        trainer = Trainer(output_dir=folder, device="cpu", use_deepspeed=True,
-                          deepspeed_config=None)
+    with (mock.patch.dict(sys.modules, deepspeed=ModuleType("deepspeed")),
+          bare_trainer(use_deepspeed=True, deepspeed_config=None) as trainer):
         try:
-            trainer.warp_optim_scheduler(built.model, **conf)
+            trainer.warp_optim_scheduler(built.model, **built.kwargs)
         except TypeError as error:
             return str(error)
     raise BookError("The trainer took a DeepSpeed config that is null.")
@@ -387,10 +372,7 @@ def deepspeed_with_null_config(built: Built) -> str:
 
 def way_to_run(name: str, processes: int) -> str:
     """How FunASR's training program would run a config: plain PyTorch, DDP, FSDP or DeepSpeed."""
-    from omegaconf import OmegaConf
-
-    plain = OmegaConf.to_container(configs.load(name), resolve=False)
-    way = distributed(plain, processes)
+    way = distributed(OmegaConf.to_container(configs.load(name), resolve=False), processes)
     return ("DeepSpeed" if way.deepspeed else "FSDP" if way.fsdp else "DDP" if way.ddp
             else "plain PyTorch")
 

@@ -11,13 +11,21 @@ import datetime
 import hashlib
 import json
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from helpers.training import warm_processes
+import torch
+from torch import distributed
+
+from helpers import session
+from helpers.model import mini
+from helpers.speech import manifests
+from helpers.training import anatomy, warm_processes
 from helpers.training.checkpoints import CHANCE_OFF
+from helpers.training.finetune import SHORT_RUN, freeze_listed, with_overrides
 
 WORLD_SIZE = 2
 SECONDS_TO_WAIT = 240
@@ -38,7 +46,6 @@ class Outcome:
     """What one process of a run saw.
 
     Attributes:
-        rank: its number.
         steps: training steps done.
         error: first sentence of what stopped it, or "".
         weights: digest of all weights afterwards; equal on both ranks if they kept in step.
@@ -123,8 +130,6 @@ def one_pass(config: str, items: Sequence[dict], overrides: Mapping[str, Any],
     Raises:
         BookError: a process failed or did not report in time.
     """
-    import torch
-
     task = {"config": config, "overrides": dict(overrides), "items": list(items),
             "joined": joined}
     with tempfile.TemporaryDirectory() as folder:
@@ -145,22 +150,15 @@ def one_pass(config: str, items: Sequence[dict], overrides: Mapping[str, Any],
 
 def _pass(folder: Path, task: dict[str, Any], rank: int, processes: int) -> dict[str, list]:
     """One process's part of a pass; rank 0 leaves the weights in a file."""
-    import torch
     from funasr.register import tables
     from funasr.train_utils.set_all_random_seed import set_all_random_seed
-
-    from helpers.model import mini
-    from helpers.session import funasr_silenced
-    from helpers.speech import manifests
-    from helpers.training.finetune import SHORT_RUN, freeze_listed, with_overrides
 
     alone = processes == 1
     accumulated = WORLD_SIZE if alone and not task["joined"] else 1
     built = mini.build(with_overrides(task["config"], SHORT_RUN, task["overrides"]))
     manifest = str(manifests.write_manifest(task["items"], folder / f"items{rank}.jsonl"))
     kwargs = built.kwargs | {"train_data_set_list": manifest, "valid_data_set_list": manifest}
-    kwargs.pop("model", None)
-    with funasr_silenced():
+    with session.funasr_silenced():
         set_all_random_seed(0)
         freeze_listed(built.model, kwargs.get("freeze_param"))
         trainer = _counting_trainer()(
@@ -215,64 +213,44 @@ def _counting_trainer():
     return CountingTrainer
 
 
-def _learning(model) -> dict[str, Any]:
+def _learning(model: torch.nn.Module) -> dict[str, torch.Tensor]:
     return {name: parameter.detach().clone() for name, parameter in model.named_parameters()
             if parameter.requires_grad}
 
 
-def _work(folder: Path, rank: int) -> None:
-    from torch import distributed
-
-    from helpers import session
-    from helpers.model import mini
-    from helpers.training import anatomy
-    from helpers.training.finetune import SHORT_RUN, freeze_listed, with_overrides
-
-    session.setup()
-    task = json.loads((folder / "task.json").read_text())
+def _outcomes(folder: Path, task: dict[str, Any], rank: int) -> dict[str, dict[str, Any]]:
+    """One process's part of `run`."""
     outcomes = {}
     for number, (label, case) in enumerate(task["cases"]):
         overrides = dict(case)
         config = overrides.pop("config", task["config"])
         built = mini.build(with_overrides(config, SHORT_RUN, overrides))
         freeze_listed(built.model, built.kwargs.get("freeze_param"))
-        distributed.init_process_group(
-            "gloo", init_method=f"file://{folder}/meeting{number}", rank=rank,
-            world_size=WORLD_SIZE, timeout=datetime.timedelta(seconds=SECONDS_TO_WAIT / 2))
-        done, error = anatomy.steps_under_ddp(built, task["items"][rank::WORLD_SIZE],
-                                              task["steps"], learning_rate=1e-4)
-        distributed.destroy_process_group()
-        outcomes[label] = asdict(Outcome(rank, done, error, _digest(built.model)))
-    (folder / f"rank{rank}.json").write_text(json.dumps(outcomes))
+        with _together(folder / f"meeting{number}", rank):
+            done, error = anatomy.steps_under_ddp(built, task["items"][rank::WORLD_SIZE],
+                                                  task["steps"], learning_rate=1e-4)
+        digest = hashlib.sha256(str(anatomy.fingerprints(built.model)).encode()).hexdigest()[:12]
+        outcomes[label] = asdict(Outcome(rank, done, error, digest))
+    return outcomes
 
 
-def _digest(model) -> str:
-    import torch
-
-    digest = hashlib.sha256()
-    for parameter in model.parameters():
-        digest.update(parameter.detach().contiguous().view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()[:12]
-
-
-def _work_on_pass(folder: Path, task: dict[str, Any], rank: int) -> None:
-    from torch import distributed
-
-    from helpers import session
-
-    session.setup()
+@contextmanager
+def _together(meeting: Path, rank: int) -> Iterator[None]:
+    """Both processes in one group of PyTorch's, as long as this lasts."""
     distributed.init_process_group(
-        "gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=WORLD_SIZE,
+        "gloo", init_method=f"file://{meeting}", rank=rank, world_size=WORLD_SIZE,
         timeout=datetime.timedelta(seconds=SECONDS_TO_WAIT / 2))
-    told = _pass(folder, task, rank, WORLD_SIZE)
+    yield
     distributed.destroy_process_group()
-    (folder / f"rank{rank}.json").write_text(json.dumps(told))
 
 
 def main(rank: int, folder: Path) -> None:
     """What a started process does: its part of the task in the folder."""
+    session.setup()
     task = json.loads((folder / "task.json").read_text())
     if "cases" in task:
-        _work(folder, rank)
+        told = _outcomes(folder, task, rank)
     else:
-        _work_on_pass(folder, task, rank)
+        with _together(folder / "meeting", rank):
+            told = _pass(folder, task, rank, WORLD_SIZE)
+    (folder / f"rank{rank}.json").write_text(json.dumps(told))

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
 
 from funasr_preflight.laws.names import frozen_by_name
@@ -76,11 +76,8 @@ class Run:
 
     Attributes:
         built: the model, trained in place, in evaluation mode.
-        steps: every training step.
         validations: the validation at the end of each epoch.
-        optimizer: FunASR's optimizer after the last step.
         folder: where FunASR wrote its checkpoints; a later run removes it when this object is gone.
-        seconds: wall-clock time of the whole run.
     """
 
     built: Built
@@ -93,8 +90,6 @@ class Run:
 
 def with_overrides(config: configs.ConfigLike, *overrides: dict[str, Any]) -> DictConfig:
     """A config with dotted keys replaced, later overrides last: FunASR's `++key=value`."""
-    from omegaconf import OmegaConf
-
     changed = configs.as_config(config).copy()
     for keys in overrides:
         for key, value in keys.items():
@@ -137,7 +132,6 @@ def run(built: Built, train: Sequence[dict], valid: Sequence[dict], name: str, s
         "valid_data_set_list": str(manifests.write_manifest(_some(valid, "valid"),
                                                          folder / "valid.jsonl")),
         "output_dir": str(folder)}
-    kwargs.pop("model", None)
     launched = distributed(kwargs, processes=1)
     if launched.deepspeed:
         raise BookError("train_conf.use_deepspeed is true, and this driver is for one process "
@@ -216,8 +210,7 @@ def batch(built: Built, items: Sequence[dict], seed: int = 0) -> dict[str, Any]:
     if "input_ids" not in made:
         raise BookError("None of these utterances passes the length limits of dataset_conf: give "
                         "utterances between min_source_length and max_source_length.")
-    device = next(built.model.parameters()).device
-    return {key: value.to(device) if isinstance(value, torch.Tensor) else value
+    return {key: value.to(built.device) if isinstance(value, torch.Tensor) else value
             for key, value in made.items()}
 
 

@@ -38,8 +38,7 @@ class Impact:
 
 
 def impact(name: str, built: mini.Built, items: Sequence[dict]) -> Impact:
-    """Look at one of the three configs, through the mini and FunASR's launcher.
-    """
+    """Look at one of the three configs, through the mini and FunASR's launcher."""
     merged = configs.resolve(configs.merge_over("pretrained", name))
     return Impact(
         frozenset(map(anatomy.component_of, anatomy.flagged(built.model))),
@@ -68,11 +67,7 @@ IMPACT_TABLE = (
 
 
 def impact_rows(found: Mapping[str, Impact]) -> list[list[str]]:
-    """The document's table beside what is so: aspect, then each stated cell and what was found.
-
-    Args:
-        found: config name to `impact`.
-    """
+    """The document's table beside what is so: aspect, then each stated cell and what was found."""
     merged = {name: configs.flatten(configs.merge_over("pretrained", name)) for name in found}
     pretrained, *tuned = found
     rows = []

@@ -38,10 +38,7 @@ class Seen:
     """The learning rates that a run of some length sees.
 
     Attributes:
-        updates: optimizer updates of the run.
         peak: the highest rate of any update.
-        mean: the mean over all updates.
-        last: the rate of the last update.
         warmup_share: share of the updates that lie in the warm-up, 0 to 1.
         total: the sum of the rates, which is what weight decay is multiplied with.
     """
@@ -108,32 +105,23 @@ def decay_is_rounded_away(config: configs.ConfigLike, updates: Sequence[int]) ->
     return np.float32(1 - decay * rates_at(config, updates)) == 1
 
 
-class _LineLengths:
+class _LineLengths(list):
     """As much of a data set as a batch sampler asks for."""
 
-    def __init__(self, lengths: np.ndarray):
-        self.lengths = lengths.tolist()
-
-    def __len__(self) -> int:
-        return len(self.lengths)
-
-    def get_source_len(self, index: int) -> int:
-        return self.lengths[index]
+    get_source_len = list.__getitem__
 
 
 @lru_cache(maxsize=64)
-def batches_per_pass(name: str, hours: float, seed: int = 0) -> int:
-    """Batches that FunASR's sampler makes of drawn telephone turns, once through the data.
-    """
+def batches_per_pass(name: str, hours: float) -> int:
+    """Batches that FunASR's sampler makes of drawn telephone turns, once through the data."""
     from funasr.datasets.audio_datasets import samplers  # noqa: F401  (registers the classes)
     from funasr.register import tables
 
     conf = OmegaConf.to_container(configs.merge_over("pretrained", name).dataset_conf, resolve=True)
-    seconds = turn_seconds(hours, seed)
-    lengths = (seconds * (FEATURE_FRAMES_A_SECOND + TEXT_TOKENS_A_SECOND)).round().astype(int)
+    lengths = turn_seconds(hours) * (FEATURE_FRAMES_A_SECOND + TEXT_TOKENS_A_SECOND)
     with funasr_silenced():
         sampler = tables.batch_sampler_classes.get(conf["batch_sampler"])
-        made = sampler(_LineLengths(lengths), **conf)
+        made = sampler(_LineLengths(lengths.round().astype(int).tolist()), **conf)
         return sum(1 for batch in made["batch_sampler"] if batch)
 
 
@@ -154,13 +142,11 @@ def run_updates(name: str, hours: float, passes_an_epoch: int | None = None) -> 
                                             merged.train_conf.accum_grad))
 
 
-def trainer_for(built: Built, folder: str | Path, keys: Mapping[str, Any] | None = None):
-    """FunASR's trainer, optimizer and scheduler for a model, in this folder, before any step.
-    """
+def trainer_for(built: Built, folder: str | Path, keys: Mapping[str, Any]):
+    """FunASR's trainer, optimizer and scheduler for a model, in this folder, before any step."""
     from funasr.train_utils.trainer_ds import Trainer
 
-    kwargs = built.kwargs | {"output_dir": str(folder)} | dict(keys or {})
-    kwargs.pop("model", None)
+    kwargs = built.kwargs | {"output_dir": str(folder), **keys}
     trainer_conf = distributed(kwargs, processes=1).trainer_conf
     with funasr_silenced():
         trainer = Trainer(device=kwargs["device"], excludes=kwargs.get("excludes"),

@@ -27,7 +27,6 @@ class Flow:
         tokens: speech tokens that the LLM's input has room for.
         into_adaptor: norm of the gradient at each frame of the encoder's output.
         into_llm: norm of the gradient at each frame of the adaptor's output.
-        loss: the LLM's cross-entropy.
     """
 
     frames: int
@@ -46,7 +45,7 @@ class Length:
     tokens: int
 
 
-def flow(built: Built, item: dict, seed: int = 0) -> Flow:
+def flow(built: Built, item: dict) -> Flow:
     """Send one utterance forth and the gradient of its loss back, without dropout.
 
     Raises:
@@ -63,23 +62,19 @@ def flow(built: Built, item: dict, seed: int = 0) -> Flow:
             seen[name].retain_grad()
         return hook
 
-    inputs = finetune.batch(built, [item], seed)
-    handles = [built.model.audio_encoder.register_forward_hook(keep("encoder")),
-               built.model.audio_adaptor.register_forward_hook(keep("adaptor"))]
-    try:
+    inputs = finetune.batch(built, [item])
+    with (built.model.audio_encoder.register_forward_hook(keep("encoder")),
+          built.model.audio_adaptor.register_forward_hook(keep("adaptor"))):
         built.model.zero_grad(set_to_none=True)
         loss, _, _ = built.model(**inputs)
         loss.backward()
-    finally:
-        for handle in handles:
-            handle.remove()
-        built.model.zero_grad(set_to_none=True)
+    built.model.zero_grad(set_to_none=True)
     norms = {name: output.grad[0].float().norm(dim=-1).numpy() for name, output in seen.items()}
     return Flow(seen["encoder"].shape[1], int(inputs["fake_token_len"].max()), norms["encoder"],
                 norms["adaptor"], loss.item())
 
 
-def loss_with_noise(built: Built, item: dict, first: int, last: int, seed: int = 0) -> float:
+def loss_with_noise(built: Built, item: dict, first: int, last: int) -> float:
     """The loss of an utterance whose adaptor frames from `first` up to `last` are noise."""
     def replace(_module, _inputs, output):
         frames = output[0].clone()
@@ -87,13 +82,9 @@ def loss_with_noise(built: Built, item: dict, first: int, last: int, seed: int =
         frames[:, first:last] = noise * frames.std()
         return (frames, *output[1:])
 
-    inputs = finetune.batch(built, [item], seed)
-    handle = built.model.audio_adaptor.register_forward_hook(replace)
-    try:
-        with torch.no_grad():
-            return built.model(**inputs)[0].item()
-    finally:
-        handle.remove()
+    inputs = finetune.batch(built, [item])
+    with built.model.audio_adaptor.register_forward_hook(replace), torch.no_grad():
+        return built.model(**inputs)[0].item()
 
 
 def lengths(built: Built, items: Sequence[dict]) -> list[Length]:

@@ -18,13 +18,16 @@ def refusals(config: str, items: Sequence[dict]) -> dict[str, str]:
         Section (a `..._conf` name, or "top level") to what FunASR said when it refused the key;
         "" where the run went through.
     """
-    merged = configs.merge_over("pretrained", config)
-    sections = ["top level", *(key for key in merged if key.endswith("_conf"))]
-    return {section: _refusal(config, section, items) for section in sections}
+    return {section: _refusal(config, key, items) for section, key in invented(config).items()}
 
 
-def _refusal(config: str, section: str, items: Sequence[dict]) -> str:
-    key = NO_SUCH_KEY if section == "top level" else f"{section}.{NO_SUCH_KEY}"
+def invented(config: str) -> dict[str, str]:
+    """Section to a key in it that does not exist."""
+    sections = [key for key in configs.merge_over("pretrained", config) if key.endswith("_conf")]
+    return {"top level": NO_SUCH_KEY, **{name: f"{name}.{NO_SUCH_KEY}" for name in sections}}
+
+
+def _refusal(config: str, key: str, items: Sequence[dict]) -> str:
     changed = finetune.with_overrides(config, finetune.SHORT_RUN,
                                       {"train_conf.max_epoch": 1, key: 1})
     try:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from helpers.errors import BookError
-from helpers.versions import book, released
+from helpers.versions import book, weights
 from helpers.versions.probe import NotThereError, probe
 
 CORE = ("optim_conf.lr", "ctc_decoder_conf.freeze", "train_conf.effective_save_name_excludes",
@@ -53,14 +53,14 @@ def _launched(copy: str, config: str, way: str) -> str:
     launch = book.module("launch")
     try:
         attempt = (launch.launch_alone if way == "alone" else launch.launch_merged)(
-            config, Path(released.directory(copy)))
+            config, Path(weights.directory(copy)))
     except BookError as error:
         return str(error)
     if not attempt.built:
         return attempt.outcome
     arrived = attempt.tensors.count(loaded=True)
     gone = ", then the CTC branch is removed" if attempt.ctc_switched_off else ""
-    return (f"{arrived:,} of the file's {len(released.names(copy)):,} tensors; "
+    return (f"{arrived:,} of the file's {len(weights.recorded(copy)):,} tensors; "
             f"the model has {attempt.tensors.count():,}{gone}")
 
 

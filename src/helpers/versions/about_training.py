@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -66,13 +65,11 @@ def save_excludes_not_stripped() -> bool:
 @probe("What ends a save at a step without a validation (\"\" if nothing)")
 def save_without_validation() -> str:
     import torch
-    from funasr.train_utils.trainer_ds import Trainer
 
     layer = torch.nn.Linear(2, 2)
     optimizer = torch.optim.AdamW(layer.parameters())
     scheduler = torch.optim.lr_scheduler.ConstantLR(optimizer)
-    with tempfile.TemporaryDirectory() as folder, book.module("session").funasr_silenced():
-        trainer = Trainer(output_dir=folder, device="cpu")
+    with book.module("checkpoints").bare_trainer() as trainer:
         try:
             trainer.save_checkpoint(1, step=5, model=layer, optim=optimizer, scheduler=scheduler,
                                     step_in_epoch=5)
@@ -96,18 +93,15 @@ def _refusals() -> dict[str, bool]:
     """Section to whether a key that does not exist ends the set-up of a run."""
     book.needs_class()
     book.needs_dataset()
-    merged = book.module("configs").merge_over("pretrained", book.MAIN)
-    return {section: _refused(section) for section in
-            ("top level", *(key for key in merged if key.endswith("_conf")))}
+    return {section: _refused(key)
+            for section, key in book.module("unknown_keys").invented(book.MAIN).items()}
 
 
-def _refused(section: str) -> bool:
-    invented = book.module("unknown_keys").NO_SUCH_KEY
-    key = invented if section == "top level" else f"{section}.{invented}"
+def _refused(key: str) -> bool:
     try:
         _set_up(book.built({key: 1}))
     except (NotThereError, TypeError) as error:
-        if invented not in str(error):
+        if book.module("unknown_keys").NO_SUCH_KEY not in str(error):
             raise
         return True
     return False
@@ -116,15 +110,12 @@ def _refused(section: str) -> bool:
 def _set_up(built: Any) -> None:
     """Everything that a run makes of its config before the first step."""
     from funasr.register import tables
-    from funasr.train_utils.trainer_ds import Trainer
 
-    with tempfile.TemporaryDirectory() as folder, book.module("session").funasr_silenced():
-        manifest = str(book.module("manifests").write_manifest(book.items(),
-                                                            Path(folder) / "lines.jsonl"))
+    conf = book.module("private").distributed(built.kwargs, processes=1).trainer_conf
+    with book.module("checkpoints").bare_trainer(**conf) as trainer:
+        manifest = str(book.module("manifests").write_manifest(
+            book.items(), Path(trainer.output_dir) / "lines.jsonl"))
         kwargs = built.kwargs | {"train_data_set_list": manifest, "valid_data_set_list": manifest}
-        kwargs.pop("model", None)
-        conf = book.module("private").distributed(kwargs, processes=1).trainer_conf
-        trainer = Trainer(output_dir=folder, device="cpu", **conf)
         trainer.warp_optim_scheduler(built.model, **kwargs)
         tables.dataloader_classes.get("DataloaderMapStyle")(**kwargs).build_iter(0)
 
@@ -134,11 +125,9 @@ def _frozen(freeze_param: Any) -> list[str] | str:
     told = _to_the_trainer({"freeze_param": freeze_param}, thawed=True)
     if isinstance(told, str):
         return told
-    learning: dict[str, bool] = {}
-    for name, parameter in told[0].named_parameters():
-        component = name.partition(".")[0]
-        learning[component] = learning.get(component, False) or parameter.requires_grad
-    return sorted(component for component, learns in learning.items() if not learns)
+    named = [(name.partition(".")[0], parameter) for name, parameter in told[0].named_parameters()]
+    learning = {component for component, parameter in named if parameter.requires_grad}
+    return sorted({component for component, _ in named} - learning)
 
 
 def _to_the_trainer(keys: Mapping[str, Any], processes: int = 1, thawed: bool = False):
@@ -185,17 +174,15 @@ def _to_the_trainer(keys: Mapping[str, Any], processes: int = 1, thawed: bool = 
 def _saved(changes: Mapping[str, Any]) -> list[str]:
     """Names of the tensors in the checkpoint that the trainer writes."""
     import torch
-    from funasr.train_utils.trainer_ds import Trainer
 
     built = book.built(changes)
     optimizer = torch.optim.SGD(built.model.parameters(), lr=0.1)
     scheduler = torch.optim.lr_scheduler.ConstantLR(optimizer)
     conf = {key: value for key, value in built.kwargs["train_conf"].items()
             if key not in ("use_deepspeed", "deepspeed_config")}
-    with tempfile.TemporaryDirectory() as folder, book.module("session").funasr_silenced():
-        trainer = Trainer(output_dir=folder, device="cpu", **conf)
+    with book.module("checkpoints").bare_trainer(**conf) as trainer:
         trainer.val_acc_step_or_epoch["model.pt.ep1"] = 0.5
         trainer.val_loss_step_or_epoch["model.pt.ep1"] = 0.5
         trainer.save_checkpoint(1, model=built.model, optim=optimizer, scheduler=scheduler)
-        state = torch.load(f"{folder}/model.pt", map_location="cpu", weights_only=False)
+        state = torch.load(f"{trainer.output_dir}/model.pt", map_location="cpu", weights_only=False)
     return list(state["state_dict"])

@@ -11,10 +11,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from funasr_preflight.versions import parsed
+from funasr_preflight.versions import COMMAND, FILE, load, parsed
 from helpers.errors import BookError, one_sentence
+from helpers.experiments.provenance import provenance
 from helpers.experiments.records import write_record
-from helpers.versions import book, record, released, wheels, worker
+from helpers.versions import book, record, weights, wheels, worker
 from helpers.versions.questions import PROBES
 
 ANSWERS = book.CACHE / "versions" / "answers"
@@ -28,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
     does = parser.add_mutually_exclusive_group()
     does.add_argument("--record", action="store_true",
                       help=f"ask every version what is not answered yet, and write "
-                           f"{record.FILE.name}")
+                           f"{FILE.name}")
     does.add_argument("--newest", action="store_true",
                       help="ask the newest release and print how it differs from the record")
     parser.add_argument("--again", action="store_true", help="forget earlier answers first")
@@ -66,7 +67,7 @@ def ask(version: str, again: bool = False, quick: bool = False) -> dict[str, Any
 
 
 def _released_names() -> None:
-    if not released.FILE.is_file():
+    if not weights.FILE.is_file():
         _in_process(None, importlib.metadata.version("funasr"), [os.devnull, "--released"])
 
 
@@ -91,35 +92,25 @@ def _in_process(folder: Path | None, version: str, arguments: list[str]) -> None
 
 
 def _record(versions: list[str], again: bool, quick: bool) -> int:
-    content = _content()
+    content = (json.loads(FILE.read_text(encoding="utf-8")) if FILE.is_file()
+               else {"versions": {}, "questions": {}})
     for version in versions:
         print(f"FunASR {version}", file=sys.stderr)
         content["versions"][version] = ask(version, again, quick)
         content["questions"] = {name: probe.question for name, probe in PROBES.items()}
-        _write(content)
+        _write(content)  # the file appears whole or not at all
     return 0
 
 
-def _content() -> dict[str, Any]:
-    if record.FILE.is_file():
-        return json.loads(record.FILE.read_text(encoding="utf-8"))
-    return {"versions": {}, "questions": {}}
-
-
 def _write(content: dict[str, Any]) -> None:
-    """The file appears whole or not at all."""
-    from helpers.experiments.provenance import provenance
-
-    ordered = {"provenance": provenance(record.COMMAND, seed=0),
-               "questions": content["questions"],
-               "versions": {version: content["versions"][version] for version in
-                            sorted(content["versions"], key=parsed)}}
-    write_record(record.FILE, ordered)
+    ordered = dict(sorted(content["versions"].items(), key=lambda entry: parsed(entry[0])))
+    write_record(FILE, {"provenance": provenance(COMMAND, seed=0),
+                        "questions": content["questions"], "versions": ordered})
 
 
 def _newest(quick: bool) -> int:
     """Compare the newest release with the record's newest column."""
-    newest, recorded = wheels.newest(), record.load()
+    newest, recorded = wheels.newest(), load()
     column = recorded.nearest(newest)
     findings = ask(newest, quick=quick)["findings"]
     before = {name: recorded.finding(name, column.version) for name in recorded.questions}

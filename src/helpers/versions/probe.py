@@ -19,7 +19,6 @@ class Probe:
 
     Attributes:
         name: as the record has it, such as "dither-default".
-        question: what is asked, in one sentence for a table.
         ask: answers, or raises NotThereError.
         slow: takes more than some seconds.
     """

@@ -2,60 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
-from funasr_preflight import versions
-from funasr_preflight.versions import NOT_ASKED, Nearest, Record
+from funasr_preflight.versions import NOT_ASKED, load
 
-FILE = versions.FILE
-COMMAND = versions.COMMAND
 LARGE = ("keys-read-with-a-default", "registered-classes")
 """Findings for programs to compare, too large for a table."""
 
 
-def load(path: Path = FILE) -> Record:
-    """The record, which lies inside the checker.
-
-    Raises:
-        BookError: it is missing or broken.
-    """
-    return versions.load(path)
-
-
-def nearest(version: str) -> Nearest:
-    """`Record.nearest` of the recorded versions."""
-    return load().nearest(version)
-
-
-def rows(names: Iterable[str] | None = None, record: Record | None = None) -> list[list[str]]:
-    """The table "since when": question, then one cell for each recorded version.
-
-    Args:
-        names: findings, in order; without, all but the LARGE ones.
-    """
-    record = record or load()
-    chosen = list(names) if names is not None else [
-        name for name in record.questions if name not in LARGE]
-    return [[record.questions[name], *(shown(record.finding(name, version))
-                                       for version in record.versions)] for name in chosen]
-
-
-def header(record: Record | None = None) -> list[str]:
-    """The head of the table that `rows` fills."""
-    return ["Finding", *(record or load()).versions]
-
-
-def since_rows(names: Iterable[str] | None = None,
-               record: Record | None = None) -> list[list[str]]:
-    """The same table, narrow: question, then "VERSION: answer" for each change of it."""
-    record = record or load()
-    chosen = list(names) if names is not None else [
-        name for name in record.questions if name not in LARGE]
-    return [[record.questions[name], "; ".join(f"{version}: {shown(finding)}"
-                                               for version, finding in record.since(name))]
-            for name in chosen]
+def since_rows() -> list[list[str]]:
+    """The table "since when": question, then "VERSION: answer" for each change of it."""
+    record = load()
+    return [[question, "; ".join(f"{version}: {shown(finding)}"
+                                 for version, finding in record.since(name))]
+            for name, question in record.questions.items() if name not in LARGE]
 
 
 def shown(finding: Mapping[str, Any]) -> str:

@@ -1,23 +1,30 @@
 """The two public copies of the released weights: tensors, bytes, and what the bytes say.
 
-The names and shapes come from FunASR's own model at full size, without memory. What a file of these
-names weighs beyond its values is measured by letting torch save the same names with tiny values.
+The names and shapes come from FunASR's own model at full size, without memory. They are recorded
+once with the installed FunASR, so that an older version is launched on the file that is really
+public, not on what it would build itself. What a file of these names weighs beyond its values is
+measured by letting torch save the same names with tiny values.
 """
 
 from __future__ import annotations
 
 import itertools
+import json
+import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from math import prod
 from pathlib import Path
 
 from funasr_preflight.laws.names import OUTPUT_LAYER, component_of
+from helpers.errors import BookError
 from helpers.versions import book
 
+FILE = book.CACHE / "versions" / "released.json"
+Shape = tuple[int, ...]
 CTC = ("ctc_decoder", "ctc")
 WIDTHS = {"bfloat16": 2, "float32": 4}
 SOURCE = "https://github.com/modelscope/FunASR/issues/3496"
@@ -66,25 +73,56 @@ class Storage:
 
 
 @cache
-def shapes() -> dict[str, tuple[int, ...]]:
+def shapes() -> dict[str, Shape]:
     """Names and shapes of the released model, as this FunASR builds it."""
     model = book.built(config="pretrained", size="full", device="meta").model
     return {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
 
 
-def tensor_counts(names: Mapping[str, tuple[int, ...]] | None = None) -> dict[str, int]:
+def tensor_counts(names: Iterable[str]) -> dict[str, int]:
     """Component to number of tensors."""
-    return dict(Counter(map(component_of, names or shapes())))
+    return dict(Counter(map(component_of, names)))
 
 
-def of_copy(copy: str) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of one public copy: "ModelScope" has the CTC branch, the other not."""
-    return {name: shape for name, shape in shapes().items()
+def of_copy(copy: str, every: Mapping[str, Shape] | None = None) -> dict[str, Shape]:
+    """Of all names and shapes those of one copy: "ModelScope" has the CTC branch, the other not."""
+    return {name: shape for name, shape in (every or shapes()).items()
             if copy == "ModelScope" or component_of(name) not in CTC}
 
 
-def value_bytes(names: Mapping[str, tuple[int, ...]], dtypes: Mapping[str, str],
-                tied: bool) -> int:
+def record() -> None:
+    """Record names and shapes from the FunASR of this process."""
+    FILE.parent.mkdir(parents=True, exist_ok=True)
+    FILE.write_text(json.dumps(shapes()), encoding="utf-8")
+
+
+def recorded(copy: str) -> dict[str, Shape]:
+    """The recorded names and shapes of a public copy.
+
+    Raises:
+        BookError: they are not recorded yet.
+    """
+    if not FILE.is_file():
+        raise BookError(f"{FILE.name} is missing: run `python -m helpers.versions --record`, which "
+                        "starts by writing it.")
+    every = json.loads(FILE.read_text(encoding="utf-8"))
+    return of_copy(copy, {name: tuple(shape) for name, shape in every.items()})
+
+
+@cache
+def directory(copy: str) -> Path:
+    """A model directory with a `model.pt` of these names, for launches on the meta device."""
+    import torch
+
+    made = book.scratch(f"released-{copy.replace(' ', '-').lower()}")
+    shutil.rmtree(made)
+    made.mkdir()
+    book.module("launch").fill(made, {name: torch.empty(shape, device="meta")
+                                      for name, shape in recorded(copy).items()})
+    return made.resolve()
+
+
+def value_bytes(names: Mapping[str, Shape], dtypes: Mapping[str, str], tied: bool) -> int:
     """Bytes of the values of these tensors."""
     return sum(prod(shape) * WIDTHS[dtypes[component_of(name)]]
                for name, shape in names.items() if not (tied and name == OUTPUT_LAYER))
@@ -101,18 +139,17 @@ def packaging_bytes(names: Sequence[str]) -> int:
         return path.stat().st_size - sum(tensor.nbytes for tensor in state.values())
 
 
-def storages(copy: str) -> Iterator[Storage]:
+def storages(copy: str) -> list[Storage]:
     """Every way to store a copy with one dtype a component, nearest to its public size first."""
     names, size = of_copy(copy), PUBLIC[copy].size
     parts = tuple(tensor_counts(names))
     packaging = packaging_bytes(tuple(names))
     stored = []
-    for widths in itertools.product(WIDTHS, repeat=len(parts)):
-        for tied in (True, False):
-            dtypes = dict(zip(parts, widths, strict=True))
-            values = value_bytes(names, dtypes, tied)
-            stored.append(Storage(dtypes, tied, values, packaging, size - values - packaging))
-    return iter(sorted(stored, key=lambda storage: abs(storage.off)))
+    for tied, *widths in itertools.product((True, False), *[WIDTHS] * len(parts)):
+        dtypes = dict(zip(parts, widths, strict=True))
+        values = value_bytes(names, dtypes, tied)
+        stored.append(Storage(dtypes, tied, values, packaging, size - values - packaging))
+    return sorted(stored, key=lambda storage: abs(storage.off))
 
 
 def as_the_book_builds(copy: str) -> int:

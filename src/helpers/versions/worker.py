@@ -12,7 +12,7 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 
-from helpers.versions import book, released
+from helpers.versions import book, weights
 from helpers.versions.probe import answered
 from helpers.versions.questions import PROBES
 
@@ -30,7 +30,7 @@ def main(arguments: list[str]) -> int:
     path = Path(out)
     helped = book.prepare()
     if "--released" in options:
-        released.write()
+        weights.record()
         return 0
     done = {row["probe"] for row in read(path)}
     if HELPED not in done:
