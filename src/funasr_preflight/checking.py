@@ -202,7 +202,7 @@ def _tables(context: Context) -> list[Table]:
     if context.train or context.valid:
         from funasr_preflight.rules.data import facts
 
-        found += [facts(report, FilterConf.of(context.config), context.gpus, accumulated, training)
+        found += [facts(report, context.filters, accumulated, training)
                   for report, training in ((context.train, True), (context.valid, False)) if report]
     return [*found, inherited(context)]
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from funasr_preflight import versions
 from funasr_preflight.findings import COMMAND_LINE
+from funasr_preflight.manifest.settings import FilterConf
 
 if TYPE_CHECKING:
     from funasr_preflight.audit import Audit
@@ -110,6 +111,11 @@ class Context:
     def __post_init__(self) -> None:
         if self.column is None and self.audit is not None:
             self.column = versions.load().column(self.audit.version)
+
+    @property
+    def filters(self) -> FilterConf:
+        """Which lines are read, and how they are batched."""
+        return FilterConf.of(self.config, self.gpus)
 
     def get(self, key: str, default: Any = None) -> Any:
         """The value of a dotted key in the config that FunASR sees."""

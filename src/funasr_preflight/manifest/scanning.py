@@ -128,7 +128,7 @@ class ManifestReport:
     suspicious: dict[str, tuple[int, tuple[int, ...]]]
     duplicates: int
     duplicate_lines: tuple[int, ...]
-    audio: AudioReport | None
+    audio: AudioReport
     files: int
     listed: bool
     full: bool
@@ -650,7 +650,7 @@ def _report(path: Path, tally: _Tally, conf: FilterConf, probe: AudioProbe | Non
         path.name, tally.lines, seen, total / FEATURE_FRAMES_AN_HOUR, tuple(tally.malformed),
         tally.malformed_count, tuple(tally.fatal), tally.fatal_count, lost, kept,
         kept_frames / FEATURE_FRAMES_AN_HOUR, histogram, planned, tally.suspicious, duplicates,
-        places, probe.report() if probe else None, len(files), files != [path],
+        places, probe.report() if probe else AudioReport(conf.fs), len(files), files != [path],
         full, audio_hashes, text_hashes)
 
 

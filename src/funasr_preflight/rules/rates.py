@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from funasr_preflight.context import Context
-from funasr_preflight.findings import Finding, Severity
-from funasr_preflight.rules.registry import problem, rule
+from funasr_preflight.findings import Finding
+from funasr_preflight.rules.registry import rule, warning
 from funasr_preflight.run import estimates
 from funasr_preflight.texts import Text, say
 
@@ -67,18 +67,16 @@ def far_from_published(context: Context) -> Iterator[Finding]:
                 what=published.what, range=_range(published), source=published.source,
                 count=count / 1e6)
     if rate > most:
-        yield problem(Severity.WARNING,
-                      say("{about} At more than {times} times the highest, a run is apt to lose "
+        yield warning(say("{about} At more than {times} times the highest, a run is apt to lose "
                           "what the model knows.", about=about,
                           times=ABOVE_LARGE if count >= LARGE else ABOVE_SMALL),
-                      say("Begin at {high:.0e} or less.", high=published.high), "optim_conf.lr",
-                      edits=(("optim_conf.lr", published.high),), decision=True)
+                      say("Begin at {high:.0e} or less.", high=published.high),
+                      edits={"optim_conf.lr": published.high}, decision=True)
     else:
-        yield problem(Severity.WARNING,
-                      say("{about} At less than a tenth of the lowest, a run of usual length moves "
-                          "hardly anything.", about=about),
-                      say("Begin at {low:.0e} or more.", low=published.low), "optim_conf.lr",
-                      edits=(("optim_conf.lr", published.low),), decision=True)
+        yield warning(say("{about} At less than a tenth of the lowest, a run of usual length "
+                          "moves hardly anything.", about=about),
+                      say("Begin at {low:.0e} or more.", low=published.low),
+                      edits={"optim_conf.lr": published.low}, decision=True)
 
 
 def _range(published: Published) -> Text | str:

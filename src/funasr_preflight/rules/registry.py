@@ -3,8 +3,8 @@
     @rule("schedule-warmup-unfinished", say("The warm-up does not finish"), "learning_rate")
     def warmup_unfinished(context):
         if ...:
-            yield problem(Severity.WARNING, say("..., {steps} steps", steps=steps), say("..."),
-                          key="scheduler_conf.warmup_steps", edits=(("scheduler_conf...", 100),))
+            yield warning(say("..., {steps} steps", steps=steps), say("..."),
+                          edits={"scheduler_conf.warmup_steps": 100})
 
 A rule that cannot be judged (no manifest was given) yields nothing. It never raises for what a user
 wrote: a value of a wrong type is the business of the rules on keys, and the others pass it over.
@@ -12,8 +12,9 @@ wrote: a value of a wrong type is the business of the rules on keys, and the oth
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from funasr_preflight.context import Context
@@ -54,10 +55,20 @@ def rule(name: str, title: Text, chapter: str) -> Callable[[Check], Check]:
 
 
 def problem(severity: Severity, message: Text, fix: Text = NOTHING, key: str = "",
-            file: str = "", line: int | None = None,
-            edits: tuple[tuple[str, Any], ...] = (), decision: bool = False) -> Finding:
-    """A finding; the rule's id, page and the key's line are filled in by `findings_of`."""
-    return Finding("", severity, message, fix, key, file, line, edits, decision=decision)
+            file: str = "", line: int | None = None, edits: Mapping[str, Any] | None = None,
+            decision: bool = False) -> Finding:
+    """A finding; the rule's id, page and the key's line are filled in by `findings_of`.
+
+    Args:
+        key: to blame; without it the first of those that `--fix` changes.
+        edits: key to its new value, or to REMOVE.
+    """
+    edits = edits or {}
+    return Finding("", severity, message, fix, key or next(iter(edits), ""), file, line,
+                   tuple(edits.items()), decision=decision)
+
+
+error, warning, note = (partial(problem, severity) for severity in reversed(Severity))
 
 
 def findings_of(one: Rule, context: Context) -> Iterator[Finding]:

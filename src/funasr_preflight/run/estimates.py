@@ -29,7 +29,6 @@ from funasr_preflight.laws.names import (
     split_names,
 )
 from funasr_preflight.manifest.scanning import batches_per_epoch, steps_per_epoch
-from funasr_preflight.manifest.settings import FilterConf
 from funasr_preflight.texts import quoted, say
 
 BYTES = {"bf16": 2, "fp16": 2, "fp32": 4}
@@ -242,14 +241,14 @@ def steps_an_epoch(context: Context, epochs: int = 1) -> int | None:
     """Optimizer steps of one epoch or several, from the training manifest."""
     if context.train is None:
         return None
-    return epochs * steps_per_epoch(context.train, FilterConf.of(context.config),
+    return epochs * steps_per_epoch(context.train, context.filters,
                                     whole(context.get("train_conf.accum_grad"), 1))
 
 
 def batches_an_epoch(context: Context) -> int:
     """Batches that the first process gets in an epoch; 0 without a manifest."""
     return 0 if context.train is None else batches_per_epoch(
-        context.train, FilterConf.of(context.config))
+        context.train, context.filters)
 
 
 def total_steps(context: Context) -> int | None:
