@@ -34,7 +34,7 @@ def explained(name: str, width: int | None = None, colour: bool = False) -> str:
     from rich.text import Text as Line
 
     from funasr_preflight.checking import all_rules
-    from funasr_preflight.report import WORDS
+    from funasr_preflight.terminal import WORDS
 
     rules = all_rules()
     lines = io.StringIO()

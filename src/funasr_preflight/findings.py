@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import partial
 from typing import Any
 
 from funasr_preflight.texts import NOTHING, Text
@@ -53,6 +54,23 @@ class Finding:
     edits: tuple[tuple[str, Any], ...] = ()
     chapter: str = ""
     decision: bool = False
+
+
+def problem(severity: Severity, message: Text, fix: Text = NOTHING, key: str = "",
+            file: str = "", line: int | None = None, edits: Mapping[str, Any] | None = None,
+            decision: bool = False) -> Finding:
+    """A finding; a rule's id and page, and the key's line, are filled in by `registry.findings_of`.
+
+    Args:
+        key: to blame; without it the first of those that `--fix` changes.
+        edits: key to its new value, or to REMOVE.
+    """
+    edits = edits or {}
+    return Finding("", severity, message, fix, key or next(iter(edits), ""), file, line,
+                   tuple(edits.items()), decision=decision)
+
+
+error, warning, note = (partial(problem, severity) for severity in reversed(Severity))
 
 
 @dataclass(frozen=True)

@@ -53,28 +53,27 @@ def export(folder: RunFolder, saved: Saved, held: Holding, base: ModelDirectory 
 
 def _check(saved: Saved, held: Holding, base: ModelDirectory | None, target: Path) -> None:
     if target.exists() or target.is_symlink():
-        raise BookError(str(say("{name} is there already, and nothing is overwritten: name a "
-                                "folder that does not exist yet.", name=target.name)))
+        raise BookError(say("{name} is there already, and nothing is overwritten: name a folder "
+                            "that does not exist yet.", name=target.name))
     if base is None or base.path is None:
-        raise BookError(str(say("--export needs the model that the run started from, for what the "
-                                "checkpoint lacks and what lies beside it: name its folder with "
-                                "--over.")))
+        raise BookError(say("--export needs the model that the run started from, for what the "
+                            "checkpoint lacks and what lies beside it: name its folder with "
+                            "--over."))
     if base.lacks or base.weights is None:
         lacks = ", ".join(base.lacks or ("model.pt",))
-        raise BookError(str(say("{name} lacks {files}: name the whole folder of the model with "
-                                "--over.", name=base.path.name, files=lacks)))
+        raise BookError(say("{name} lacks {files}: name the whole folder of the model with --over.",
+                            name=base.path.name, files=lacks))
     if held.strange:
-        raise BookError(str(say("{file} holds {tensor}, which {name} has not, or has in another "
-                                "shape: name the model that the run started from.",
-                                file=saved.name, tensor=held.strange, name=base.path.name)))
+        raise BookError(say("{file} holds {tensor}, which {name} has not, or has in another "
+                            "shape: name the model that the run started from.", file=saved.name,
+                            tensor=held.strange, name=base.path.name))
     if held.lora_lost:
-        raise BookError(str(say("The run trained LoRA matrices, and {file} has none: what was "
-                                "learnt is not in it. Train again with "
-                                "train_conf.effective_save_name_excludes: null.",
-                                file=saved.name)))
+        raise BookError(say("The run trained LoRA matrices, and {file} has none: what was learnt "
+                            "is not in it. Train again with "
+                            "train_conf.effective_save_name_excludes: null.", file=saved.name))
     if not with_funasr.has_torch():
-        raise BookError(str(say("--export puts weights together with PyTorch, which is not "
-                                "installed here: run it where FunASR is installed.")))
+        raise BookError(say("--export puts weights together with PyTorch, which is not installed "
+                            "here: run it where FunASR is installed."))
 
 
 def _copy(folder: RunFolder, base: ModelDirectory, target: Path) -> None:

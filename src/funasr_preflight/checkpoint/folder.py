@@ -168,17 +168,17 @@ def look(path: Path) -> RunFolder:
         BookError: there is no such folder, or no checkpoint in it.
     """
     if not path.is_dir() or path.is_dir() and (path / DEEPSPEED_FILE).is_file():
-        raise BookError(str(say("{name} is no folder of a run: give the output_dir of the "
-                                "training.", name=path.name or str(path))))
+        raise BookError(say("{name} is no folder of a run: give the output_dir of the training.",
+                            name=path.name or str(path)))
     files = {}
     for entry in sorted(path.iterdir(), key=_order):
         weights = entry / DEEPSPEED_FILE if entry.is_dir() else entry
         if _NAME.fullmatch(entry.name) and weights.is_file():
             files[entry.name] = Saved(entry.name, weights)
     if not files:
-        raise BookError(str(say(
-            "{name} holds no checkpoint of FunASR's trainer (model.pt, model.pt.best, "
-            "model.pt.ep1): give the output_dir of the training.", name=path.name or str(path))))
+        raise BookError(say("{name} holds no checkpoint of FunASR's trainer (model.pt, "
+                            "model.pt.best, model.pt.ep1): give the output_dir of the training.",
+                            name=path.name or str(path)))
     config = path / "config.yaml"
     records = files[LATEST].records if LATEST in files else None
     if records is None:
@@ -202,8 +202,8 @@ def choose(folder: RunFolder, name: str | None = None) -> ChosenFile:
     """
     if name is not None:
         if name not in folder.files:
-            raise BookError(str(say("There is no {name} in {folder}: it has {files}.", name=name,
-                                    folder=folder.path.name, files=", ".join(folder.files))))
+            raise BookError(say("There is no {name} in {folder}: it has {files}.", name=name,
+                                folder=folder.path.name, files=", ".join(folder.files)))
         return ChosenFile(folder.files[name], say("you asked for it"))
     kept = folder.best_scored(kept=True)
     if BEST in folder.files:

@@ -142,8 +142,8 @@ def convert(source: Read, settings: Settings, bar: Any = None) -> Conversion:
     """
     for path in settings.targets:
         if path.exists() or path.is_symlink():
-            raise BookError(str(say("{name} is there already, and nothing is overwritten: remove "
-                                    "it, or name another.", name=path.name)))
+            raise BookError(say("{name} is there already, and nothing is overwritten: remove it, "
+                                "or name another.", name=path.name))
     settings.out.parent.mkdir(parents=True, exist_ok=True)
     work = settings.out.parent / f".{settings.out.name}.{os.getpid()}.partial"
     outcome = Conversion()

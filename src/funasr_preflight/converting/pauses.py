@@ -40,8 +40,8 @@ def require() -> None:
         BookError: it is not installed.
     """
     if not available():
-        raise BookError(str(say("Cutting at silence needs the package webrtcvad-wheels: pip "
-                                "install 'funasr-preflight[manifest]'.")))
+        raise BookError(say("Cutting at silence needs the package webrtcvad-wheels: pip install "
+                            "'funasr-preflight[manifest]'."))
 
 
 def speaks(samples: np.ndarray, rate: int) -> np.ndarray:

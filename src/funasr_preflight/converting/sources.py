@@ -92,8 +92,8 @@ class KaldiFiles:
             given = named.get(name)
             path = Path(given) if given else scp.parent / name
             if given and not path.is_file():
-                raise BookError(str(say("{name} is no file: check the path {path}.",
-                                        name=path.name, path=given)))
+                raise BookError(say("{name} is no file: check the path {path}.", name=path.name,
+                                    path=given))
             found[name] = path if path.is_file() else None
         return cls(scp, found["text"], found["segments"], found["utt2spk"])
 
@@ -178,8 +178,8 @@ def _unique(path: Path, found: dict[str, tuple[int, str]]) -> Iterator[Lost]:
     try:
         stream = path.open("rb")
     except OSError as error:
-        raise BookError(str(say("{name} cannot be read ({reason}): check the path.",
-                                name=path.name, reason=error.strerror))) from None
+        raise BookError(say("{name} cannot be read ({reason}): check the path.",
+                            name=path.name, reason=error.strerror)) from None
     with stream:
         for number, raw in enumerate(stream, 1):
             try:
@@ -275,17 +275,16 @@ def chosen_columns(there: Sequence[str], named: Mapping[str, str], where: str) -
     for what, names in COLUMNS.items():
         if what in named:
             if named[what] not in there:
-                raise BookError(str(say("{where} has no column {name}: it has {there}.",
-                                        where=where, name=named[what], there=", ".join(there))))
+                raise BookError(say("{where} has no column {name}: it has {there}.", where=where,
+                                    name=named[what], there=", ".join(there)))
             found[what] = named[what]
         else:
             name = next((plain[one] for one in names if one in plain), None)
             if name is not None:
                 found[what] = name
     if "audio" not in found:
-        raise BookError(str(say("{where} has no column with audio: name one, as in "
-                                "--columns audio=NAME. It has {there}.", where=where,
-                                there=", ".join(there))))
+        raise BookError(say("{where} has no column with audio: name one, as in --columns "
+                            "audio=NAME. It has {there}.", where=where, there=", ".join(there)))
     return found
 
 
@@ -298,8 +297,8 @@ def from_table(path: Path, named: Mapping[str, str]) -> Read:
     try:
         stream = path.open(encoding="utf-8-sig", errors="surrogateescape", newline="")
     except OSError as error:
-        raise BookError(str(say("{name} cannot be read ({reason}): check the path.",
-                                name=path.name, reason=error.strerror))) from None
+        raise BookError(say("{name} cannot be read ({reason}): check the path.",
+                            name=path.name, reason=error.strerror)) from None
     with stream:
         head = stream.readline()
         stream.seek(0)
@@ -380,8 +379,8 @@ def from_dataset(path: Path, split: str | None, named: Mapping[str, str]) -> Rea
     try:
         import datasets
     except ImportError:
-        raise BookError(str(say("Reading a data set needs the package datasets: pip install "
-                                "'funasr-preflight[datasets]'."))) from None
+        raise BookError(say("Reading a data set needs the package datasets: pip "
+                            "install 'funasr-preflight[datasets]'.")) from None
     saved = any((path / name).is_file() for name in ("dataset_dict.json", "dataset_info.json"))
     try:
         whole = (datasets.load_from_disk(str(path)) if saved
@@ -393,8 +392,8 @@ def from_dataset(path: Path, split: str | None, named: Mapping[str, str]) -> Rea
         if split is None and len(names) == 1:
             split = names[0]
         if split not in names:
-            raise BookError(str(say("{name} has the splits {splits}: choose with --split.",
-                                    name=path.name, splits=", ".join(names))))
+            raise BookError(say("{name} has the splits {splits}: choose with --split.",
+                                name=path.name, splits=", ".join(names)))
         whole = whole[split]
     features = whole.features or {}
     sounds = [name for name, kind in features.items() if isinstance(kind, datasets.Audio)]
@@ -418,6 +417,6 @@ def _rows(whole: Any, name: str) -> Iterator[Mapping[str, Any]]:
 
 
 def _no_dataset(name: str, error: Exception) -> BookError:
-    return BookError(str(say(
-        "{name} cannot be read as a data set ({error}): give a folder with wav.scp, a CSV, or what "
-        "save_to_disk wrote.", name=name, error=str(error).partition("\n")[0][:120])))
+    return BookError(say("{name} cannot be read as a data set ({error}): give a folder with "
+                         "wav.scp, a CSV, or what save_to_disk wrote.", name=name,
+                         error=str(error).partition("\n")[0][:120]))

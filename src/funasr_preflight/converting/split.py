@@ -20,9 +20,9 @@ def for_validation(lengths: Mapping[str, int], share: float, seed: int) -> set[s
         BookError: there is one speaker only.
     """
     if len(lengths) < 2:
-        raise BookError(str(say("There is one speaker only, so that no split without a speaker in "
-                                "common can be made: name the speakers in utt2spk or a column "
-                                "speaker, or leave --valid out.")))
+        raise BookError(say("There is one speaker only, so that no split without a speaker in "
+                            "common can be made: name the speakers in utt2spk or a column "
+                            "speaker, or leave --valid out."))
     room = share * sum(lengths.values())
     chosen: set[str] = set()
     names = sorted(lengths)

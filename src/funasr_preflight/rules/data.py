@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from funasr_preflight.context import Context
-from funasr_preflight.findings import Finding, Severity, Table
+from funasr_preflight.findings import Finding, Severity, Table, error, note, problem, warning
 from funasr_preflight.laws.geometry import FEATURE_FRAMES_A_SECOND
 from funasr_preflight.manifest.scanning import (
     LOST,
@@ -17,7 +17,7 @@ from funasr_preflight.manifest.scanning import (
 )
 from funasr_preflight.manifest.settings import ESPNET, FilterConf
 from funasr_preflight.manifest.transcripts import KINDS
-from funasr_preflight.rules.registry import Check, error, note, problem, rule, warning
+from funasr_preflight.rules.registry import Check, rule
 from funasr_preflight.run.estimates import whole
 from funasr_preflight.texts import NOTHING, Text, say
 

@@ -9,9 +9,18 @@ from collections.abc import Iterator
 from typing import Any
 
 from funasr_preflight.context import Context
-from funasr_preflight.findings import REMOVE, Finding, Severity, Table
+from funasr_preflight.findings import (
+    REMOVE,
+    Finding,
+    Severity,
+    Table,
+    error,
+    note,
+    problem,
+    warning,
+)
 from funasr_preflight.launch.directory import PATHS
-from funasr_preflight.rules.registry import error, note, problem, rule, warning
+from funasr_preflight.rules.registry import rule
 from funasr_preflight.texts import Text, say
 
 NEVER_READ, NO_EFFECT = "never read", "read without effect"

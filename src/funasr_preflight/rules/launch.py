@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from funasr_preflight.context import Context
-from funasr_preflight.findings import COMMAND_LINE, REMOVE, Finding
+from funasr_preflight.findings import COMMAND_LINE, REMOVE, Finding, error, note, warning
 from funasr_preflight.launch.directory import HUGGING_FACE, MODEL_DIR, PATHS
 from funasr_preflight.launch.yaml_file import local
 from funasr_preflight.laws.names import (
@@ -18,7 +18,7 @@ from funasr_preflight.laws.names import (
     lies_below,
     split_names,
 )
-from funasr_preflight.rules.registry import error, note, rule, warning
+from funasr_preflight.rules.registry import rule
 from funasr_preflight.run import estimates
 from funasr_preflight.texts import NOTHING, say
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from funasr_preflight.context import Context
-from funasr_preflight.findings import Finding, Severity
+from funasr_preflight.findings import Finding, Severity, error, note, problem, warning
 from funasr_preflight.laws.geometry import FEATURE_FRAMES_A_SECOND
 from funasr_preflight.laws.memory import GIBIBYTE
-from funasr_preflight.rules.registry import error, note, problem, rule, warning
+from funasr_preflight.rules.registry import rule
 from funasr_preflight.run import gpu_memory
 from funasr_preflight.run.cards import CARDS, MEBIBYTE
 from funasr_preflight.texts import Text, say

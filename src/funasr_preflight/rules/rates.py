@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from funasr_preflight.context import Context
-from funasr_preflight.findings import Finding
-from funasr_preflight.rules.registry import rule, warning
+from funasr_preflight.findings import Finding, warning
+from funasr_preflight.rules.registry import rule
 from funasr_preflight.run import estimates
 from funasr_preflight.texts import Text, say
 

@@ -12,14 +12,12 @@ wrote: a value of a wrong type is the business of the rules on keys, and the oth
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import Any
 
 from funasr_preflight.context import Context
 from funasr_preflight.findings import Finding, Severity
-from funasr_preflight.texts import NOTHING, Text
+from funasr_preflight.texts import Text
 
 Check = Callable[[Context], Iterable[Finding]]
 
@@ -52,23 +50,6 @@ def rule(name: str, title: Text, chapter: str) -> Callable[[Check], Check]:
         RULES[name] = Rule(name, title, chapter, check)
         return check
     return register
-
-
-def problem(severity: Severity, message: Text, fix: Text = NOTHING, key: str = "",
-            file: str = "", line: int | None = None, edits: Mapping[str, Any] | None = None,
-            decision: bool = False) -> Finding:
-    """A finding; the rule's id, page and the key's line are filled in by `findings_of`.
-
-    Args:
-        key: to blame; without it the first of those that `--fix` changes.
-        edits: key to its new value, or to REMOVE.
-    """
-    edits = edits or {}
-    return Finding("", severity, message, fix, key or next(iter(edits), ""), file, line,
-                   tuple(edits.items()), decision=decision)
-
-
-error, warning, note = (partial(problem, severity) for severity in reversed(Severity))
 
 
 def findings_of(one: Rule, context: Context) -> Iterator[Finding]:

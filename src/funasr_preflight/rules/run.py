@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from funasr_preflight.context import Context
-from funasr_preflight.findings import REMOVE, Finding
+from funasr_preflight.findings import REMOVE, Finding, error, note, warning
 from funasr_preflight.laws.geometry import FEATURE_FRAMES_A_SECOND
 from funasr_preflight.laws.memory import GIBIBYTE
 from funasr_preflight.laws.names import split_names
-from funasr_preflight.rules.registry import error, note, rule, warning
+from funasr_preflight.rules.registry import rule
 from funasr_preflight.run import estimates
 from funasr_preflight.texts import say
 

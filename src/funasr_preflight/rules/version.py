@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from funasr_preflight import versions
 from funasr_preflight.context import Context
-from funasr_preflight.findings import COMMAND_LINE, Finding
+from funasr_preflight.findings import COMMAND_LINE, Finding, error, warning
 from funasr_preflight.laws.names import split_names
-from funasr_preflight.rules.registry import error, rule, warning
+from funasr_preflight.rules.registry import rule
 from funasr_preflight.run import estimates
 from funasr_preflight.texts import Text, say
 
