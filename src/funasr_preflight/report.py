@@ -22,7 +22,7 @@ from funasr_preflight.findings import (
     Severity,
     Table,
 )
-from funasr_preflight.rules.registry import RULES
+from funasr_preflight.rules.registry import RULES, page_of
 from funasr_preflight.terminal import STYLES, WORDS, indented, plain, recorded, recorder
 from funasr_preflight.texts import Text, say
 
@@ -60,12 +60,6 @@ def place_of(finding: Finding) -> str:
     return f"{file}:{finding.line}" if finding.line else file
 
 
-def page_of(finding: Finding) -> str:
-    """The page of the built book that explains a finding."""
-    name, _, anchor = finding.chapter.partition("#")
-    return f"notebooks/{name}.html{'#' + anchor if anchor else ''}"
-
-
 def as_text(report: Report, width: int | None = None, colour: bool = False,
             facts: bool = True) -> str:
     """For a terminal: five lines of summary, findings, then the facts and a small plot."""
@@ -82,7 +76,7 @@ def as_text(report: Report, width: int | None = None, colour: bool = False,
                       f"[dim]{one.rule}[/dim]")
         console.print(indented(plain(one.message)))
         if one.fix:
-            console.print(indented(f"→ {plain(one.fix)}  [dim]({page_of(one)})[/dim]"))
+            console.print(indented(f"→ {plain(one.fix)}  [dim]({page_of(one.chapter)})[/dim]"))
     console.print()
     for text in report.assumed:
         console.print(f"[dim]{plain(say('assumed'))}: {plain(text)}[/dim]")
@@ -152,7 +146,7 @@ def _finding(one: Finding) -> dict[str, Any]:
              for key, value in one.edits]
     return {"rule": one.rule, "severity": one.severity.name.lower(), "key": one.key,
             "file": one.file, "line": one.line, "message": str(one.message), "fix": str(one.fix),
-            "page": page_of(one), "edits": edits}
+            "page": page_of(one.chapter), "edits": edits}
 
 
 def _table(table: Table) -> dict[str, Any]:
@@ -225,7 +219,7 @@ def html_finding(one: Finding, linked: bool = False) -> str:
 def _rule(one: Finding, linked: bool) -> str:
     name, _, anchor = one.chapter.partition("#")
     if not linked:
-        return f"{escaped(one.rule)}, {escaped(page_of(one))}"
+        return f"{escaped(one.rule)}, {escaped(page_of(one.chapter))}"
     place = f'{escaped(name)}.html{"#" + escaped(anchor) if anchor else ""}'
     return f'<a href="{place}">{escaped(one.rule)}</a>'
 

@@ -52,6 +52,12 @@ def rule(name: str, title: Text, chapter: str) -> Callable[[Check], Check]:
     return register
 
 
+def page_of(chapter: str) -> str:
+    """The page of the built book that a rule's chapter, such as `dataset#filters`, stands for."""
+    name, _, anchor = chapter.partition("#")
+    return f"notebooks/{name}.html{'#' + anchor if anchor else ''}"
+
+
 def findings_of(one: Rule, context: Context) -> Iterator[Finding]:
     """What a rule finds, complete. In a section that FunASR does not look into, nothing ends a run:
     it is a warning there."""
