@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from funasr_preflight import versions
 from funasr_preflight.findings import COMMAND_LINE
+from funasr_preflight.launch.yaml_file import value_at
 from funasr_preflight.manifest.settings import FilterConf
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from funasr_preflight.manifest.scanning import ManifestReport
 
 Mode = Literal["merged", "alone"]
-_ABSENT = object()
 SWITCHES = {"llm_conf.lora_conf": "llm_conf.use_lora",
             "dataset_conf.prompt_conf": "dataset_conf.prompt_classes",
             "ctc_decoder_conf": "ctc_decoder", "ctc_conf": "ctc_decoder"}
@@ -119,12 +119,7 @@ class Context:
 
     def get(self, key: str, default: Any = None) -> Any:
         """The value of a dotted key in the config that FunASR sees."""
-        node: Any = self.config
-        for part in key.split("."):
-            node = node.get(part, _ABSENT) if isinstance(node, dict) else _ABSENT
-            if node is _ABSENT:
-                return default
-        return node
+        return value_at(self.config, key, default)
 
     def on(self, key: str) -> bool:
         """Whether FunASR takes a switch for turned on: it asks for truth, not for `true`."""

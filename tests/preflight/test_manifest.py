@@ -149,7 +149,7 @@ def test_the_lines_that_end_the_index_are_those_that_end_funasrs(speech, text, t
             ends = False
         except Exception:  # noqa: BLE001  whatever FunASR ends in
             ends = True
-        assert bool(scan(path, FilterConf.of({"dataset_conf": limits})).fatal_count) == ends, line
+        assert bool(scan(path, FilterConf.of({"dataset_conf": limits})).fatal.total) == ends, line
 
 
 @pytest.mark.parametrize("files, splits", [(5, 2), (4, 3), (3, 8), (1, 8)])
@@ -264,7 +264,7 @@ def test_a_bad_line_is_named(name, tmp_path):
     path = written(tmp_path / "m.jsonl", [*lines_of(4), bad, *lines_of(2)])
     report = scan(path, TOKEN)
     assert [line for line, _ in report.malformed] == [5]
-    assert report.malformed_count == 1 and report.fatal_count == int(fatal)
+    assert report.malformed.total == 1 and report.fatal.total == int(fatal)
     assert str(report.malformed[0][1])
     assert report.lines == 7 and report.utterances == 6
     assert report.lost["unreadable"] == (1, 0.0)
@@ -321,7 +321,7 @@ def test_any_bytes_give_a_report(lines, tmp_path_factory):
     whole, quick = reports
     assert whole.lines == quick.lines == len(path.read_bytes().split(b"\n")) - (
         path.read_bytes().endswith(b"\n") or not path.read_bytes())
-    if not whole.fatal_count:  # what lengths alone take for granted
+    if not whole.fatal.total:  # what lengths alone take for granted
         assert whole.kept_utterances == quick.kept_utterances and whole.lost == quick.lost
 
 
@@ -340,7 +340,7 @@ def test_line_endings(full, ending, tmp_path):
     path = tmp_path / "m.jsonl"
     path.write_bytes(between.join(json.dumps(one).encode() for one in lines_of(5)) + ending)
     report = scan(path, TOKEN, full=full)
-    assert (report.lines, report.kept_utterances, report.malformed_count) == (5, 5, 0)
+    assert (report.lines, report.kept_utterances, report.malformed.total) == (5, 5, 0)
 
 
 @pytest.mark.parametrize("full", [True, False])
@@ -351,7 +351,7 @@ def test_a_line_too_long_is_passed_over(full, tmp_path, monkeypatch):
         path = written(tmp_path / "m.jsonl",
                        [*lines_of(30), b"x" * padding, *lines_of(40)])
         report = scan(path, TOKEN, full=full)
-        assert (report.lines, report.utterances, report.malformed_count) == (71, 70, 1)
+        assert (report.lines, report.utterances, report.malformed.total) == (71, 70, 1)
         assert report.malformed[0][0] == 31
 
 
@@ -478,7 +478,7 @@ def test_a_pipe_is_never_opened(tmp_path):
     os.mkfifo(tmp_path / "pipe.wav")
     path = written(tmp_path / "m.jsonl",
                    [manifests.chatml("k", str(tmp_path / "pipe.wav"), "good morning", 98, 3)])
-    assert scan(path, TOKEN, sample_audio=scanning.ALL).audio.outside_count == 1
+    assert scan(path, TOKEN, sample_audio=scanning.ALL).audio.outside.total == 1
 
 
 @pytest.mark.slow
@@ -516,7 +516,7 @@ def test_a_huge_line_takes_constant_memory(tmp_path):
     report = scan(path, TOKEN)
     most = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert (report.lines, report.utterances, report.malformed_count) == (5, 4, 1)
+    assert (report.lines, report.utterances, report.malformed.total) == (5, 4, 1)
     assert most < 200 * 2**20
 
 

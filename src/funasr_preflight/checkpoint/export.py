@@ -17,7 +17,7 @@ from funasr_preflight.checkpoint.holding import Holding
 from funasr_preflight.checkpoint.loading import CMVN, beside
 from funasr_preflight.errors import BookError
 from funasr_preflight.launch.directory import PATHS, ModelDirectory
-from funasr_preflight.launch.yaml_file import flatten, read_text
+from funasr_preflight.launch.yaml_file import flatten, read_text, value_at
 from funasr_preflight.texts import say
 
 DEFAULT_ALPHA = 32
@@ -36,9 +36,7 @@ def export(folder: RunFolder, saved: Saved, held: Holding, base: ModelDirectory 
             of another model, or PyTorch is not installed.
     """
     _check(saved, held, base, target)
-    llm = (folder.config or {}).get("llm_conf")
-    lora = llm.get("lora_conf") if isinstance(llm, Mapping) else None
-    alpha = lora.get("lora_alpha") if isinstance(lora, Mapping) else None
+    alpha = value_at(folder.config, "llm_conf.lora_conf.lora_alpha")
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
         partial.mkdir(parents=True)
@@ -107,15 +105,13 @@ def decoding_config(run: Mapping[str, Any] | None, base: Mapping[str, Any]) -> d
                                   for key, value in base.items()}))
     original = dict(flatten(base))
     for key in (*PATHS, CMVN):
-        *sections, last = key.split(".")
-        node = made
-        for section in sections:
-            node = node.get(section) if isinstance(node, dict) else None
+        section, _, last = key.rpartition(".")
+        node = value_at(made, section)
         if isinstance(node, dict) and last in node:
             if key in original:
                 node[last] = original[key]
             else:
                 del node[last]
-    if isinstance(made.get("llm_conf"), dict) and made["llm_conf"].get("use_lora"):
+    if value_at(made, "llm_conf.use_lora"):
         made["llm_conf"]["use_lora"] = False
     return made

@@ -11,7 +11,7 @@ from typing import Any
 
 from funasr_preflight.errors import BookError
 from funasr_preflight.launch.weights import Shapes, shapes
-from funasr_preflight.launch.yaml_file import Document, local, read_text, read_yaml
+from funasr_preflight.launch.yaml_file import Document, local, read_text, read_yaml, value_at
 from funasr_preflight.texts import Text, say
 
 PRETRAINED = Path(__file__).parents[1] / "base" / "pretrained.yaml"
@@ -163,8 +163,6 @@ def _leaves(metas: Mapping[str, Any], prefix: str = ""):
 
 
 def _resolved(values: Mapping[str, Any], key: str, depth: int = 0) -> Any:
-    node: Any = values
-    for part in key.split("."):
-        node = node.get(part) if isinstance(node, Mapping) else None
+    node = value_at(values, key)
     match = re.fullmatch(r"\$\{\s*([\w.]+)\s*\}", node) if isinstance(node, str) else None
     return _resolved(values, match[1], depth + 1) if match and depth < 9 else node

@@ -28,6 +28,7 @@ from funasr_preflight.launch.yaml_file import (
     Document,
     flatten,
     read_yaml,
+    value_at,
 )
 from funasr_preflight.texts import Text, say
 
@@ -158,14 +159,8 @@ def _lacking(values: dict[str, Any]) -> tuple[str, ...]:
     pieces = PIECES
     if values.get("ctc_decoder") and not values.get("ctc_tokenizer"):
         pieces = (*PIECES, *CTC_PIECES)
-    found = [piece for piece in pieces if _value(values, piece.split(".")) is None]
+    found = [piece for piece in pieces if value_at(values, piece) is None]
     return tuple(one for one in found if one.rpartition(".")[0] not in found)
-
-
-def _value(values: Any, parts: Sequence[str]) -> Any:
-    for part in parts:
-        values = values.get(part) if isinstance(values, dict) else None
-    return values
 
 
 def _with_defaults(path: Path, assumed: list[Text], depth: int = 0) -> Document:
@@ -224,15 +219,15 @@ def _overridden(document: Document, overrides: Sequence[str], given: Given) -> _
         applied.places[key] = (COMMAND_LINE if line is None else given.name), line
         if one.is_delete():
             applied.removed.append(key)
-            if not _removed(document.values, key.split(".")):
+            if not _removed(document.values, key):
                 applied.not_in_config.append(key)
             continue
-        if not (one.is_add() or one.is_force_add() or key.startswith("hydra.")) and not _has(
-                document.values, key.split(".")):
+        there = value_at(document.values, key, applied) is not applied
+        if not (there or one.is_add() or one.is_force_add() or key.startswith("hydra.")):
             applied.not_in_config.append(key)
         value = _simple(one.value())
         if (one.is_add() and not isinstance(value, (dict, list))
-                and _value(document.values, key.split(".")) is not None):
+                and value_at(document.values, key) is not None):
             applied.already_there.append(key)
         _set(document.values, key.split("."), value, text)
         applied.changed.append(key)
@@ -264,14 +259,6 @@ def _parsed(overrides: Sequence[str]) -> list:
     return found
 
 
-def _has(values: Any, parts: Sequence[str]) -> bool:
-    for part in parts:
-        if not isinstance(values, dict) or part not in values:
-            return False
-        values = values[part]
-    return True
-
-
 def _set(values: dict[str, Any], parts: Sequence[str], value: Any, text: str) -> None:
     for part in parts[:-1]:
         if not isinstance(values.get(part, 0), (dict, list)):
@@ -294,13 +281,13 @@ def _simple(value: Any) -> Any:
     return getattr(value, "text", value)
 
 
-def _removed(values: Any, parts: Sequence[str]) -> bool:
-    if not _has(values, parts):
-        return False
-    for part in parts[:-1]:
-        values = values[part]
-    del values[parts[-1]]
-    return True
+def _removed(values: dict[str, Any], key: str) -> bool:
+    section, _, name = key.rpartition(".")
+    inside = value_at(values, section)
+    there = isinstance(inside, dict) and name in inside
+    if there:
+        del inside[name]
+    return there
 
 
 def _resolved(values: dict[str, Any], document: Document) -> dict[str, Any]:

@@ -65,6 +65,20 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
             yield f"{prefix}{name}", value
 
 
+def is_number(value: Any) -> bool:
+    """Whether a value is a number, which true and false are not."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def value_at(values: Any, key: str, otherwise: Any = None) -> Any:
+    """The value of a dotted key in nested values, or something else where it is not there."""
+    for part in key.split(".") if key else ():
+        if not isinstance(values, Mapping) or part not in values:
+            return otherwise
+        values = values[part]
+    return values
+
+
 def read_text(path: Path, what: Text, largest: int = LARGEST_BYTES) -> str:
     """The text of a file that a user names.
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from funasr_preflight.errors import BookError
 from funasr_preflight.laws.geometry import FEATURE_FRAMES_AN_HOUR
-from funasr_preflight.manifest.audio_probe import ALL, AudioProbe, AudioReport
+from funasr_preflight.manifest.audio_probe import ALL, SHOWN, AudioProbe, AudioReport, Shown
 from funasr_preflight.manifest.batch_plan import Plan, plan, plan_of_parts
 from funasr_preflight.manifest.settings import FilterConf
 from funasr_preflight.manifest.transcripts import suspicious
@@ -31,8 +31,6 @@ __all__ = ["ALL", "FilterConf", "ManifestReport", "Overlap", "batches_per_epoch"
 CHUNK = 1 << 18
 LONGEST_LINE = 16 << 20
 """Bytes; a longer line is passed over, in constant memory."""
-SHOWN = 50
-"""Lines of a kind that are named; the others are counted."""
 HISTOGRAM = 12_001
 """Buckets of 10 ms; the last holds everything longer."""
 LARGEST = 2**31 - 1
@@ -97,9 +95,9 @@ class ManifestReport:
         name: the file's name.
         lines: lines of the file; `utterances` and `hours`: those that can be read, by
             `speech_length`.
-        malformed: (line, reason) of the first lines that cannot be used as they are.
-        malformed_count: how many there are; not all where only lengths were read.
-        fatal: those of them that end FunASR's reading, and so the run; `fatal_count` of them.
+        malformed: (line, reason) of lines that cannot be used as they are; not all where only
+            lengths were read.
+        fatal: those of them that end FunASR's reading, and so the run.
         lost: key of `LOST` to (utterances, hours) that are left out for it.
         length_histogram: utterances by `speech_length`, in 10 ms frames; the last bucket has all
             that are longer.
@@ -116,10 +114,8 @@ class ManifestReport:
     lines: int
     utterances: int
     hours: float
-    malformed: tuple[tuple[int, Text], ...]
-    malformed_count: int
-    fatal: tuple[tuple[int, Text], ...]
-    fatal_count: int
+    malformed: Shown
+    fatal: Shown
     lost: dict[str, tuple[int, float]]
     kept_utterances: int
     kept_hours: float
@@ -189,10 +185,8 @@ class _Tally:
 
     conf: FilterConf
     lines: int = 0
-    malformed: list[tuple[int, Text]] = field(default_factory=list)
-    malformed_count: int = 0
-    fatal: list[tuple[int, Text]] = field(default_factory=list)
-    fatal_count: int = 0
+    malformed: Shown = field(default_factory=Shown)
+    fatal: Shown = field(default_factory=Shown)
     skipped: array = field(default_factory=lambda: array("q"))
     """Numbers of the lines that hold no utterance."""
     speech: _Column = field(default_factory=lambda: _Column(np.int32))
@@ -204,13 +198,9 @@ class _Tally:
     """How many utterances there were at the end of each file."""
 
     def bad(self, line: int, reason: Text, fatal: bool = False) -> None:
-        self.malformed_count += 1
-        if len(self.malformed) < SHOWN:
-            self.malformed.append((line, reason))
+        self.malformed.append((line, reason))
         if fatal:
-            self.fatal_count += 1
-            if len(self.fatal) < SHOWN:
-                self.fatal.append((line, reason))
+            self.fatal.append((line, reason))
 
     def suspect(self, kind: str, lines: list[int]) -> None:
         if lines:
@@ -647,8 +637,8 @@ def _report(path: Path, tally: _Tally, conf: FilterConf, probe: AudioProbe | Non
     text_hashes = tally.text_hashes.whole()
     text_hashes.sort()
     return ManifestReport(
-        path.name, tally.lines, seen, total / FEATURE_FRAMES_AN_HOUR, tuple(tally.malformed),
-        tally.malformed_count, tuple(tally.fatal), tally.fatal_count, lost, kept,
+        path.name, tally.lines, seen, total / FEATURE_FRAMES_AN_HOUR, tally.malformed,
+        tally.fatal, lost, kept,
         kept_frames / FEATURE_FRAMES_AN_HOUR, histogram, planned, tally.suspicious, duplicates,
         places, probe.report() if probe else AudioReport(conf.fs), len(files), files != [path],
         full, audio_hashes, text_hashes)

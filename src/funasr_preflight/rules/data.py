@@ -71,17 +71,17 @@ def _accum_grad(context: Context) -> int:
 
 @manifest_rule("data-stops-reading", say("A line ends FunASR's reading of the manifest"))
 def stops_reading(context: Context, report: ManifestReport) -> Iterator[Finding]:
-    if report.fatal_count:
+    if report.fatal:
         line, reason = report.fatal[0]
         yield error(say("FunASR stops at line {line}: {reason}. {count} lines are such that the "
                         "run ends before it begins.", line=line, reason=reason,
-                        count=report.fatal_count),
+                        count=report.fatal.total),
                     say("Correct or remove these lines."), line=line)
 
 
 @manifest_rule("data-malformed", say("Lines that cannot be read"))
 def malformed(context: Context, report: ManifestReport) -> Iterator[Finding]:
-    count = report.malformed_count - report.fatal_count
+    count = report.malformed.total - report.fatal.total
     known = [one for one in report.malformed if one not in report.fatal]
     if count and known:
         line, reason = known[0]
@@ -297,13 +297,13 @@ def same_sentences(context: Context, report: ManifestReport) -> Iterator[Finding
 def audio_files(context: Context, report: ManifestReport) -> Iterator[Finding]:
     audio = report.audio
     for kind, what in AUDIO_KINDS.items():
-        count, examples = getattr(audio, f"{kind}_count"), getattr(audio, kind)
-        if count:
-            line, example = examples[0]
-            yield problem(Severity.ERROR if count == audio.probed else Severity.WARNING,
+        found = getattr(audio, kind)
+        if found:
+            line, example = found[0]
+            yield problem(Severity.ERROR if found.total == audio.probed else Severity.WARNING,
                           say("{count} of {probed} audio files that were looked at: {what}; the "
                               "first in line {line}: {example}. FunASR serves another sample in "
-                              "their place and says so only in its log.", count=count,
+                              "their place and says so only in its log.", count=found.total,
                               probed=audio.probed, what=what, line=line, example=example),
                           say("Correct the paths; relative ones begin at the folder that the run "
                               "is started in."), line=line)
@@ -319,12 +319,12 @@ def remote_audio(context: Context, report: ManifestReport) -> Iterator[Finding]:
 
 @manifest_rule("data-speech-length", say("`speech_length` disagrees with the audio"))
 def speech_length(context: Context, report: ManifestReport) -> Iterator[Finding]:
-    if report.audio.disagreeing_count:
+    if report.audio.disagreeing:
         line, said, true = report.audio.disagreeing[0]
         yield warning(say("`speech_length` disagrees with {count} of {probed} files that were "
                           "looked at, such as line {line}: {said}, and the audio has {true} "
                           "frames of 10 ms. Filters and batches go by `speech_length`.",
-                          count=report.audio.disagreeing_count, probed=report.audio.probed,
+                          count=report.audio.disagreeing.total, probed=report.audio.probed,
                           line=line, said=said, true=true),
                       say("Write the number of 10 ms frames of the audio."), line=line)
 

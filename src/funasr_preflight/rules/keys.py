@@ -20,6 +20,7 @@ from funasr_preflight.findings import (
     warning,
 )
 from funasr_preflight.launch.directory import PATHS
+from funasr_preflight.launch.yaml_file import is_number
 from funasr_preflight.rules.registry import rule
 from funasr_preflight.texts import Text, say
 
@@ -126,10 +127,6 @@ NOT_NEGATIVE = ("weight_decay", "eps", "num_workers", "dither", "grad_clip", "mi
 
 PAIRS = (("min_source_length", "max_source_length"), ("min_target_length", "max_target_length"),
           ("prompt_conf.min_neg_hotwords_num", "prompt_conf.max_neg_hotwords_num"))
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _is_specaug(key: str) -> bool:
@@ -291,7 +288,7 @@ def no_section(context: Context) -> Iterator[Finding]:
 def _wrong(value: Any, wanted: str) -> bool:
     if isinstance(value, str) and "$" in value:
         return False  # an interpolation, or a variable of the shell
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    number = is_number(value)
     fits = {"int": number and (isinstance(value, int) or value.is_integer()), "float": number,
             "bool": isinstance(value, bool), "str": isinstance(value, str),
             "list": isinstance(value, list)}
@@ -408,7 +405,7 @@ def _cannot_take(context: Context, key: str, value: Any) -> Text | None:
             return say("it cannot be turned into a number.")
     elif key == "optim_conf.betas":
         if not isinstance(value, list) or len(value) != 2 or not all(
-                _is_number(one) and 0 <= one < 1 for one in value):
+                is_number(one) and 0 <= one < 1 for one in value):
             return say("two numbers from 0 to below 1 are wanted.")
     elif (key in CALCULATED or key == "ctc_vocab_size") and not context.audit.type_of(key):
         if not isinstance(value, (bool, int, float)):
@@ -420,7 +417,7 @@ def _cannot_take(context: Context, key: str, value: Any) -> Text | None:
     elif key == "optim_conf.differentiable" and value:
         return say("the step would have to be differentiated, which PyTorch refuses.")
     elif key == "llm_conf.lora_conf.lora_dropout" and context.on("llm_conf.use_lora") and (
-            _is_number(value) and value > 1):
+            is_number(value) and value > 1):
         return say("it is no share.")
     elif key == "lora_bias" and context.on("lora_only") and value not in LORA_BIAS:
         return say("it takes one of {names}.", names=", ".join(LORA_BIAS))
@@ -431,9 +428,9 @@ def _cannot_take(context: Context, key: str, value: Any) -> Text | None:
             "dataset_conf.batch_type", "example") == "example":
         return say("a number of samples is wanted, without a point.")
     elif key == "dataset_conf.length_scale_source" and context.filters.scaled and (
-            not _is_number(value) or not value):
+            not is_number(value) or not value):
         return say("lengths are divided by it.")
-    elif key == "frontend_conf.fs" and _is_number(value) and 1 <= value < LOWEST_RATE:
+    elif key == "frontend_conf.fs" and is_number(value) and 1 <= value < LOWEST_RATE:
         return say("no audio has such a rate, and no features come of it.")
     return None
 
@@ -441,7 +438,7 @@ def _cannot_take(context: Context, key: str, value: Any) -> Text | None:
 @rule("keys-range", say("Values that cannot be meant"), "which_knobs")
 def out_of_range(context: Context) -> Iterator[Finding]:
     for key, value in _own_keys(context):
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
+        if not is_number(value):
             continue
         name = key.rpartition(".")[2]
         if name == "lora_alpha" and value == 0 and not context.on("llm_conf.use_lora"):
@@ -572,7 +569,7 @@ def conflicts(context: Context) -> Iterator[Finding]:
                       say("Set both to the same number."), edits={f"{train}.avg_nbest_model": keep})
     for low, high in PAIRS:
         least, most = (context.get(f"dataset_conf.{name}") for name in (low, high))
-        if _is_number(least) and _is_number(most) and least > most:
+        if is_number(least) and is_number(most) and least > most:
             key = f"dataset_conf.{low}"
             yield error(say("`{low}` is {least} and `{high}` is {most}: nothing lies between.",
                             low=low, least=least, high=high, most=most),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from funasr_preflight.context import Context
 from funasr_preflight.findings import Finding, warning
+from funasr_preflight.launch.yaml_file import is_number
 from funasr_preflight.rules.registry import rule
 from funasr_preflight.run import estimates
 from funasr_preflight.texts import Text, say
@@ -49,8 +50,8 @@ room upwards where much of the model learns."""
       "learning_rate")
 def far_from_published(context: Context) -> Iterator[Finding]:
     rate = context.get("optim_conf.lr")
-    if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 < rate < 1 or str(
-            context.get("optim", "adamw")).lower() not in ("adam", "adamw"):
+    usual = str(context.get("optim", "adamw")).lower() in ("adam", "adamw")
+    if not is_number(rate) or not 0 < rate < 1 or not usual:
         return  # other values have a rule of their own, other optimizers other rates
     learning = {part.name: part.learning for part in estimates.parts(context) if part.learning}
     if not learning:

@@ -195,12 +195,9 @@ def intervals(context: Context) -> Iterator[Finding]:
 
 @rule("schedule-unscored", say("Checkpoints without a score"), "training_settings")
 def unscored(context: Context) -> Iterator[Finding]:
-    save, validate = (_train(context, name) for name in ("save_checkpoint_interval",
-                                                         "validate_interval"))
-    whole = all(isinstance(one, int) and not isinstance(one, bool) and one > 0
-                for one in (save, validate))
+    save, validate = estimates.save_and_validate(context) or (0, 1)
     batches = estimates.batches_an_epoch(context)
-    if whole and save % validate and save <= (batches or save):
+    if save % validate and save <= (batches or save):
         yield warning(say("Checkpoints are saved every {save:,} batches and validated every "
                           "{validate:,}: those between have no score, are never deleted and can "
                           "never be the best.", save=save, validate=validate),

@@ -62,11 +62,8 @@ def feat_permute(context: Context) -> Iterator[Finding]:
       "preflight#since-which-version")
 def save_without_validation(context: Context) -> Iterator[Finding]:
     said = context.column.answer("save-without-validation", "")
-    save, validate = (context.get(f"train_conf.{name}", context.audit.default(f"train_conf.{name}"))
-                      for name in ("save_checkpoint_interval", "validate_interval"))
-    whole = all(isinstance(one, int) and not isinstance(one, bool) and one > 0
-                for one in (save, validate))
-    if said and whole and save % validate:
+    save, validate = estimates.save_and_validate(context) or (0, 1)
+    if said and save % validate:
         yield error(say("FunASR {version} ends the run at the first checkpoint that no validation "
                         "came with: saved every {save:,} batches, validated every {validate:,}.",
                         version=context.column.nearest.version, save=save, validate=validate),

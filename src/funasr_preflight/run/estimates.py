@@ -16,7 +16,7 @@ from funasr_preflight import with_funasr
 from funasr_preflight.context import Context
 from funasr_preflight.errors import BookError
 from funasr_preflight.launch.directory import MODEL_DIR
-from funasr_preflight.launch.yaml_file import local
+from funasr_preflight.launch.yaml_file import is_number, local
 from funasr_preflight.laws import geometry, memory, schedule
 from funasr_preflight.laws.memory import CheckpointSize, FilesLeft, TrainingMemory
 from funasr_preflight.laws.names import (
@@ -247,8 +247,16 @@ def steps_an_epoch(context: Context, epochs: int = 1) -> int | None:
 
 def batches_an_epoch(context: Context) -> int:
     """Batches that the first process gets in an epoch; 0 without a manifest."""
-    return 0 if context.train is None else batches_per_epoch(
-        context.train, context.filters)
+    return 0 if context.train is None else batches_per_epoch(context.train, context.filters)
+
+
+def save_and_validate(context: Context) -> tuple[int, int] | None:
+    """Batches from save to save and from validation to validation; None unless both are whole
+    and positive."""
+    found = [context.get(key, context.audit.default(key)) for key in (
+        "train_conf.save_checkpoint_interval", "train_conf.validate_interval")]
+    usable = all(isinstance(one, int) and is_number(one) and one > 0 for one in found)
+    return tuple(found) if usable else None
 
 
 def total_steps(context: Context) -> int | None:
@@ -262,9 +270,7 @@ def total_steps(context: Context) -> int | None:
 
 def whole(value: Any, otherwise: int) -> int:
     """A positive whole number, 2.0 among them, or something else where the config has none."""
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    usable = number and 0 < value < LARGEST_NUMBER and value == int(value)
-    return int(value) if usable else otherwise
+    return int(value) if _positive(value) and value == int(value) else otherwise
 
 
 def rates(context: Context, steps: Sequence[int]) -> np.ndarray | None:
@@ -308,8 +314,7 @@ def warmup_steps(context: Context) -> float | None:
 
 def _positive(value: Any) -> bool:
     """Whether a value is a positive number that a computation can carry."""
-    usable = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return usable and 0 < value < LARGEST_NUMBER
+    return is_number(value) and 0 < value < LARGEST_NUMBER
 
 
 def curve_steps(context: Context, total: int, most: int = 400) -> list[int]:
@@ -374,7 +379,7 @@ def disk(context: Context) -> Disk:
         whole(context.get("train_conf.max_epoch"), 100), batches_an_epoch(context),
         whole(context.get("train_conf.save_checkpoint_interval"), 5000),
         whole(context.get("train_conf.validate_interval"), 5000),
-        keep if isinstance(keep, int) and not isinstance(keep, bool) else 500,
+        keep if isinstance(keep, int) and is_number(keep) else 500,
         whole(context.get("train_conf.avg_nbest_model"), 10))
     llm = next(part for part in parts(context) if part.name == "llm")
     return Disk(size, files, memory.averaging_memory(size, files.averaged),
