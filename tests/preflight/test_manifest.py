@@ -77,8 +77,8 @@ def test_batches_are_those_of_funasrs_sampler(items, name, changes):
     conf = FilterConf.of({"dataset_conf": batches.dataset_conf(name, changes)})
     speech, text = lengths(items, "speech_length"), lengths(items, "text_length")
     own = indexed(speech, text, conf)
-    made = batch_plan.batches((speech + text)[own], conf)
-    mine = [own[batch].tolist() for batch in made]
+    mine = [own[batch].tolist() for block in batch_plan.blocks((speech + text)[own], conf)
+            for batch in np.split(block.indices, block.starts[1:]) if len(batch)]
     if conf.batch_sampler == batch_plan.ESPNET:
         mine.sort()
         found.batches.sort()
@@ -428,7 +428,7 @@ def test_a_list_of_files_is_read_as_funasr_reads_it(tmp_path):
 
 def test_steps_of_an_epoch(tmp_path):
     report = scan(written(tmp_path / "t.jsonl", lines_of(90)), TOKEN)
-    assert report.batches == 7
+    assert report.plan.batches == 7
     assert scanning.steps_per_epoch(report, TOKEN) == 7
     assert scanning.steps_per_epoch(report, TOKEN, accum_grad=3) == 2
 

@@ -70,13 +70,13 @@ def opened(audio: str, data: bytes | None = None):
         raise Unusable(say("it cannot be read as audio")) from None
 
 
-def header(audio: str, data: bytes | None = None) -> Header:
+def header(audio: str) -> Header:
     """What a recording says of itself.
 
     Raises:
         Unusable: it cannot be read, or has no samples.
     """
-    with opened(audio, data) as sound:
+    with opened(audio) as sound:
         found = Header(sound.samplerate, sound.channels, sound.frames)
     if not found.rate or not 0 < found.samples < 2**62:
         raise Unusable(say("it has no samples"))

@@ -79,7 +79,7 @@ def value_at(values: Any, key: str, otherwise: Any = None) -> Any:
     return values
 
 
-def read_text(path: Path, what: Text, largest: int = LARGEST_BYTES) -> str:
+def read_text(path: Path, what: Text) -> str:
     """The text of a file that a user names.
 
     Raises:
@@ -90,9 +90,9 @@ def read_text(path: Path, what: Text, largest: int = LARGEST_BYTES) -> str:
         if not stat.S_ISREG(about.st_mode) and not stat.S_ISDIR(about.st_mode):
             raise BookError(say("{file} is no file, but a pipe or a device: give {what}.",
                                 file=path.name, what=what))
-        if about.st_size > largest:
+        if about.st_size > LARGEST_BYTES:
             raise BookError(say("{file} has more than {largest:,} bytes: give {what}, not data.",
-                                file=path.name, largest=largest, what=what))
+                                file=path.name, largest=LARGEST_BYTES, what=what))
         text = path.read_bytes().decode("utf-8")
     except BookError:
         raise

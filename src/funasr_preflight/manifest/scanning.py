@@ -10,7 +10,7 @@ import json
 import re
 from array import array
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -101,8 +101,7 @@ class ManifestReport:
         lost: key of `LOST` to (utterances, hours) that are left out for it.
         length_histogram: utterances by `speech_length`, in 10 ms frames; the last bucket has all
             that are longer.
-        batches, padding_share, longest_batch: of one pass, or of an epoch over parts; see `Plan`.
-        plan: all of that.
+        plan: batches of one pass, or of an epoch over parts.
         suspicious: kind (a key of `transcripts.KINDS`) to (count, first lines).
         duplicates: audio files that an earlier line already names; `duplicate_lines`: some.
         audio: what the files are, where they were looked at.
@@ -130,18 +129,6 @@ class ManifestReport:
     full: bool
     audio_hashes: np.ndarray = field(repr=False)
     text_hashes: np.ndarray = field(repr=False)
-
-    @property
-    def batches(self) -> int:
-        return self.plan.batches
-
-    @property
-    def padding_share(self) -> float:
-        return self.plan.padding_share
-
-    @property
-    def longest_batch(self) -> tuple[int, int]:
-        return self.plan.longest
 
 
 class _Column:
@@ -223,17 +210,20 @@ def scan(path: str | Path, conf: FilterConf, *, sample_audio: int | None = None,
     Raises:
         BookError: a file is missing or is no file.
     """
-    path = Path(path)
-    tally = _Tally(conf)
+    from tqdm import tqdm
+
+    path, tally = Path(path), _Tally(conf)
     probe = AudioProbe(sample_audio, conf.fs) if sample_audio is not None and full else None
     files = _files(path)
-    with _bar(files, progress) as bar:
+    with tqdm(total=sum(file.stat().st_size for file in files), unit="B", unit_scale=True,
+              desc="manifest", disable=not progress) as bar:
         for file in files:
             with file.open("rb") as stream:
                 _read(stream, tally, full, probe, bar)
             tally.ends.append(tally.speech.count)
-    return _report(path, tally, conf if training else _unshuffled(conf), probe, files,
-                   full)
+    if not training:
+        conf = replace(conf, shuffle=False, data_split_num=1)
+    return _report(path, tally, conf, probe, files, full)
 
 
 def passes_per_epoch(report: ManifestReport, conf: FilterConf) -> int:
@@ -276,12 +266,6 @@ def _common(one: np.ndarray, other: np.ndarray) -> int:
     return int((large[places] == small).sum())
 
 
-def _unshuffled(conf: FilterConf) -> FilterConf:
-    from dataclasses import replace
-
-    return replace(conf, shuffle=False, data_split_num=1)
-
-
 def _files(path: Path) -> list[Path]:
     if not path.is_file():
         raise BookError(say("Manifest {file} is not a file: check the path {path}.",
@@ -313,13 +297,6 @@ def _files(path: Path) -> list[Path]:
                             "files, and it {what}: rename it or correct the list.",
                             file=path.name, what=what))
     return files
-
-
-def _bar(files: list[Path], progress: bool):
-    from tqdm import tqdm
-
-    return tqdm(total=sum(file.stat().st_size for file in files), unit="B", unit_scale=True,
-                desc="manifest", disable=not progress)
 
 
 def _chunks(stream: BinaryIO, bar) -> Iterator[bytes | None]:
@@ -365,7 +342,10 @@ def _read_chunk(chunk: bytes, tally: _Tally, full: bool, probe: AudioProbe | Non
         numbers, lines = _one_by_one(chunk, tally.lines - count + 1, tally)
     if not lines:
         return
-    speech, text = _note_lengths(lines, tally)
+    speech = _numbers([line.speech_length for line in lines])
+    text = _numbers([line.text_length for line in lines])
+    tally.speech.append(speech)
+    tally.text.append(text)
     if full:
         _note_turns(numbers, turns or _any_turns(lines, numbers, tally), speech, text, tally, probe)
 
@@ -547,18 +527,13 @@ def _any_turns(lines: list, numbers, tally: _Tally) -> _Turns:
     return _Turns(audio, [transcript for _, transcript in pairs])
 
 
-def _note_lengths(lines: list, tally: _Tally) -> tuple[np.ndarray, np.ndarray]:
-    """Speech frames and text tokens, within what an int32 sum can hold."""
-    both = []
-    for given in ([line.speech_length for line in lines], [line.text_length for line in lines]):
-        try:
-            numbers = np.array(given, np.int64)
-        except OverflowError:
-            numbers = np.array([max(-1, min(length, LARGEST)) for length in given], np.int64)
-        both.append(numbers.clip(-1, LARGEST >> 1).astype(np.int32))
-    tally.speech.append(both[0])
-    tally.text.append(both[1])
-    return both[0], both[1]
+def _numbers(given: list[int]) -> np.ndarray:
+    """Lengths within what an int32 sum can hold."""
+    try:
+        numbers = np.array(given, np.int64)
+    except OverflowError:
+        numbers = np.array([max(-1, min(length, LARGEST)) for length in given], np.int64)
+    return numbers.clip(-1, LARGEST >> 1).astype(np.int32)
 
 
 def _note_turns(numbers, turns: _Turns, speech: np.ndarray, text: np.ndarray, tally: _Tally,

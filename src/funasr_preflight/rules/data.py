@@ -169,11 +169,11 @@ def replaced_in_dataset(context: Context, report: ManifestReport) -> Iterator[Fi
 
 @manifest_rule("data-padding", say("Much of a batch is padding"), which=("train",))
 def padding(context: Context, report: ManifestReport) -> Iterator[Finding]:
-    if report.padding_share > PADDING_WORTH_A_NOTE:
+    if report.plan.padding_share > PADDING_WORTH_A_NOTE:
         yield note(say("{share:.0%} of the speech frames in the batches are padding (`sort_size` "
                        "{sort_size}, batches of {batch:.1f} samples on average).",
-                       share=report.padding_share, sort_size=context.filters.sort_size,
-                       batch=_share(report.plan.served, report.batches)),
+                       share=report.plan.padding_share, sort_size=context.filters.sort_size,
+                       batch=_share(report.plan.served, report.plan.batches)),
                    say("Set `sort_size` to 1024 or more, so that lines of one length meet.")
                    if context.filters.sort_size < SORTED else
                    say("Smaller batches hold less of it."), key="dataset_conf.sort_size")
@@ -182,12 +182,12 @@ def padding(context: Context, report: ManifestReport) -> Iterator[Finding]:
 @manifest_rule("data-lonely-batches", say("Hardly more than one sample in a batch"),
                which=("train",))
 def lonely_batches(context: Context, report: ManifestReport) -> Iterator[Finding]:
-    if report.batches > 1 and report.plan.served < LONELY_SAMPLES * report.batches:
+    if report.plan.batches > 1 and report.plan.served < LONELY_SAMPLES * report.plan.batches:
         conf = context.filters
         meant = conf.batch_type != "example" and conf.batch_size < MEANT_AS_SAMPLES
         yield problem(Severity.WARNING if meant else Severity.NOTE,
                       say("A batch holds {mean:.1f} samples on average: `batch_size` is {size} of "
-                          "`batch_type` {kind}.", mean=report.plan.served / report.batches,
+                          "`batch_type` {kind}.", mean=report.plan.served / report.plan.batches,
                           size=conf.batch_size, kind=conf.batch_type),
                       AS_SAMPLES if meant else
                       say("Raise `batch_size`, or `train_conf.accum_grad`."),
@@ -209,18 +209,19 @@ def read_again(context: Context, report: ManifestReport) -> Iterator[Finding]:
 @manifest_rule("data-no-step", say("An epoch makes no optimizer step"), which=("train",))
 def no_step(context: Context, report: ManifestReport) -> Iterator[Finding]:
     accum = _accum_grad(context)
-    if report.batches and not steps_per_epoch(report, context.filters, accum):
+    if report.plan.batches and not steps_per_epoch(report, context.filters, accum):
         yield error(say("A pass has {batches} batches on {gpus} GPUs, fewer than `accum_grad` "
                         "{accum} on each: gradients are thrown away at its end and nothing is "
-                        "ever learnt.", batches=report.batches, gpus=context.gpus, accum=accum),
+                        "ever learnt.", batches=report.plan.batches, gpus=context.gpus,
+                        accum=accum),
                     say("Lower `accum_grad`, or give more data."), key="train_conf.accum_grad")
 
 
 @manifest_rule("data-batches-repeat", say("Fewer batches than GPUs"))
 def batches_repeat(context: Context, report: ManifestReport) -> Iterator[Finding]:
-    if 0 < report.batches < context.gpus:
+    if 0 < report.plan.batches < context.gpus:
         yield warning(say("{manifest} makes {batches} batches for {gpus} GPUs: some are given to "
-                          "several.", manifest=report.name, batches=report.batches,
+                          "several.", manifest=report.name, batches=report.plan.batches,
                           gpus=context.gpus), say("Use fewer GPUs, or a smaller `batch_size`."))
 
 
@@ -366,6 +367,7 @@ def channels(context: Context, report: ManifestReport) -> Iterator[Finding]:
 def facts(report: ManifestReport, conf: FilterConf, accum_grad: int = 1,
           training: bool = True) -> Table:
     """What a manifest holds and what becomes of it, as a table of the report."""
+    samples, frames = report.plan.longest
     rows = [(say("lines"), report.lines),
             (say("utterances"), report.utterances),
             (say("hours"), round(report.hours, 2))]
@@ -374,13 +376,12 @@ def facts(report: ManifestReport, conf: FilterConf, accum_grad: int = 1,
              for reason, (count, hours) in report.lost.items()]
     rows += [(say("utterances kept"), report.kept_utterances),
              (say("hours kept"), round(report.kept_hours, 2)),
-             (say("batches of a pass, on one GPU"), report.batches),
+             (say("batches of a pass, on one GPU"), report.plan.batches),
              (say("samples in a batch, on average"),
-              round(_share(report.plan.served, report.batches), 1)),
-             (say("padding"), say("{share:.1%}", share=report.padding_share)),
-             (say("largest batch"), say("{samples} x {seconds:.1f} s",
-                                        samples=report.longest_batch[0],
-                                        seconds=report.longest_batch[1] / FEATURE_FRAMES_A_SECOND))]
+              round(_share(report.plan.served, report.plan.batches), 1)),
+             (say("padding"), say("{share:.1%}", share=report.plan.padding_share)),
+             (say("largest batch"), say("{samples} x {seconds:.1f} s", samples=samples,
+                                        seconds=frames / FEATURE_FRAMES_A_SECOND))]
     if training:
         rows += [(say("passes of an epoch"), passes_per_epoch(report, conf)),
                  (say("optimizer steps of an epoch"),

@@ -49,6 +49,8 @@ WIDENS_CTC = ("audio_encoder_conf.output_size",)
 MOST_STEPS, LARGEST_NUMBER, MOST_MASKS, MOST_BLOCKS = 10**12, 10**15, 100, 500
 LARGEST_RANK, MOST_STEPS_RUN = 10**6, 200_000
 """Beyond these nothing is meant, and nothing is computed."""
+CURVE_STEPS, DRAWS = 400, 40
+"""Points of a curve of the rate, and masks that are drawn for each utterance."""
 
 
 @dataclass(frozen=True)
@@ -317,10 +319,10 @@ def _positive(value: Any) -> bool:
     return is_number(value) and 0 < value < LARGEST_NUMBER
 
 
-def curve_steps(context: Context, total: int, most: int = 400) -> list[int]:
+def curve_steps(context: Context, total: int) -> list[int]:
     """Steps at which a curve of the rate is drawn: more of the beginning, and the peak."""
-    even = np.linspace(1, total, min(total, most))
-    steps = {*even.round().astype(int), *np.geomspace(1, total, most).round().astype(int)}
+    even = np.linspace(1, total, min(total, CURVE_STEPS))
+    steps = {*even.round().astype(int), *np.geomspace(1, total, CURVE_STEPS).round().astype(int)}
     warmup = warmup_steps(context)
     if warmup and 1 <= warmup <= total:
         steps.add(int(warmup))
@@ -386,8 +388,7 @@ def disk(context: Context) -> Disk:
                 llm.saved < llm.parameters)
 
 
-def masked_share(conf: dict[str, Any], seconds: np.ndarray, draws: int = 40,
-                 seed: int = 0) -> float:
+def masked_share(conf: dict[str, Any], seconds: np.ndarray) -> float:
     """Share of the speech that SpecAugLFR's time masks would cover, if it were applied.
 
     Each mask has a width drawn from `time_mask_width_range`, its upper end left out, and a place
@@ -399,13 +400,13 @@ def masked_share(conf: dict[str, Any], seconds: np.ndarray, draws: int = 40,
     width = conf.get("time_mask_width_range") or (0, 100)
     low, high = (0, width) if isinstance(width, int) else width
     number = min(whole(conf.get("num_time_mask"), 2), MOST_MASKS)
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(0)
     covered = total = 0
     feature_frames = np.round(seconds * geometry.FEATURE_FRAMES_A_SECOND).astype(int)
     for frames in np.maximum(1, geometry.encoder_frames(feature_frames)):
-        widths = generator.integers(low, max(high, low + 1), (draws, number))
+        widths = generator.integers(low, max(high, low + 1), (DRAWS, number))
         starts = generator.integers(0, np.maximum(1, frames - widths.max(1, keepdims=True)),
-                                    (draws, number))
+                                    (DRAWS, number))
         edges = np.arange(frames)
         hit = ((edges >= starts[..., None]) & (edges < (starts + widths)[..., None])).any(1)
         covered += hit.sum()

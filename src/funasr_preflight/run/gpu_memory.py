@@ -67,8 +67,8 @@ def need(context: Context) -> Need:
 
 def largest_batch(context: Context) -> Batch:
     """Of the training manifest; without one, as many turns of ten seconds as `batch_size` takes."""
-    if context.train is not None and context.train.batches:
-        samples, frames = context.train.longest_batch
+    if context.train is not None and context.train.plan.batches:
+        samples, frames = context.train.plan.longest
         return Batch(samples, frames, True)
     conf = context.filters
     frames = max(1, min(ASSUMED_TURN, conf.max_source_length,
