@@ -22,7 +22,7 @@ import tempfile
 import types
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -107,9 +107,6 @@ class Judgement:
     outcome: str = ""
     unjudged: bool = False
 
-    def as_json(self) -> dict[str, Any]:
-        return asdict(self)
-
 
 class _Stopped(BaseException):
     """The debugger would wait for a keyboard here."""
@@ -169,8 +166,7 @@ def _run(case: Drawn, path: Path, overrides: list[str], found: Judgement) -> Non
     with initialize_config_dir(config_dir=str(path.parent), version_base=None):
         composed = compose(path.stem, overrides=overrides)
     found.stage = "merge"
-    seen: dict[str, Any] = {}
-    seen["case"] = case
+    seen: dict[str, Any] = {"case": case}
     with _around(case, found, seen):
         train_ds.main_hydra.__wrapped__(composed)
     found.stage = "reload"
@@ -324,8 +320,7 @@ def _trainer(found: Judgement, seen: dict[str, Any]):
             found.stage = "train"
             accum = self.accum_grad if isinstance(self.accum_grad, (int, float)) else 1
             most = max(TRAINED, int(accum) + 1 if accum <= ACCUMULATED else TRAINED)
-            optim = keywords["optim"]
-            optim.register_step_post_hook(lambda *_: _stepped(found))
+            keywords["optim"].register_step_post_hook(lambda *_: _stepped(found))
             super().train_epoch(dataloader_train=_Few(dataloader_train, most, found, seen),
                                 **keywords)
             _note_learning(seen, found)
@@ -502,8 +497,6 @@ def _loader(original: type, case: Drawn, found: Judgement, seen: dict[str, Any])
             conf = keywords["dataset_conf"]
             workers = conf.get("num_workers", 4)
             if isinstance(workers, int) and workers > 0:
-                keywords = {**keywords, "dataset_conf": {**conf, "num_workers": 0}}
-            elif "num_workers" not in conf:
                 keywords = {**keywords, "dataset_conf": {**conf, "num_workers": 0}}
             super().__init__(**keywords)
             seen["loader"] = self

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -83,9 +83,6 @@ class CheckerWord:
     crashed: str = ""
     numbers: dict[str, Any] = field(default_factory=dict)
 
-    def as_json(self) -> dict[str, Any]:
-        return asdict(self)
-
 
 def word(case: Drawn) -> CheckerWord:
     """Ask the checker about a case."""
@@ -135,13 +132,10 @@ def _saves(context) -> list[int]:
 
 def faults(judged: Mapping[str, Any]) -> list[str]:
     """The faults that FunASR showed, as keys of RULES."""
-    found = []
-    if judged["error"]:
-        found.append(f"ends: {judged['stage']}")
+    found = [f"ends: {judged['stage']}"] if judged["error"] else []
     if any(part not in CTC for part in judged["missing"]):
         found.append("random start")
-    reached = judged["stage"] in ("end", "reload", "decode") or not judged["error"]
-    if reached:
+    if judged["stage"] in ("end", "reload", "decode") or not judged["error"]:
         found += _quiet_faults(judged)
     return found
 
@@ -179,8 +173,7 @@ def lines_faults(judged: Mapping[str, Any], case: Drawn) -> Iterator[str]:
 
 def _written(case: Drawn, which: str) -> int:
     about = getattr(case, which)
-    lines = case.valid["lines"] if about.get("file") == "same_as_valid" else \
-        about["lines"]
+    lines = (case.valid if about.get("file") == "same_as_valid" else about)["lines"]
     return lines + (max(1, lines // 3) if about.get("file") == "duplicates" else 0)
 
 
@@ -199,9 +192,6 @@ class Verdict:
     numbers: dict[str, str] = field(default_factory=dict)
     crashed: str = ""
 
-    def as_json(self) -> dict[str, Any]:
-        return {key: value for key, value in asdict(self).items() if value}
-
 
 def compare(case: Drawn, judged: Mapping[str, Any], said: CheckerWord,
             twin: Mapping[str, Any] | None = None) -> Verdict:
@@ -213,13 +203,13 @@ def compare(case: Drawn, judged: Mapping[str, Any], said: CheckerWord,
         shown += lines_faults(judged, case)
     if twin is not None and twin["outcome"] == judged["outcome"] and not judged["error"]:
         shown.append("key does nothing")
-    rules = {rule for rule, _, _ in said.findings} | ({REFUSED} if said.refused else set())
+    refused = {REFUSED} if said.refused else set()
+    rules = {rule for rule, _, _ in said.findings} | refused
     verdict = Verdict({fault: _named(fault, said, rules) for fault in shown},
                       crashed=said.crashed)
-    if not [one for one in shown if one not in HARMLESS]:
-        verdict.false_errors = sorted({rule for rule, severity, _ in said.findings
-                                       if severity == "error"} | (
-                                           {REFUSED} if said.refused else set()))
+    if set(shown) <= set(HARMLESS):
+        verdict.false_errors = sorted(refused | {
+            rule for rule, severity, _ in said.findings if severity == "error"})
     if not judged["error"] and not said.refused and not said.crashed:
         verdict.numbers = dict(_compared(judged, said.numbers))
     return verdict
