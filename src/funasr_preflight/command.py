@@ -163,11 +163,7 @@ def _mended(config: Path | None, options: argparse.Namespace, report: Any, setti
 
 
 def _settings(options: argparse.Namespace, name: str | None) -> tuple[Path | None, dict]:
-    """The config, and what `check` takes beside it.
-
-    Raises:
-        BookError: no config, or a manifest, a number or an override that is none.
-    """
+    """The config, and what `check` takes beside it."""
     from funasr_preflight.launch.reading import Given
     from funasr_preflight.run.cards import gpu_bytes
 
@@ -201,11 +197,7 @@ def _settings(options: argparse.Namespace, name: str | None) -> tuple[Path | Non
 
 
 def _is_script(path: Path) -> bool:
-    """Whether a file is a script that can be read, by its ending or its first line.
-
-    Raises:
-        BookError: it starts a training, and is written in another language.
-    """
+    """Whether a file is a script that can be read, by its ending or its first line."""
     from funasr_preflight.launch.shell import PROGRAMS
 
     if path.suffix.lower() in SCRIPTS:
@@ -264,11 +256,7 @@ def _probe(text: str) -> int | None:
 
 
 def _number(option: str, text: str | None, kind: Callable[[str], float]) -> Any:
-    """A positive number of the command line.
-
-    Raises:
-        BookError: it is none, or none that can be meant.
-    """
+    """A positive number of the command line."""
     if text is None:
         return None
     try:

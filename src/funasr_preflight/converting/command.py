@@ -113,11 +113,6 @@ def main(options: argparse.Namespace) -> int:
 
 
 def _settings(options: argparse.Namespace) -> Settings:
-    """The command line's settings.
-
-    Raises:
-        BookError: one of them cannot be meant.
-    """
     out = Path(options.out)
     valid = Path(options.valid) if options.valid else None
     for path in filter(None, (out, valid)):
@@ -150,11 +145,7 @@ def _settings(options: argparse.Namespace) -> Settings:
 
 
 def _source(options: argparse.Namespace, settings: Settings) -> Read:
-    """The source, by what it is.
-
-    Raises:
-        BookError: there is none.
-    """
+    """The source, by what it is."""
     path = Path(options.source)
     named = dict(part.split("=", 1) for part in options.columns.split(",") if "=" in part)
     if set(named) - set(COLUMNS):

@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from funasr_preflight.errors import BookError
 from funasr_preflight.texts import Text, say
@@ -108,11 +108,10 @@ def from_kaldi(files: KaldiFiles, legs: Sequence[str] = ()) -> Read:
     recordings: dict[str, tuple[int, str]] = {}
     yield from _recordings(files.scp, recordings)
     texts: dict[str, tuple[int, str]] = {}
-    if files.text is not None:
-        yield from _unique(files.text, texts)
     speakers: dict[str, tuple[int, str]] = {}
-    if files.utt2spk is not None:
-        yield from _unique(files.utt2spk, speakers)
+    for path, found in ((files.text, texts), (files.utt2spk, speakers)):
+        if path is not None:
+            yield from _unique(path, found)
     used: dict[str, set[int | None]] = {}
     stretches = (_whole(files, recordings, texts, legs) if files.segments is None
                  else _segments(files.segments, recordings, legs))
@@ -173,14 +172,17 @@ def _from_here(path: str, folder: Path) -> str:
         return path
 
 
+def _opened(path: Path, mode: str = "r", **how: Any) -> IO:
+    try:
+        return path.open(mode, **how)
+    except OSError as error:
+        raise BookError(say("{name} cannot be read ({reason}): check the path.", name=path.name,
+                            reason=error.strerror)) from None
+
+
 def _unique(path: Path, found: dict[str, tuple[int, str]]) -> Iterator[Lost]:
     """Read `key rest` lines; of a key that is there twice the first counts."""
-    try:
-        stream = path.open("rb")
-    except OSError as error:
-        raise BookError(say("{name} cannot be read ({reason}): check the path.",
-                            name=path.name, reason=error.strerror)) from None
-    with stream:
+    with _opened(path, "rb") as stream:
         for number, raw in enumerate(stream, 1):
             try:
                 text = raw.decode("utf-8-sig" if number == 1 else "utf-8").strip()
@@ -294,12 +296,7 @@ def from_table(path: Path, named: Mapping[str, str]) -> Read:
     Raises:
         BookError: it cannot be read, or has no column with audio.
     """
-    try:
-        stream = path.open(encoding="utf-8-sig", errors="surrogateescape", newline="")
-    except OSError as error:
-        raise BookError(say("{name} cannot be read ({reason}): check the path.",
-                            name=path.name, reason=error.strerror)) from None
-    with stream:
+    with _opened(path, encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
         head = stream.readline()
         stream.seek(0)
         tab, semicolon = path.suffix == ".tsv" or "\t" in head, ";" in head and "," not in head
