@@ -183,8 +183,7 @@ def _settings(options: argparse.Namespace, name: str | None) -> tuple[Path | Non
             overrides.insert(0, name)
         config = parsed.config
         overrides = [*parsed.overrides, *overrides]
-        gpus, assumed = gpus or parsed.gpus, parsed.assumed
-        given = Given(parsed.name, parsed.lines, parsed.folders, True)
+        gpus, assumed, given = gpus or parsed.gpus, parsed.assumed, parsed.given
     if config is None and not command and not overrides:
         raise BookError(say("Name a YAML config, a script, or a --command: `preflight "
                             "CONFIG.yaml`."))

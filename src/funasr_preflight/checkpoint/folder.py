@@ -47,14 +47,12 @@ class Records:
         name: the checkpoint's own name in the ranking, such as `model.pt.ep2`.
         metric: what ranks checkpoints (`avg_keep_nbest_models_type`).
         scores: score of each checkpoint that was validated, kept or not.
-        best: name of the best by the trainer, "" where nothing was validated.
         batches: batches that were trained until then.
     """
 
     name: str
     metric: Metric
     scores: dict[str, float]
-    best: str
     batches: int
 
 
@@ -71,7 +69,6 @@ def records_of(content: Any) -> Records | None:
               if isinstance(value, (int, float)) and math.isfinite(value)}
     batches = content.get("batch_total")
     return Records(f"{LATEST}.ep{epoch}{within}", metric, scores,
-                   str(content.get("best_step_or_epoch") or ""),
                    batches if isinstance(batches, int) else 0)
 
 

@@ -90,7 +90,6 @@ class Conversion:
         left_out, remarked: kind of reason to number of lines that are not in a manifest, or that
             are and should be looked at. `examples`: the first reason of each kind.
         pieces: files cut from recordings without a transcript.
-        files: what was written.
     """
 
     written: list[int] = field(default_factory=list)
@@ -100,7 +99,6 @@ class Conversion:
     remarked: Counter[str] = field(default_factory=Counter)
     examples: dict[str, Text] = field(default_factory=dict)
     pieces: int = 0
-    files: list[Path] = field(default_factory=list)
 
     def count(self, kind: Counter[str], reason: Text) -> None:
         kind[reason.template] += 1
@@ -238,8 +236,7 @@ class _Maker:
             samples, rate = sound.part(one.audio, one.start, one.end, one.channel, one.data)
             count, channels = len(samples), samples.shape[1] if samples.ndim > 1 else 1
         else:
-            head = sound.header(one.audio)
-            samples, rate, count, channels = None, head.rate, head.samples, head.channels
+            samples, (rate, count, channels) = None, sound.header(one.audio)
         if channels > 1 and self.settings.legs:
             raise sound.Unusable(say(
                 "the call has two legs and the transcript names none: name them {first} and "
@@ -347,4 +344,3 @@ def _into_place(settings: Settings, work: Path, outcome: Conversion) -> None:
         if (work / name).exists():
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.move(work / name, target)
-            outcome.files.append(target)

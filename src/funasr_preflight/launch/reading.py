@@ -169,7 +169,6 @@ def _with_defaults(path: Path, assumed: list[Text], depth: int = 0) -> Document:
     listed = document.values.pop("defaults", None)
     if listed is None:
         return document
-    line = document.lines.get("defaults")
     entries = listed if isinstance(listed, list) else [listed]
     if "_self_" not in entries:
         entries = [*entries, "_self_"]
@@ -184,7 +183,8 @@ def _with_defaults(path: Path, assumed: list[Text], depth: int = 0) -> Document:
             re.fullmatch(r"[\w./-]*", one) and ".." not in one for one in (group, option))
         if not plain or depth > DEEPEST or group.startswith(("/", "override", "optional")):
             assumed.append(say("{file}, line {line}: `{entry}` of `defaults` is not followed",
-                               file=document.name, line=line, entry=str(entry)[:60]))
+                               file=document.name, line=document.lines.get("defaults"),
+                               entry=str(entry)[:60]))
             continue
         file = path.parent / group / (option if option.endswith(".yaml") else f"{option}.yaml")
         other = _with_defaults(file, assumed, depth + 1).values

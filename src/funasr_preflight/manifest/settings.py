@@ -38,7 +38,6 @@ class FilterConf:
     max_source_length: int = 8000
     min_source_length: int = 10
     max_target_length: int = 2048
-    min_target_length: int = 0
     index: str = "FunASR"
     batch_sampler: str = "BatchSampler"
     batch_type: str = "example"
@@ -79,8 +78,8 @@ class FilterConf:
         if limit is not None and is_number(scale) and abs(scale) < 2**53 and scale:
             limit = int(limit * scale) if scale > 0 else UNLIMITED
         as_written = {name: _number(conf, name, getattr(cls, name)) for name in (
-            "max_source_length", "min_source_length", "max_target_length", "min_target_length",
-            "batch_size_token_max", "batch_size_sample_max", "retry")}
+            "max_source_length", "min_source_length", "max_target_length", "batch_size_token_max",
+            "batch_size_sample_max", "retry")}
         return cls(
             **as_written, fs=_number(frontend, "fs", cls.fs),
             max_token_length=limit, scaled=scaled,

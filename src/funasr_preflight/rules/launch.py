@@ -134,7 +134,7 @@ def weights(context: Context) -> Iterator[Finding]:
                         "says nothing, and trains from random weights."),
                     say("Take `init_param` out, so that the model directory's own is loaded."),
                     WEIGHTS, edits=edits)
-    elif isinstance(path, str) and _is_missing(context, path):
+    elif _is_missing(context, path):
         name = Path(path).name
         hint = (say("FunASR writes model.pt.best, model.pt.epN and model.pt.avgN, with a number.")
                 if _WRITTEN.search(path) else
@@ -151,28 +151,27 @@ def paths(context: Context) -> Iterator[Finding]:
         return
     for key in PATHS[1:]:
         value = context.launch.paths.get(key)
-        if key.startswith("dataset_conf") and (
-                not context.get("ctc_decoder") or context.get("ctc_tokenizer")):
+        vocabulary = key.startswith("dataset_conf")
+        if vocabulary and (not context.get("ctc_decoder") or context.get("ctc_tokenizer")):
             continue
         if value is not None and not isinstance(value, str):
             yield _no_path(key, value)
             continue
         if value is None:
             what = say("`{key}` is null in the run, and it ends when the file is opened.", key=key)
-        elif isinstance(value, str) and _is_missing(context, value) and (
-                not key.startswith("dataset_conf")) and _HUB_NAME.fullmatch(value):
-            if value.startswith(ITS_LLM):
-                continue
-            yield warning(
-                say("`{key}` is {value}, which is not here: it is looked for on Hugging Face, and "
-                    "the run ends where it is not there either.", key=key, value=value),
-                say("Take `{key}` out: the model directory brings its own.", key=key), key)
+        elif not _is_missing(context, value):
             continue
-        elif isinstance(value, str) and _is_missing(context, value):
+        elif _HUB_NAME.fullmatch(value) and not vocabulary:
+            if not value.startswith(ITS_LLM):
+                yield warning(say("`{key}` is {value}, which is not here: it is looked for on "
+                                  "Hugging Face, and the run ends where it is not there either.",
+                                  key=key, value=value),
+                              say("Take `{key}` out: the model directory brings its own.",
+                                  key=key), key)
+            continue
+        else:
             what = say("`{key}` is {value} in the run, and nothing is there: it ends when that is "
                        "opened.", key=key, value=value)
-        else:
-            continue
         own = key in context.own.values
         if _alone(context):
             why, fix, own = NOTHING, say("Name what is there: launched alone, the run has no other "

@@ -59,18 +59,17 @@ def far_from_published(context: Context) -> Iterator[Finding]:
     lora = context.on("llm_conf.use_lora") and estimates.frozen(context, "llm")
     published = LORA if lora and set(learning) == {"llm"} else WEIGHTS
     count = sum(learning.values())
-    most = published.high * (ABOVE_LARGE if count >= LARGE else ABOVE_SMALL)
-    least = published.low / BELOW
-    if least <= rate <= most:
+    times = ABOVE_LARGE if count >= LARGE else ABOVE_SMALL
+    if published.low / BELOW <= rate <= published.high * times:
         return
     about = say("optim_conf.lr is {rate:.1e}. For {what} the makers publish {range} "
                 "({source}); here {count:.1f} M parameters learn.", rate=rate,
-                what=published.what, range=_range(published), source=published.source,
-                count=count / 1e6)
-    if rate > most:
+                what=published.what, source=published.source, count=count / 1e6,
+                range=f"{published.low:.0e}" if published.low == published.high else
+                say("{low:.0e} to {high:.0e}", low=published.low, high=published.high))
+    if rate > published.high * times:
         yield warning(say("{about} At more than {times} times the highest, a run is apt to lose "
-                          "what the model knows.", about=about,
-                          times=ABOVE_LARGE if count >= LARGE else ABOVE_SMALL),
+                          "what the model knows.", about=about, times=times),
                       say("Begin at {high:.0e} or less.", high=published.high),
                       edits={"optim_conf.lr": published.high}, decision=True)
     else:
@@ -78,8 +77,3 @@ def far_from_published(context: Context) -> Iterator[Finding]:
                           "moves hardly anything.", about=about),
                       say("Begin at {low:.0e} or more.", low=published.low),
                       edits={"optim_conf.lr": published.low}, decision=True)
-
-
-def _range(published: Published) -> Text | str:
-    return (f"{published.low:.0e}" if published.low == published.high else
-            say("{low:.0e} to {high:.0e}", low=published.low, high=published.high))

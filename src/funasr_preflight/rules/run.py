@@ -271,18 +271,13 @@ def averaging(context: Context) -> Iterator[Finding]:
 def specaug(context: Context) -> Iterator[Finding]:
     if not context.own.values.get("specaug"):
         return
+    share = masked_share(context)
     yield warning(say("`specaug` and its keys reach nothing: FunASRNano builds no module that "
-                      "masks. {share}", share=_share_sentence(context)),
+                      "masks. {share}", share=say("") if share is None else
+                      say("If it were applied, its time masks would cover {share:.0%} of this "
+                          "manifest's speech.", share=share)),
                   say("Take specaug and specaug_conf out."),
                   edits={"specaug": REMOVE, "specaug_conf": REMOVE})
-
-
-def _share_sentence(context: Context):
-    share = masked_share(context)
-    if share is None:
-        return say("")
-    return say("If it were applied, its time masks would cover {share:.0%} of this manifest's "
-               "speech.", share=share)
 
 
 def masked_share(context: Context) -> float | None:

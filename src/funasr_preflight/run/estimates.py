@@ -127,14 +127,13 @@ def loads_weights(context: Context) -> bool:
 def weights_without_ctc(context: Context) -> bool:
     """Whether the weights that the run starts from lack the CTC branch, or a part that fits."""
     held = context.launch.weights
-    if context.mode != "alone" and not loads_weights(context):
+    if context.mode == "alone" or not loads_weights(context):
         return False
-    if context.mode != "alone" and any(
-            one.part == "ctc_decoder" and not one.fewer or one.key in WIDENS_CTC
-            for one in other_shapes(context)):
+    if any(one.part == "ctc_decoder" and not one.fewer or one.key in WIDENS_CTC
+           for one in other_shapes(context)):
         return True
-    if held is None or context.mode == "alone":
-        return context.launch.without_ctc and context.mode != "alone"
+    if held is None:
+        return context.launch.without_ctc
     if other_dimensions(context):
         return not all(any(name.startswith(f"{part}.") for name in held) for part in CTC)
     return any(name not in held for part in CTC for name in context.audit.parameters(part))
