@@ -49,11 +49,7 @@ def _note(note: str) -> Text:
 
 @dataclass(frozen=True)
 class Audit:
-    """The audit file, read.
-
-    Attributes:
-        content: as `make` gave it.
-    """
+    """The audit file, read."""
 
     content: Mapping[str, Any]
 

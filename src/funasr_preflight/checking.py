@@ -124,19 +124,19 @@ def context_of(config: str | Path | None, train: str | Path | None = None,
             return None
 
     reports = [scanned(train, "train"), scanned(valid, "valid")]
-    given_lists = {"train": train, "valid": valid}
-    absent = {which: str(read.merged[f"{which}_data_set_list"])
-              for which, other in (("train", "valid"), ("valid", "train"))
-              if not given_lists[which] and not given_lists[other]
-              and _is_here(read, which, given) is False and _is_here(read, other, given)}
+    here = {which: _is_here(read, which, given) for which in ("train", "valid")}
+    absent = {} if train or valid else {
+        which: str(read.merged[f"{which}_data_set_list"]) for which, there in here.items()
+        if there is False and any(here.values())}
     audited = audit.load()
     runs = funasr or audited.installed_version() or audited.version
     return Context(read.source, read.merged, read.mode, audited, *reports, gpus=gpus,
                    gpu_bytes=gpu_bytes, column=versions.load().column(runs),
                    steps=steps, seconds_per_step=seconds_per_step, base=read.base,
                    launch=read.launch,
-                   notes={"not_in_config": read.not_in_config, "removed": read.removed,
-                          "already_there": read.already_there,
+                   notes={"not_in_config": read.applied.not_in_config,
+                          "removed": read.applied.removed,
+                          "already_there": read.applied.already_there,
                           "assumed": tuple(assumed), "unreadable": unreadable,
                           "absent": absent})
 

@@ -127,7 +127,7 @@ def _checked(options: argparse.Namespace, name: str | None) -> int:
     """Check one config and print its report: the exit code."""
     from funasr_preflight.checking import check
     from funasr_preflight.findings import Severity
-    from funasr_preflight.report import rendered, worst
+    from funasr_preflight.report import rendered
 
     config, settings = _settings(options, name)
     report = check(config, **settings, progress=sys.stderr.isatty())
@@ -139,8 +139,7 @@ def _checked(options: argparse.Namespace, name: str | None) -> int:
                                          settings["valid"]])))
     if options.fix or options.fix_unsafe:
         _mended(config, options, report, settings)
-    bad = worst(report.findings)
-    return int(bad is not None and bad >= Severity[options.fail_on.upper()])
+    return int(bool(report.at_least(Severity[options.fail_on.upper()])))
 
 
 def _mended(config: Path | None, options: argparse.Namespace, report: Any, settings: dict
@@ -268,7 +267,3 @@ def _number(option: str, text: str | None, kind: Callable[[str], float]) -> Any:
                         say("{option} {given}: give a positive whole number that can be meant.",
                             option=option, given=text[:20]))
     return value
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -89,7 +89,6 @@ class Context:
         gpu_bytes: memory of one GPU, where the user named it.
         column: what is recorded for the version of FunASR that will run; else for the audited.
         base: dotted keys and values of the model directory's own config.
-        launch: what is known of the launch.
     """
 
     own: Source

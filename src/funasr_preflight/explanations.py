@@ -56,15 +56,15 @@ class Explanation:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 
-def line(name: str = "a.wav", seconds: float = 3.0, text: str = "yes please", tokens: int = 2,
-         mark: str = "!") -> str:
+def line(name: str = "a.wav", seconds: float = 3.0, text: str = "yes please", mark: str = "!"
+         ) -> str:
     """A manifest line as FunASR reads it."""
     user = f"语音转写：<|startofspeech|>{mark}{name}<|endofspeech|>"
     return json.dumps({"messages": [
         {"role": "system", "content": "You are a helpful assistant."},
         {"role": "user", "content": user}, {"role": "assistant", "content": text}],
         "speech_length": round(seconds * FEATURE_FRAMES_A_SECOND),
-        "text_length": tokens}, ensure_ascii=False)
+        "text_length": 2}, ensure_ascii=False)
 
 
 def lines(count: int, seconds: float = 3.0) -> tuple[str, ...]:
@@ -80,7 +80,6 @@ _SAMPLERS, _LOADER = ("funasr/datasets/audio_datasets/samplers.py",
                       "funasr/datasets/dataloader_entry.py")
 _SOUND = "funasr/utils/load_utils.py"
 _ALONE = Spot(_AUTO, 558, "model_conf")
-_MERGE = Spot(_DOWNLOAD, 75, "merge")
 _WEIGHTS = Spot(_AUTO, 663, "init_param")
 _ABSENT = Spot(_AUTO, 675, "init_param")
 _GROUPS = Spot(_TRAINER, 1061, "optim_conf")
@@ -90,7 +89,6 @@ _VALIDATES = Spot(_TRAINER, 697, "validate_interval")
 _LISTS = Spot(_DATA, 412, "jsonl")
 _INDEX = Spot(_DATA, 440, "json.loads")
 _OPENS = Spot(_DATA, 227, "load_audio")
-_MARK = Spot(_DATA, 225, "!")
 _BATCH = Spot(_SAMPLERS, 366, "batch_size")
 _WAVS = {"a.wav": (16000, 1, 3.0)}
 _THREE = "audio_encoder_conf:\n  freeze: {0}\naudio_adaptor_conf:\n  freeze: {1}\n"
@@ -107,9 +105,10 @@ EXPLANATIONS: dict[str, Explanation] = {
                                 "train_data_set_list: [one.jsonl, two.jsonl]\n"),
     "launch-weights": Explanation(
         ("init_param", DIRECTORY), (_WEIGHTS, _ABSENT), "init_param: null\n"),
-    "launch-paths": Explanation(("llm_conf.init_param_path", "tokenizer_conf.init_param_path",
-                                 "dataset_conf.ctc_tokenizer_conf.vocab_path"), (_MERGE,),
-                                "llm_conf:\n  init_param_path: null\n"),
+    "launch-paths": Explanation(
+        ("llm_conf.init_param_path", "tokenizer_conf.init_param_path",
+         "dataset_conf.ctc_tokenizer_conf.vocab_path"),
+        (Spot(_DOWNLOAD, 75, "merge"),), "llm_conf:\n  init_param_path: null\n"),
     "launch-directory": Explanation(
         (DIRECTORY,), (Spot(_DOWNLOAD, 72, "file_path_metas"),),
         files={"nano/config.yaml": "model: FunASRNano\n"}, settings={"over": "nano"}),
@@ -284,7 +283,7 @@ EXPLANATIONS: dict[str, Explanation] = {
         (Spot(_SAMPLERS, 90, "total_size"),),
         "dataset_conf:\n  batch_type: example\n  batch_size: 4\n  drop_last: true\n",
         train=lines(9)),
-    "data-suspicious": Explanation((BOTH,), (_MARK,), train=(line(mark=""),)),
+    "data-suspicious": Explanation((BOTH,), (Spot(_DATA, 225, "!"),), train=(line(mark=""),)),
     "data-duplicates": Explanation((BOTH,), (_OPENS,), train=(line(), line())),
     "data-overlap": Explanation((BOTH,), (), train=lines(2), valid=lines(2)),
     "data-same-sentences": Explanation((BOTH,), (), train=lines(2), valid=lines(2)),

@@ -12,8 +12,6 @@ from funasr_preflight.texts import NOTHING, Text
 
 REMOVE = object()
 """The value of an edit that takes a key out of the YAML."""
-
-
 COMMAND_LINE = "command line"
 """Stands for the file where a finding is about what was typed."""
 
@@ -33,7 +31,6 @@ class Finding:
 
     Attributes:
         rule: the rule's id, such as `keys-never-read`.
-        severity: see `Severity`.
         message: what will happen, in plain words, with this config's own numbers.
         fix: what to do about it; empty where nothing is to be done.
         key: the dotted key of the config, or "".

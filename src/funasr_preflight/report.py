@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
@@ -274,8 +274,3 @@ caption { font-weight: 600; text-align: left; }
 th, td { border-bottom: 1px solid var(--line); padding: .25rem .7rem .25rem 0; text-align: left; }
 th[scope=row] { font-weight: 400; } figure { margin: 1.2rem 0; } svg { max-width: 100%; }
 """
-
-
-def worst(findings: Iterable[Finding]) -> Severity | None:
-    """The worst severity among findings; None where there are none."""
-    return max((one.severity for one in findings), default=None)

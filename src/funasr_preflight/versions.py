@@ -24,12 +24,7 @@ NOT_ASKED = {"not_there": "not asked of this version yet"}
 
 @dataclass(frozen=True)
 class Nearest:
-    """The column that stands for a version.
-
-    Attributes:
-        version: the recorded version.
-        asked: the version that was asked for.
-    """
+    """The recorded version that stands for the one that was asked for."""
 
     version: str
     asked: str

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from funasr_preflight.manifest import batch_plan, scanning
 from funasr_preflight.manifest.batch_plan import plan, torch_order
-from funasr_preflight.manifest.scanning import FilterConf, overlap, scan
+from funasr_preflight.manifest.scanning import FilterConf, common, scan
 from helpers.config import configs
 from helpers.errors import BookError
 from helpers.speech import corpus, manifests
@@ -397,9 +397,10 @@ def test_duplicates_and_overlap(tmp_path):
         line["messages"][1]["content"] = f"<|startofspeech|>!else/{number}.wav<|endofspeech|>"
     other[3]["messages"][2]["content"] = "something new"
     valid = scan(written(tmp_path / "v.jsonl", other), TOKEN, training=False)
-    found = overlap(train, valid)
-    assert (found.audio, found.transcripts) == (1, 3)
-    assert overlap(valid, scan(written(tmp_path / "e.jsonl", [b"5"]), TOKEN)).audio == 0
+    assert common(train.audio_hashes, valid.audio_hashes) == 1
+    assert common(train.text_hashes, valid.text_hashes) == 3
+    none = scan(written(tmp_path / "e.jsonl", [b"5"]), TOKEN)
+    assert common(valid.audio_hashes, none.audio_hashes) == 0
 
 
 def test_a_list_of_files_is_read_as_funasr_reads_it(tmp_path):

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from funasr_preflight.errors import BookError
 from funasr_preflight.launch.weights import Shapes, contents, shapes_of
-from funasr_preflight.launch.yaml_file import load_yaml
+from funasr_preflight.launch.yaml_file import read_yaml
 from funasr_preflight.texts import Text, say
 
 LATEST, BEST = "model.pt", "model.pt.best"
@@ -77,7 +77,6 @@ class Saved:
     """One checkpoint file.
 
     Attributes:
-        name: as it is called in the folder.
         path: the file with the weights: inside of a folder, if DeepSpeed made it.
     """
 
@@ -182,7 +181,7 @@ def look(path: Path) -> RunFolder:
         ranked = [one for name, one in files.items() if place_in_run(name) is not None]
         others = [*ranked[-1:], *(one for name, one in files.items() if name == BEST)]
         records = next((one.records for one in others if one.records), None)
-    return RunFolder(path, files, load_yaml(config) if config.is_file() else None, records)
+    return RunFolder(path, files, read_yaml(config).values if config.is_file() else None, records)
 
 
 def _order(path: Path) -> tuple[int, tuple[int, int], str]:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from funasr_preflight.errors import BookError
 from funasr_preflight.texts import say
@@ -38,11 +36,6 @@ def message_turns(audio: str, text: str, asked: str | None = None) -> list[dict[
              "content": f"{prompt() if asked is None else asked}"
                         f"<|startofspeech|>!{audio}<|endofspeech|>"},
             {"role": "assistant", "content": text}]
-
-
-def as_json(line: dict[str, Any]) -> str:
-    """The line as it stands in the file."""
-    return json.dumps(line, ensure_ascii=False)
 
 
 def token_counter(place: Path) -> Callable[[str], int]:

@@ -7,6 +7,7 @@ The detector was made for telephony and takes 8 kHz as it is. It is `webrtcvad` 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib.util import find_spec
 
 import numpy as np
 
@@ -27,19 +28,13 @@ WARM_UP_FRAMES = 30
 DETECTOR_RATES = (8000, 16000, 32000, 48000)
 
 
-def available() -> bool:
-    from importlib.util import find_spec
-
-    return find_spec("webrtcvad") is not None
-
-
 def require() -> None:
     """See that there is a detector.
 
     Raises:
         BookError: it is not installed.
     """
-    if not available():
+    if find_spec("webrtcvad") is None:
         raise BookError(say("Cutting at silence needs the package webrtcvad-wheels: pip install "
                             "'funasr-preflight[manifest]'."))
 

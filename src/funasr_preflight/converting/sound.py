@@ -18,11 +18,7 @@ TOLERATED_SECONDS = 0.1
 
 
 class Unusable(Exception):
-    """Audio that cannot be an utterance's.
-
-    Attributes:
-        reason: why.
-    """
+    """Audio that cannot be an utterance's, and the reason."""
 
     def __init__(self, reason: Text):
         super().__init__(reason)

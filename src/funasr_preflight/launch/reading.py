@@ -53,9 +53,7 @@ class Config:
         mode: "merged" over the model directory's config, or "alone".
         launch: what is known of the launch itself.
         assumed: what was taken for granted.
-        not_in_config: overrides without `+` of keys that the YAML does not have.
-        already_there: overrides with one `+` of keys that it has.
-        removed: keys that an override takes out.
+        applied: what became of the overrides.
         base: dotted keys and values of the model directory's own config, as written.
     """
 
@@ -63,11 +61,9 @@ class Config:
     merged: dict[str, Any]
     mode: Mode
     launch: Launch
-    assumed: tuple[Text, ...] = ()
-    not_in_config: tuple[str, ...] = ()
-    already_there: tuple[str, ...] = ()
-    removed: tuple[str, ...] = ()
-    base: Mapping[str, Any] = field(default_factory=dict)
+    assumed: tuple[Text, ...]
+    applied: Applied
+    base: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -135,9 +131,7 @@ def read(path: str | Path | None, overrides: Sequence[str] = (), over: str | Pat
     launch = Launch(given.whole, hub, directory.path, directory.weights, directory.lacks, paths,
                     lacking, given.folders, directory.filled is not None,
                     hub in HUGGING_FACE and directory.path is None)
-    return Config(source, _resolved(seen, document), mode, launch, tuple(assumed),
-                  tuple(applied.not_in_config), tuple(applied.already_there),
-                  tuple(applied.removed),
+    return Config(source, _resolved(seen, document), mode, launch, tuple(assumed), applied,
                   dict(flatten(directory.document.values)))
 
 
@@ -196,7 +190,10 @@ def _with_defaults(path: Path, assumed: list[Text], depth: int = 0) -> Document:
 
 
 @dataclass
-class _Applied:
+class Applied:
+    """Keys that overrides change or remove; those that the YAML lacks, where an override has no
+    `+`, or has already, where it has one; and where each override stands."""
+
     changed: list[str] = field(default_factory=list)
     not_in_config: list[str] = field(default_factory=list)
     already_there: list[str] = field(default_factory=list)
@@ -204,9 +201,9 @@ class _Applied:
     places: dict[str, tuple[str, int | None]] = field(default_factory=dict)
 
 
-def _overridden(document: Document, overrides: Sequence[str], given: Given) -> _Applied:
+def _overridden(document: Document, overrides: Sequence[str], given: Given) -> Applied:
     """Apply overrides in place, parsed by Hydra, as FunASR's launcher parses them."""
-    applied = _Applied()
+    applied = Applied()
     lines = (*given.lines, *[None] * len(overrides))
     for text, one, line in zip(overrides, _parsed(overrides), lines, strict=False):
         if one.is_sweep_override():
@@ -304,11 +301,14 @@ def _resolved(values: dict[str, Any], document: Document) -> dict[str, Any]:
     except (OmegaConfBaseException, RecursionError) as error:
         key = getattr(error, "full_key", None) or next(
             (one for one, value in flatten(values) if isinstance(value, str) and "${" in value), "")
-        line = document.lines.get(key)
-        place = (say("{file}, line {line}", file=document.name, line=line) if line
-                 else document.name)
         raise BookError(say("{place}: `{key}` points to something that is not there, or to "
-                            "itself. Correct the ${{...}}.", place=place, key=key)) from None
+                            "itself. Correct the ${{...}}.", place=_place(document, key),
+                            key=key)) from None
+
+
+def _place(document: Document, key: str) -> Text | str:
+    line = document.lines.get(key)
+    return say("{file}, line {line}", file=document.name, line=line) if line else document.name
 
 
 def _check_references(values: dict[str, Any], document: Document) -> None:
@@ -330,11 +330,8 @@ def _check_references(values: dict[str, Any], document: Document) -> None:
 
     for key, value in leaves.items():
         if "${" in value and (_NESTED.search(value) or grown(key, value, (key,)) > LARGEST_BYTES):
-            line = document.lines.get(key)
-            place = (say("{file}, line {line}", file=document.name, line=line) if line
-                 else document.name)
             raise BookError(say("{place}: `{key}` puts other keys in, over and over. Write its "
-                                "value out.", place=place, key=key))
+                                "value out.", place=_place(document, key), key=key))
 
 
 def _target(key: str, name: str) -> str:

@@ -47,15 +47,6 @@ def local(path: str, folders: Sequence[Path] = (Path(),)) -> Path:
     return Path(plain)
 
 
-def load_yaml(path: Path) -> dict[str, Any]:
-    """The nested values of a YAML, as FunASR's loader reads them, interpolations as written.
-
-    Raises:
-        BookError: it cannot be read, or is not such a config.
-    """
-    return read_yaml(path).values
-
-
 def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Dotted keys and values of the leaves; lists and empty mappings are leaves."""
     for name, value in values.items():
@@ -111,7 +102,7 @@ def read_text(path: Path, what: Text) -> str:
 
 
 def read_yaml(path: Path) -> Document:
-    """A YAML's values and lines.
+    """A YAML's values, as FunASR's loader reads them, interpolations as written; and its lines.
 
     Raises:
         BookError: it cannot be read, or is not such a config.

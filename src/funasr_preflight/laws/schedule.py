@@ -35,7 +35,6 @@ def sum_over_run(updates: int, of: Callable[[np.ndarray], np.ndarray]) -> float:
     """Sum over all updates of a value that changes slowly, by trapezoids beyond EXACT_UPDATES.
 
     Args:
-        updates: of the run.
         of: the value at some of them, counted from 1.
     """
     asked = np.arange(1, min(updates, EXACT_UPDATES) + 1)

@@ -101,7 +101,14 @@ class AudioProbe:
         if path.startswith(("http://", "https://", "ftp://")):
             self.found.remote += 1
             return
-        if not self._is_file(line, path):
+        try:
+            about = os.stat(path)
+        except (OSError, ValueError):
+            self.found.missing.append((line, say("{path} is missing", path=shown(path))))
+            return
+        if not stat.S_ISREG(about.st_mode):
+            self.found.outside.append((line, say("{path} is a folder or a device",
+                                                 path=shown(path))))
             return
         if path.lower().endswith(THROUGH_FFMPEG):
             return
@@ -109,7 +116,7 @@ class AudioProbe:
 
         try:
             if path.lower().endswith(".pcm"):
-                rate, channels, samples = RAW_RATE, 1, os.stat(path).st_size // 2
+                rate, channels, samples = RAW_RATE, 1, about.st_size // 2
             else:
                 info = soundfile.info(path)
                 rate, channels, samples = info.samplerate, info.channels, info.frames
@@ -125,18 +132,6 @@ class AudioProbe:
         frames = geometry.speech_frames(samples, rate)
         if abs(frames - speech) > max(TOLERATED_FRAMES, TOLERATED_SHARE * frames):
             self.found.disagreeing.append((line, speech, frames))
-
-    def _is_file(self, line: int, path: str) -> bool:
-        try:
-            mode = os.stat(path).st_mode
-        except (OSError, ValueError):
-            self.found.missing.append((line, say("{path} is missing", path=shown(path))))
-            return False
-        if not stat.S_ISREG(mode):
-            self.found.outside.append((line, say("{path} is a folder or a device",
-                                                 path=shown(path))))
-            return False
-        return True
 
 
 def shown(path: str) -> str:

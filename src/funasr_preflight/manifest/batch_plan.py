@@ -6,6 +6,7 @@ without torch, for millions of lines; a test holds one against the other.
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -138,18 +139,17 @@ def plan_of_parts(speech: np.ndarray, text: np.ndarray, conf: FilterConf,
     """
     parts = [plan(speech[start:end], text[start:end], conf)
              for start, end in pairwise((0, *ends))]
-    batches = sum(one.batches for one in parts)
-    served = sum(one.served for one in parts)
+    summed = {name: sum(getattr(one, name) for one in parts) for name in (
+        "batches", "empty", "served", "dropped", "left_out", "padded_frames")}
     spoken = sum(one.padded_frames * (1 - one.padding_share) for one in parts)
-    padded = sum(one.padded_frames for one in parts)
+    padded = summed["padded_frames"]
     return Plan(
-        batches, tuple(each for one in parts for each in one.passes),
-        any(one.uneven for one in parts), sum(one.empty for one in parts), served,
-        1 - spoken / padded if padded else 0.0,
-        max((one.longest for one in parts), key=lambda pair: pair[0] * pair[1], default=(0, 0)),
-        sum(one.dropped for one in parts), sum(one.left_out for one in parts),
-        "exact" if all(one.order == "exact" for one in parts) else "alike", padded,
-        (sum(one.unfilled[0] for one in parts), sum(one.unfilled[1] for one in parts)))
+        **summed, passes=tuple(each for one in parts for each in one.passes),
+        uneven=any(one.uneven for one in parts),
+        padding_share=1 - spoken / padded if padded else 0.0,
+        longest=max((one.longest for one in parts), key=math.prod, default=(0, 0)),
+        order="exact" if all(one.order == "exact" for one in parts) else "alike",
+        unfilled=(sum(one.unfilled[0] for one in parts), sum(one.unfilled[1] for one in parts)))
 
 
 def plan(speech: np.ndarray, text: np.ndarray, conf: FilterConf) -> Plan:
@@ -180,8 +180,7 @@ def plan(speech: np.ndarray, text: np.ndarray, conf: FilterConf) -> Plan:
         frames_of_longest = np.maximum.reduceat(frames, block.starts).astype(np.int64)
         area = sizes * frames_of_longest
         worst = int(area.argmax())
-        longest = max(longest, (int(sizes[worst]), int(frames_of_longest[worst])),
-                      key=lambda pair: pair[0] * pair[1])
+        longest = max(longest, (int(sizes[worst]), int(frames_of_longest[worst])), key=math.prod)
         count += len(sizes)
         served += int(sizes.sum())
         padded += int(area.sum())

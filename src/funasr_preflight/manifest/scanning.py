@@ -25,7 +25,7 @@ from funasr_preflight.manifest.settings import FilterConf
 from funasr_preflight.manifest.transcripts import suspicious
 from funasr_preflight.texts import Text, quoted, say
 
-__all__ = ["ALL", "FilterConf", "ManifestReport", "Overlap", "batches_per_epoch", "overlap",
+__all__ = ["ALL", "FilterConf", "ManifestReport", "batches_per_epoch", "common",
            "passes_per_epoch", "scan", "steps_per_epoch"]
 
 CHUNK = 1 << 18
@@ -243,21 +243,8 @@ def steps_per_epoch(report: ManifestReport, conf: FilterConf, accum_grad: int = 
                                                 for each in report.plan.passes)
 
 
-@dataclass(frozen=True)
-class Overlap:
-    """Distinct audio files and distinct transcripts that two manifests share."""
-
-    audio: int
-    transcripts: int
-
-
-def overlap(train: ManifestReport, valid: ManifestReport) -> Overlap:
-    """What the training and the validation set have in common; both read with `full=True`."""
-    return Overlap(_common(train.audio_hashes, valid.audio_hashes),
-                   _common(train.text_hashes, valid.text_hashes))
-
-
-def _common(one: np.ndarray, other: np.ndarray) -> int:
+def common(one: np.ndarray, other: np.ndarray) -> int:
+    """How many distinct hashes two manifests share: of audio or of transcripts, each sorted."""
     small, large = sorted((one, other), key=len)
     if not len(small):
         return 0
@@ -389,32 +376,26 @@ def _one_by_one(chunk: bytes, first: int, tally: _Tally) -> tuple[list[int], lis
 
 def _usable(piece: bytes, number: int, tally: _Tally) -> _Line | None:
     """The line with types; None, and a reason in the tally, where FunASR could not use it."""
-    reason = fatal = None
+    fatal = False
     try:
         text = piece.decode()
+        value = None if "\r" in text else json.loads(text)
     except UnicodeDecodeError as error:
-        reason, fatal = say("byte {place} is not UTF-8", place=error.start + 1), True
-        text = ""
-    if reason is None and "\r" in text:
-        reason, fatal = say("a carriage return inside the line ends it for FunASR"), False
-    if reason is None:
-        try:
-            value = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            problem = error.msg if isinstance(error, json.JSONDecodeError) else type(error).__name__
-            reason = (say("the line is empty") if not text.strip() else
-                      say("it is not JSON ({error})", error=quoted(problem)))
-            fatal = False
-    if reason is not None:
-        tally.skipped.append(number)
-        tally.bad(number, reason, fatal)
-        return None
-    line = _typed(value, tally.conf)
-    if isinstance(line, Text):
-        tally.skipped.append(number)
-        tally.bad(number, line, True)
-        return None
-    return line
+        found, fatal = say("byte {place} is not UTF-8", place=error.start + 1), True
+    except (ValueError, RecursionError) as error:
+        problem = error.msg if isinstance(error, json.JSONDecodeError) else type(error).__name__
+        found = (say("the line is empty") if not text.strip() else
+                 say("it is not JSON ({error})", error=quoted(problem)))
+    else:
+        if "\r" in text:
+            found = say("a carriage return inside the line ends it for FunASR")
+        else:
+            found, fatal = _typed(value, tally.conf), True
+    if not isinstance(found, Text):
+        return found
+    tally.skipped.append(number)
+    tally.bad(number, found, fatal)
+    return None
 
 
 def _typed(value, conf: FilterConf) -> _Line | Text:

@@ -11,7 +11,7 @@ from funasr_preflight.laws.geometry import FEATURE_FRAMES_A_SECOND
 from funasr_preflight.manifest.scanning import (
     LOST,
     ManifestReport,
-    overlap,
+    common,
     passes_per_epoch,
     steps_per_epoch,
 )
@@ -275,19 +275,19 @@ def duplicates(context: Context, report: ManifestReport) -> Iterator[Finding]:
 @manifest_rule("data-overlap", say("Audio that is in training and in validation"),
                which=("valid",))
 def shared(context: Context, report: ManifestReport) -> Iterator[Finding]:
-    found = overlap(context.train, report) if context.train else None
-    if found and found.audio:
+    count = common(context.train.audio_hashes, report.audio_hashes) if context.train else 0
+    if count:
         yield warning(say("{count} audio files are in {train} and in {valid}: the validation loss "
                           "flatters the run, and so does the choice of the best checkpoint.",
-                          count=found.audio, train=context.train.name, valid=report.name),
+                          count=count, train=context.train.name, valid=report.name),
                       say("Take them out of the training set."))
 
 
 @manifest_rule("data-same-sentences", say("Most validation sentences are in training too"),
                which=("valid",))
 def same_sentences(context: Context, report: ManifestReport) -> Iterator[Finding]:
-    found = overlap(context.train, report) if context.train else None
-    share = _share(found.transcripts, report.utterances) if found else 0
+    count = common(context.train.text_hashes, report.text_hashes) if context.train else 0
+    share = _share(count, report.utterances)
     if share > 0.5:
         yield note(say("{share:.0%} of the sentences of {valid} are also in {train}: what is "
                        "measured there says little about new sentences.", share=share,

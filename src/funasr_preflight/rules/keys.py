@@ -123,8 +123,6 @@ AT_LEAST_ONE = ("max_epoch", "accum_grad", "batch_size", "batch_size_sample_max"
                  "frame_shift", "multiturn_num_max")
 NOT_NEGATIVE = ("weight_decay", "eps", "num_workers", "dither", "grad_clip", "min_source_length",
                  "num_freq_mask", "num_time_mask", "r", "lora_alpha", "use_dynamic_output_ratio")
-
-
 PAIRS = (("min_source_length", "max_source_length"), ("min_target_length", "max_target_length"),
           ("prompt_conf.min_neg_hotwords_num", "prompt_conf.max_neg_hotwords_num"))
 
@@ -148,8 +146,9 @@ def _differs_from_base(context: Context, key: str, value: Any) -> bool:
 @rule("keys-unknown", say("Keys that FunASR does not know"), "introduction")
 def unknown_keys(context: Context) -> Iterator[Finding]:
     for key, value in context.own.values.items():
-        if context.audit.known(key) or _free_form(context, key) or _holds_keys(key):
-            continue
+        within_one_value = any(key.startswith(f"{one}.") for one in ONE_VALUE)
+        if context.audit.known(key) or _free_form(context, key) or within_one_value:
+            continue  # of the last another rule speaks
         section = key.rpartition(".")[0]
         meant = context.audit.suggest(key)
         ends = context.audit.refuses(section)
@@ -161,11 +160,6 @@ def unknown_keys(context: Context) -> Iterator[Finding]:
         near = meant and meant.rpartition(".")[0] == section and meant not in context.own.values
         yield problem(Severity.ERROR if ends else Severity.WARNING, what, fix, decision=True,
                       edits={key: REMOVE, **({meant: value} if near else {})})
-
-
-def _holds_keys(key: str) -> bool:
-    """Whether it lies within a key that takes one value, of which another rule speaks."""
-    return any(key.startswith(f"{one}.") for one in ONE_VALUE)
 
 
 def _free_form(context: Context, key: str) -> bool:
@@ -355,20 +349,16 @@ def ends(context: Context) -> Iterator[Finding]:
     for key, value in own.items():
         why = _cannot_take(context, key, value)
         if why:
-            yield error(say("`{key}: {value}` ends the run: {why}", key=key, value=_short(value),
-                            why=why), say("Take it out, or give a value that fits."), key)
+            yield _ends(key, value, why)
     key = "dataset_conf.prompt_conf"
     if context.get(key, 0) is None and context.get("dataset_conf.prompt_classes"):
-        yield error(say("`{key}: {value}` ends the run: {why}", key=key, value="null",
-                        why=say("the class in `prompt_classes` takes its keys from there.")),
-                    say("Take it out, or give a value that fits."), edits={key: REMOVE})
+        why = say("the class in `prompt_classes` takes its keys from there.")
+        yield _ends(key, None, why, edits={key: REMOVE})
     for chooser, names in BROKEN.items():
         if context.get(chooser) in names:
-            yield error(say("`{key}: {value}` ends the run: {why}", key=chooser,
-                            value=_short(context.get(chooser)),
-                            why=say("with this version of PyTorch, FunASR's own class cannot be "
-                                    "made.")), say("Write {usual}.", usual=CHOOSERS[chooser]),
-                        chooser)
+            why = say("with this version of PyTorch, FunASR's own class cannot be made.")
+            yield _ends(chooser, context.get(chooser), why,
+                        say("Write {usual}.", usual=CHOOSERS[chooser]))
     for key in dict.fromkeys(one.rpartition(".")[0] for one in own):
         if key in ONE_VALUE:
             yield error(say("`{key}` holds keys, and FunASR wants one value there: the run ends.",
@@ -380,6 +370,11 @@ def ends(context: Context) -> Iterator[Finding]:
             yield error(say("`{key}` is {heads}, which does not divide the width {wide}: the run "
                             "ends when the model is built.", key=key, heads=heads, wide=wide),
                         say("Take it out."), key)
+
+
+def _ends(key: str, value: Any, why: Text, fix: Text | None = None, **more: Any) -> Finding:
+    return error(say("`{key}: {value}` ends the run: {why}", key=key, value=_short(value), why=why),
+                 fix or say("Take it out, or give a value that fits."), key, **more)
 
 
 _WIDTHS = {"audio_encoder_conf": ("output_size", 512), "audio_adaptor_conf": ("none", 1024),

@@ -24,7 +24,8 @@ Check = Callable[[Context], Iterable[Finding]]
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule: its id, what it looks for, the page that explains it, and the function."""
+    """A rule: its id, what it looks for, the page that explains it, such as `dataset#filters`, and
+    the function."""
 
     id: str
     title: Text
@@ -37,13 +38,7 @@ RULES: dict[str, Rule] = {}
 
 
 def rule(name: str, title: Text, chapter: str) -> Callable[[Check], Check]:
-    """Register a function as a rule.
-
-    Args:
-        name: the id, unique.
-        title: what it looks for, in a few words.
-        chapter: notebook, with or without an anchor, such as `dataset#filters`.
-    """
+    """Register a function as a `Rule`."""
     def register(check: Check) -> Check:
         if name in RULES:
             raise ValueError(f"Two rules are called {name}.")

@@ -36,15 +36,11 @@ def cannot_train(context: Context) -> Iterator[Finding]:
 @rule("version-lora", say("LoRA that the version does not know"), "preflight#since-which-version")
 def lora(context: Context) -> Iterator[Finding]:
     if context.on("llm_conf.use_lora") and not context.column.answer("lora-values", 0):
+        since = next((version for version, found in versions.load().since("lora-values")
+                      if found.get("answer")), "")
         yield error(say("FunASR {version} passes over `llm_conf.use_lora`: no LoRA matrix is made.",
                         version=context.column.nearest.version),
-                    say("Install FunASR {version} or newer.", version=_lora_since()),
-                    "llm_conf.use_lora")
-
-
-def _lora_since() -> str:
-    runs = versions.load().since("lora-values")
-    return next((version for version, found in runs if found.get("answer")), "")
+                    say("Install FunASR {version} or newer.", version=since), "llm_conf.use_lora")
 
 
 @rule("version-feat-permute", say("Features that do not pass through the encoder"),

@@ -34,7 +34,6 @@ class Need:
         buckets: DDP's copy of every gradient, on several GPUs.
         scratch: what AdamW makes and drops in a step, when no activation is there any more.
         activations: what the backward pass keeps of the largest batch, an estimate.
-        batch: that batch.
     """
 
     model: TrainingMemory

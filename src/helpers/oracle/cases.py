@@ -19,7 +19,7 @@ from omegaconf import OmegaConf
 from funasr_preflight import audit
 from funasr_preflight.launch.directory import MODEL_DIR
 from funasr_preflight.launch.reading import key_of
-from funasr_preflight.launch.yaml_file import flatten, value_at
+from funasr_preflight.launch.yaml_file import value_at
 from helpers.oracle import materials
 from helpers.paths import CONFIGS, CORPUS
 from helpers.speech import manifests
@@ -101,9 +101,8 @@ def yaml_values(case: Drawn, full: bool = True) -> dict[str, Any] | None:
     for key, value in case.values.items():
         _assign(values, key.split("."), value)
     if not full:
-        released = _base("pretrained_flat")
         for key, small in materials.SMALL.items():
-            known = released.get(key)
+            known = value_at(_base("pretrained"), key)
             if value_at(values, key) == known and known is not None:
                 _assign(values, key.split("."), small)
         if case.alone and "ctc_vocab_size" not in values:
@@ -116,8 +115,6 @@ MINI_VOCABULARY = 2576
 
 @cache
 def _base(name: str) -> dict[str, Any]:
-    if name == "pretrained_flat":
-        return dict(flatten(_base("pretrained")))
     if not name:
         return {}
     return OmegaConf.to_container(OmegaConf.load(CONFIGS / f"{name}.yaml"))

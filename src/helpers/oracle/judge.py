@@ -252,15 +252,15 @@ def _no_network(*_: Any, **__: Any) -> None:
 
 def _deepspeed_modules() -> dict[str, types.ModuleType]:
     """Import names of DeepSpeed's memory estimates, which say nothing."""
-    stage = types.ModuleType("deepspeed.runtime.zero.stage_1_and_2")
-    stage.estimate_zero2_model_states_mem_needs_all_live = lambda *_, **__: None
-    third = types.ModuleType("deepspeed.runtime.zero.stage3")
-    third.estimate_zero3_model_states_mem_needs_all_live = lambda *_, **__: None
-    convert = types.ModuleType("deepspeed.utils.zero_to_fp32")
-    convert.convert_zero_checkpoint_to_fp32_state_dict = lambda *_, **__: None
-    names = ("deepspeed", "deepspeed.runtime", "deepspeed.runtime.zero", "deepspeed.utils")
-    return {**{name: types.ModuleType(name) for name in names},
-            stage.__name__: stage, third.__name__: third, convert.__name__: convert}
+    functions = {
+        "deepspeed.runtime.zero.stage_1_and_2": "estimate_zero2_model_states_mem_needs_all_live",
+        "deepspeed.runtime.zero.stage3": "estimate_zero3_model_states_mem_needs_all_live",
+        "deepspeed.utils.zero_to_fp32": "convert_zero_checkpoint_to_fp32_state_dict"}
+    modules = {name: types.ModuleType(name) for name in (
+        "deepspeed", "deepspeed.runtime", "deepspeed.runtime.zero", "deepspeed.utils", *functions)}
+    for name, function in functions.items():
+        setattr(modules[name], function, lambda *_, **__: None)
+    return modules
 
 
 def _autocast(enabled: bool = True, dtype=None, cache_enabled: bool = True):
@@ -565,13 +565,10 @@ def _count(trainer, seen: dict[str, Any], found: Judgement) -> None:
 
 def _steps(trainer, rows: list) -> int:
     """Optimizer steps that FunASR's trainer makes of so many batches, with one number as model."""
-    counted = [0]
-
-    def count(*_: Any) -> None:
-        counted[0] += 1
-
-    return counted[0] if _tiny_epoch(trainer, rows, step=count, validate_interval=10**9,
-                                     save_checkpoint_interval=10**9) else UNKNOWN
+    steps: list[int] = []
+    done = _tiny_epoch(trainer, rows, step=lambda *_: steps.append(1), validate_interval=10**9,
+                       save_checkpoint_interval=10**9)
+    return len(steps) if done else UNKNOWN
 
 
 def _saves(trainer, rows: list) -> list[int] | None:
@@ -604,25 +601,18 @@ def _tiny_epoch(trainer, rows: list, step=lambda *_: None, **settings: Any) -> b
     plain.log_interval = 10**9
     plain.dtype, plain.log = torch.float32, lambda *_, **__: None
     vars(plain).update(settings)
-    sampler = SimpleNamespace(set_epoch=lambda _: None)
     try:
         Trainer.train_epoch(
-            plain, model=Tiny(), optim=optim, scaler=None, dataloader_train=_Plain(rows, sampler),
-            epoch=0, scheduler=SimpleNamespace(step=lambda: None, get_last_lr=lambda: [0.0]))
+            plain, model=Tiny(), optim=optim, scaler=None, epoch=0,
+            dataloader_train=_Plain({} for _ in rows),
+            scheduler=SimpleNamespace(step=lambda: None, get_last_lr=lambda: [0.0]))
     except Exception:  # noqa: BLE001  the training itself, which comes next, shows it
         return False
     return True
 
 
-class _Plain:
-    def __init__(self, rows, sampler):
-        self.rows, self.batch_sampler = rows, sampler
-
-    def __iter__(self):
-        return iter([{} for _ in self.rows])
-
-    def __len__(self):
-        return len(self.rows)
+class _Plain(list):
+    batch_sampler = SimpleNamespace(set_epoch=lambda _: None)
 
 
 def _same(one: torch.Tensor, other: torch.Tensor) -> bool:

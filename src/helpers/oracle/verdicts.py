@@ -99,10 +99,11 @@ def word(case: Drawn) -> CheckerWord:
 
 
 def _numbers(context) -> dict[str, Any]:
+    parts = estimates.parts(context)
     found: dict[str, Any] = {
-        "flagged": {one.name: one.flagged for one in estimates.parts(context) if one.flagged},
-        "learning": {one.name: one.learning for one in estimates.parts(context) if one.learning},
-        "bytes": {one.name: [one.bytes_each] for one in estimates.parts(context) if one.learning}}
+        "flagged": {one.name: one.flagged for one in parts if one.flagged},
+        "learning": {one.name: one.learning for one in parts if one.learning},
+        "bytes": {one.name: [one.bytes_each] for one in parts if one.learning}}
     if context.train is not None:
         found |= {"kept": context.train.kept_utterances,
                   "batches": [list(each) for each in context.train.plan.passes],
@@ -233,11 +234,9 @@ def _passes(judged: Mapping[str, Any]) -> list[list[int]]:
 
 
 def _compared(judged: Mapping[str, Any], numbers: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-    pairs: list[tuple[str, Any, Any]] = [
-        ("flagged", judged["flagged"], numbers.get("flagged"))]
-    if judged["losses"]:  # without a step nothing has a gradient, whatever would get one
-        pairs += [("learning", judged["learning"], numbers.get("learning")),
-                  ("bytes", judged["bytes"], numbers.get("bytes"))]
+    # without a step nothing has a gradient, whatever would get one
+    names = ("flagged", "learning", "bytes") if judged["losses"] else ("flagged",)
+    pairs = [(name, judged[name], numbers.get(name)) for name in names]
     if judged["kept"] is not None and "kept" in numbers:
         pairs += [("kept", judged["kept"], numbers["kept"]),
                   ("steps", judged["steps"][0], numbers["steps"]),
