@@ -596,8 +596,6 @@ def test_what_is_no_source_gets_one_sentence(tmp_path, capsys, name):
 def test_a_package_that_is_not_installed_is_named(kaldi, tmp_path, monkeypatch, capsys, package,
                                                   more):
     monkeypatch.setitem(sys.modules, package, None)
-    if package == "webrtcvad":
-        monkeypatch.setattr(pauses, "available", lambda: False)
     source = tmp_path / "set" if package == "datasets" else kaldi
     source.mkdir(exist_ok=True)
     convert(source, tmp_path / "train.jsonl", *more, code=2)

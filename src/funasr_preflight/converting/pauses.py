@@ -7,7 +7,6 @@ The detector was made for telephony and takes 8 kHz as it is. It is `webrtcvad` 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib.util import find_spec
 
 import numpy as np
 
@@ -34,9 +33,11 @@ def require() -> None:
     Raises:
         BookError: it is not installed.
     """
-    if find_spec("webrtcvad") is None:
+    try:
+        import webrtcvad  # noqa: F401
+    except ImportError:
         raise BookError(say("Cutting at silence needs the package webrtcvad-wheels: pip install "
-                            "'funasr-preflight[manifest]'."))
+                            "'funasr-preflight[manifest]'.")) from None
 
 
 def speaks(samples: np.ndarray, rate: int) -> np.ndarray:
