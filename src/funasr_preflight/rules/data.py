@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import wraps
 
 from funasr_preflight.context import Context
 from funasr_preflight.findings import Finding, Severity, Table, error, note, problem, warning
@@ -52,6 +53,7 @@ def manifest_rule(name: str, title: Text, chapter: str = "dataset",
     """Register a rule on each manifest that was given; what blames no key blames the manifest."""
     def register(look: Callable[[Context, ManifestReport], Iterator[Finding]]) -> Check:
         @rule(name, title, chapter)
+        @wraps(look)
         def check(context: Context) -> Iterator[Finding]:
             for report in (getattr(context, one) for one in which):
                 if report is not None:
