@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import difflib
 import importlib.metadata
-import json
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from funasr_preflight.errors import BookError
+from funasr_preflight.errors import read_carried
 from funasr_preflight.texts import Text, quoted, recorded, say
 
 FILE = Path(__file__).with_name("audit.json")
@@ -50,11 +49,7 @@ def _note(note: str) -> Text:
 
 @dataclass(frozen=True)
 class Audit:
-    """The audit file, read.
-
-    Attributes:
-        content: as `make` gave it.
-    """
+    """The audit file, read."""
 
     content: Mapping[str, Any]
 
@@ -187,9 +182,4 @@ def load(path: Path = FILE) -> Audit:
     Raises:
         BookError: it is missing or broken.
     """
-    try:
-        return Audit(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, json.JSONDecodeError):
-        raise BookError(say("{file} is missing or broken: install the checker again, or make it "
-                            "with `{command}` where the book is.", file=path.name,
-                            command=COMMAND)) from None
+    return Audit(read_carried(path, COMMAND))

@@ -30,7 +30,7 @@ def _data(context: Context) -> Text:
     report = context.train
     if report is None:
         return say("data: not looked at; --train names the manifest")
-    samples, frames = report.longest_batch
+    samples, frames = report.plan.longest
     return say("data: {kept:,} of {count:,} utterances kept, {hours:,.1f} of {all_hours:,.1f} h; "
                "largest batch {samples} x {seconds:.1f} s", kept=report.kept_utterances,
                count=report.utterances, hours=report.kept_hours, all_hours=report.hours,

@@ -26,38 +26,21 @@ PROBED_CLIPS = 200
 
 
 def check(config: str | Path | None, train: str | Path | None = None,
-          valid: str | Path | None = None, overrides: Sequence[str] = (),
-          over: str | Path | None = None, gpus: int = 1, steps: int | None = None,
-          seconds_per_step: float | None = None, probe: int | None = PROBED_CLIPS,
-          progress: bool = False, assumed: Sequence[Text] = (),
-          given: reading.Given = reading.YAML_ALONE, gpu_bytes: int | None = None,
-          funasr: str | None = None) -> Report:
+          valid: str | Path | None = None, assumed: Sequence[Text] = (), **settings: Any
+          ) -> Report:
     """Say what a fine-tuning run will do.
 
     Args:
         config: the YAML; None where the launch has none.
         train, valid: manifests; without them those that the config or the overrides name. Without
             those the rules on data have nothing to say.
-        overrides: as on FunASR's command line.
-        over: the model directory, or its `config.yaml`; without it the one that `model` names, or
-            the released one.
-        gpus: processes of the run.
-        steps: optimizer steps, where they are not what the manifest gives.
-        seconds_per_step: a measured rate, for the time a run takes.
-        probe: audio files of each manifest to look at: a number drawn at random,
-            `audio_probe.ALL`, or None for none.
-        progress: show progress bars.
         assumed: what the caller took for granted, for the report.
-        given: the command that all this was read from.
-        gpu_bytes: memory of one GPU, in bytes.
-        funasr: the version that will run; without it the one installed here, or the audited.
+        settings: as `context_of` takes them.
 
     Raises:
         BookError: a file that cannot be read, or is not what it should be.
     """
-    context = context_of(config, train, valid, overrides, over, gpus, steps, seconds_per_step,
-                         probe, progress, given, gpu_bytes, funasr)
-    return report_of(context, assumed)
+    return report_of(context_of(config, train, valid, **settings), assumed)
 
 
 def mend(config: str | Path, out: str | Path, report: Report | None = None,
@@ -104,7 +87,23 @@ def context_of(config: str | Path | None, train: str | Path | None = None,
                seconds_per_step: float | None = None, probe: int | None = PROBED_CLIPS,
                progress: bool = False, given: reading.Given = reading.YAML_ALONE,
                gpu_bytes: int | None = None, funasr: str | None = None) -> Context:
-    """Everything that the rules look at; as `check`."""
+    """Everything that the rules look at.
+
+    Args:
+        config, train, valid: as `check` takes them.
+        overrides: as on FunASR's command line.
+        over: the model directory, or its `config.yaml`; without it the one that `model` names, or
+            the released one.
+        gpus: processes of the run.
+        steps: optimizer steps, where they are not what the manifest gives.
+        seconds_per_step: a measured rate, for the time a run takes.
+        probe: audio files of each manifest to look at: a number drawn at random,
+            `audio_probe.ALL`, or None for none.
+        progress: show progress bars.
+        given: the command that all this was read from.
+        gpu_bytes: memory of one GPU, in bytes.
+        funasr: the version that will run; without it the one installed here, or the audited.
+    """
     read = reading.read(config, overrides, over, given)
     conf, assumed = FilterConf.of(read.merged, gpus), list(read.assumed)
     unreadable: dict[str, Text] = {}
@@ -125,19 +124,19 @@ def context_of(config: str | Path | None, train: str | Path | None = None,
             return None
 
     reports = [scanned(train, "train"), scanned(valid, "valid")]
-    given_lists = {"train": train, "valid": valid}
-    absent = {which: str(read.merged[f"{which}_data_set_list"])
-              for which, other in (("train", "valid"), ("valid", "train"))
-              if not given_lists[which] and not given_lists[other]
-              and _is_here(read, which, given) is False and _is_here(read, other, given)}
+    here = {which: _is_here(read, which, given) for which in ("train", "valid")}
+    absent = {} if train or valid else {
+        which: str(read.merged[f"{which}_data_set_list"]) for which, there in here.items()
+        if there is False and any(here.values())}
     audited = audit.load()
     runs = funasr or audited.installed_version() or audited.version
     return Context(read.source, read.merged, read.mode, audited, *reports, gpus=gpus,
                    gpu_bytes=gpu_bytes, column=versions.load().column(runs),
                    steps=steps, seconds_per_step=seconds_per_step, base=read.base,
                    launch=read.launch,
-                   notes={"not_in_config": read.not_in_config, "removed": read.removed,
-                          "already_there": read.already_there,
+                   notes={"not_in_config": read.applied.not_in_config,
+                          "removed": read.applied.removed,
+                          "already_there": read.applied.already_there,
                           "assumed": tuple(assumed), "unreadable": unreadable,
                           "absent": absent})
 
@@ -202,7 +201,7 @@ def _tables(context: Context) -> list[Table]:
     if context.train or context.valid:
         from funasr_preflight.rules.data import facts
 
-        found += [facts(report, FilterConf.of(context.config), context.gpus, accumulated, training)
+        found += [facts(report, context.filters, accumulated, training)
                   for report, training in ((context.train, True), (context.valid, False)) if report]
     return [*found, inherited(context)]
 

@@ -127,7 +127,7 @@ def _checked(options: argparse.Namespace, name: str | None) -> int:
     """Check one config and print its report: the exit code."""
     from funasr_preflight.checking import check
     from funasr_preflight.findings import Severity
-    from funasr_preflight.report import rendered, worst
+    from funasr_preflight.report import rendered
 
     config, settings = _settings(options, name)
     report = check(config, **settings, progress=sys.stderr.isatty())
@@ -139,8 +139,7 @@ def _checked(options: argparse.Namespace, name: str | None) -> int:
                                          settings["valid"]])))
     if options.fix or options.fix_unsafe:
         _mended(config, options, report, settings)
-    bad = worst(report.findings)
-    return int(bad is not None and bad >= Severity[options.fail_on.upper()])
+    return int(bool(report.at_least(Severity[options.fail_on.upper()])))
 
 
 def _mended(config: Path | None, options: argparse.Namespace, report: Any, settings: dict
@@ -163,11 +162,7 @@ def _mended(config: Path | None, options: argparse.Namespace, report: Any, setti
 
 
 def _settings(options: argparse.Namespace, name: str | None) -> tuple[Path | None, dict]:
-    """The config, and what `check` takes beside it.
-
-    Raises:
-        BookError: no config, or a manifest, a number or an override that is none.
-    """
+    """The config, and what `check` takes beside it."""
     from funasr_preflight.launch.reading import Given
     from funasr_preflight.run.cards import gpu_bytes
 
@@ -187,8 +182,7 @@ def _settings(options: argparse.Namespace, name: str | None) -> tuple[Path | Non
             overrides.insert(0, name)
         config = parsed.config
         overrides = [*parsed.overrides, *overrides]
-        gpus, assumed = gpus or parsed.gpus, parsed.assumed
-        given = Given(parsed.name, parsed.lines, parsed.folders, True)
+        gpus, assumed, given = gpus or parsed.gpus, parsed.assumed, parsed.given
     if config is None and not command and not overrides:
         raise BookError(say("Name a YAML config, a script, or a --command: `preflight "
                             "CONFIG.yaml`."))
@@ -201,11 +195,7 @@ def _settings(options: argparse.Namespace, name: str | None) -> tuple[Path | Non
 
 
 def _is_script(path: Path) -> bool:
-    """Whether a file is a script that can be read, by its ending or its first line.
-
-    Raises:
-        BookError: it starts a training, and is written in another language.
-    """
+    """Whether a file is a script that can be read, by its ending or its first line."""
     from funasr_preflight.launch.shell import PROGRAMS
 
     if path.suffix.lower() in SCRIPTS:
@@ -264,11 +254,7 @@ def _probe(text: str) -> int | None:
 
 
 def _number(option: str, text: str | None, kind: Callable[[str], float]) -> Any:
-    """A positive number of the command line.
-
-    Raises:
-        BookError: it is none, or none that can be meant.
-    """
+    """A positive number of the command line."""
     if text is None:
         return None
     try:
@@ -281,7 +267,3 @@ def _number(option: str, text: str | None, kind: Callable[[str], float]) -> Any:
                         say("{option} {given}: give a positive whole number that can be meant.",
                             option=option, given=text[:20]))
     return value
-
-
-if __name__ == "__main__":
-    sys.exit(main())

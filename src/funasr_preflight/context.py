@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from funasr_preflight import versions
 from funasr_preflight.findings import COMMAND_LINE
+from funasr_preflight.launch.yaml_file import value_at
+from funasr_preflight.manifest.settings import FilterConf
 
 if TYPE_CHECKING:
     from funasr_preflight.audit import Audit
     from funasr_preflight.manifest.scanning import ManifestReport
 
 Mode = Literal["merged", "alone"]
-_ABSENT = object()
 SWITCHES = {"llm_conf.lora_conf": "llm_conf.use_lora",
             "dataset_conf.prompt_conf": "dataset_conf.prompt_classes",
             "ctc_decoder_conf": "ctc_decoder", "ctc_conf": "ctc_decoder"}
@@ -88,7 +89,6 @@ class Context:
         gpu_bytes: memory of one GPU, where the user named it.
         column: what is recorded for the version of FunASR that will run; else for the audited.
         base: dotted keys and values of the model directory's own config.
-        launch: what is known of the launch.
     """
 
     own: Source
@@ -111,14 +111,14 @@ class Context:
         if self.column is None and self.audit is not None:
             self.column = versions.load().column(self.audit.version)
 
+    @property
+    def filters(self) -> FilterConf:
+        """Which lines are read, and how they are batched."""
+        return FilterConf.of(self.config, self.gpus)
+
     def get(self, key: str, default: Any = None) -> Any:
         """The value of a dotted key in the config that FunASR sees."""
-        node: Any = self.config
-        for part in key.split("."):
-            node = node.get(part, _ABSENT) if isinstance(node, dict) else _ABSENT
-            if node is _ABSENT:
-                return default
-        return node
+        return value_at(self.config, key, default)
 
     def on(self, key: str) -> bool:
         """Whether FunASR takes a switch for turned on: it asks for truth, not for `true`."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import errno
 import functools
+import json
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TextIO
 
 from funasr_preflight.texts import Text, quoted, say
@@ -33,6 +35,25 @@ def reason_of(error: BaseException) -> Text:
         return say("this is no file name")
     known = _REASONS.get(error.errno or 0)
     return known or quoted(error.strerror or type(error).__name__)
+
+
+def read_carried(path: Path, command: str, *keys: str) -> dict[str, Any]:
+    """The JSON of a file that the package carries.
+
+    Args:
+        command: what makes it, in the book's repository.
+        keys: that it has to have.
+
+    Raises:
+        BookError: it is missing or broken.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return {key: content[key] for key in keys or content}
+    except (OSError, json.JSONDecodeError, KeyError, TypeError):
+        raise BookError(say("{file} is missing or broken: install the checker again, or make it "
+                            "with `{command}` where the book is.", file=path.name,
+                            command=command)) from None
 
 
 def write_nowhere(stream: TextIO) -> None:

@@ -7,16 +7,17 @@ import io
 import json
 import tempfile
 import wave
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from funasr_preflight import audit
 from funasr_preflight.errors import BookError
-from funasr_preflight.explanations import EXPLANATIONS, Example, Explanation, Spot
+from funasr_preflight.explanations import EXPLANATIONS, Explanation, Spot
 from funasr_preflight.findings import Finding
 from funasr_preflight.laws.memory import GIBIBYTE
-from funasr_preflight.rules.registry import Rule
-from funasr_preflight.texts import say
+from funasr_preflight.rules.registry import Rule, page_of
+from funasr_preflight.texts import Text, say
 
 NAME = "example.yaml"
 SOURCE = "https://github.com/modelscope/FunASR/blob/v{version}/{file}#L{line}"
@@ -34,7 +35,7 @@ def explained(name: str, width: int | None = None, colour: bool = False) -> str:
     from rich.text import Text as Line
 
     from funasr_preflight.checking import all_rules
-    from funasr_preflight.report import WORDS
+    from funasr_preflight.terminal import WORDS
 
     rules = all_rules()
     lines = io.StringIO()
@@ -47,15 +48,13 @@ def explained(name: str, width: int | None = None, colour: bool = False) -> str:
         return lines.getvalue().rstrip("\n")
     rule = found(name, rules)
     console.print(Line(rule.id, "bold"), Line(f": {rule.title}"), sep="")
-    about = EXPLANATIONS.get(rule.id)
-    pieces = _facts(rule, about)
-    if about is not None:
-        pieces.append((say("An example that breaks it"), shown(about.example).splitlines()))
-        finding = broken(rule, about.example)
-        if finding is not None:
-            pieces.append((say("What the check says of it"),
-                           [f"{WORDS[finding.severity]}: {finding.message}"]))
-        if finding is not None and finding.fix:
+    about = EXPLANATIONS[rule.id]
+    pieces = [*_facts(rule, about), (say("An example that breaks it"), shown(about).splitlines())]
+    finding = broken(rule, about)
+    if finding is not None:
+        pieces.append((say("What the check says of it"),
+                       [f"{WORDS[finding.severity]}: {finding.message}"]))
+        if finding.fix:
             pieces.append((say("The fix"), [str(finding.fix)]))
     for head, texts in pieces:
         console.print(Line(f"{head}:", "bold"))
@@ -78,19 +77,13 @@ def found(name: str, rules: dict[str, Rule]) -> Rule:
                         name=name[:60], hint=hint))
 
 
-def _facts(rule: Rule, about: Explanation | None) -> list[tuple[Any, list[str]]]:
-    page, _, anchor = rule.chapter.partition("#")
-    facts = []
-    if about is not None:
-        facts.append((say("It looks at"), [", ".join(map(str, about.looks_at))]))
-        version = audit.load().version
-        if about.places:
-            facts.append((say("In FunASR {version}", version=version),
-                          [f"{one.file}:{one.line}  {address(one, version)}"
-                           for one in about.places]))
-    facts.append((say("The page that explains it"),
-                  [f"notebooks/{page}.html{'#' + anchor if anchor else ''}"]))
-    return facts
+def _facts(rule: Rule, about: Explanation) -> Iterator[tuple[Text, list[str]]]:
+    yield say("It looks at"), [", ".join(map(str, about.looks_at))]
+    version = audit.load().version
+    if about.places:
+        yield say("In FunASR {version}", version=version), [
+            f"{one.file}:{one.line}  {address(one, version)}" for one in about.places]
+    yield say("The page that explains it"), [page_of(rule.chapter)]
 
 
 def address(place: Spot, version: str) -> str:
@@ -98,28 +91,28 @@ def address(place: Spot, version: str) -> str:
     return SOURCE.format(version=version, file=place.file, line=place.line)
 
 
-def shown(example: Example) -> str:
+def shown(about: Explanation) -> str:
     """An example as files and a command."""
-    arguments = [NAME] if example.yaml else []
-    arguments += example.overrides
+    arguments = [NAME] if about.yaml else []
+    arguments += about.overrides
     for which in ("train", "valid"):
-        if getattr(example, which):
+        if getattr(about, which):
             arguments += [f"--{which}", f"{which}.jsonl"]
-    for key, value in example.settings.items():
+    for key, value in about.settings.items():
         if key in _OPTIONS:
             arguments += [_OPTIONS[key], str(value)]
         if key == "gpu_bytes":
             arguments += ["--gpu-memory", f"{value / GIBIBYTE:.0f}"]
     command = " ".join(arguments)
-    if example.settings.get("whole"):
+    if about.settings.get("whole"):
         command = f"--command 'funasr-train-ds {command}'"
-    pieces = [(NAME, example.yaml.rstrip("\n"))] if example.yaml else []
-    pieces += [(name, text.rstrip("\n")) for name, text in example.files.items()]
-    pieces += [(f"{which}.jsonl", _first(getattr(example, which)))
-               for which in ("train", "valid") if getattr(example, which)]
+    pieces = [(NAME, about.yaml.rstrip("\n"))] if about.yaml else []
+    pieces += [(name, text.rstrip("\n")) for name, text in about.files.items()]
+    pieces += [(f"{which}.jsonl", _first(getattr(about, which)))
+               for which in ("train", "valid") if getattr(about, which)]
     pieces += [(name, str(say("{seconds:.1f} s at {rate} Hz, channels: {channels}",
                               seconds=seconds, rate=rate, channels=channels)))
-               for name, (rate, channels, seconds) in example.sounds.items()]
+               for name, (rate, channels, seconds) in about.sounds.items()]
     blocks = [f"# {name}\n{text}" for name, text in pieces]
     return "\n".join([*blocks, f"$ preflight {command}"])
 
@@ -129,22 +122,22 @@ def _first(lines: tuple[str, ...]) -> str:
     return "\n".join([*lines[:3], *([str(more)] if len(lines) > 3 else [])])
 
 
-def broken(rule: Rule, example: Example) -> Finding | None:
+def broken(rule: Rule, about: Explanation) -> Finding | None:
     """What the rule says of an example; None if it has no word against it."""
     with tempfile.TemporaryDirectory() as folder:
-        report = report_of(example, Path(folder))
+        report = report_of(about, Path(folder))
     return next(iter(report.of(rule.id)), None)
 
 
-def report_of(example: Example, folder: Path) -> Any:
+def report_of(about: Explanation, folder: Path) -> Any:
     """Lay an example out in a folder, and check it."""
     from funasr_preflight.checking import check
     from funasr_preflight.launch.reading import Given
 
-    for name, text in {NAME: example.yaml, **example.files}.items():
+    for name, text in {NAME: about.yaml, **about.files}.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
-    for name, (rate, channels, seconds) in example.sounds.items():
+    for name, (rate, channels, seconds) in about.sounds.items():
         with wave.open(str(folder / name), "wb") as sound:
             sound.setnchannels(channels)
             sound.setsampwidth(2)
@@ -152,15 +145,15 @@ def report_of(example: Example, folder: Path) -> Any:
             sound.writeframes(bytes(2 * channels * int(rate * seconds)))
     manifests = {}
     for which in ("train", "valid"):
-        lines = [_placed(line, folder) for line in getattr(example, which)]
+        lines = [_placed(line, folder) for line in getattr(about, which)]
         if lines:
             manifests[which] = folder / f"{which}.jsonl"
             manifests[which].write_text("\n".join(lines) + "\n", encoding="utf-8")
-    settings = {"probe": None, **example.settings}
+    settings = {"probe": None, **about.settings}
     whole = settings.pop("whole", False)
     if "over" in settings:
         settings["over"] = folder / settings["over"]
-    return check(folder / NAME if example.yaml else None, overrides=example.overrides,
+    return check(folder / NAME if about.yaml else None, overrides=about.overrides,
                  given=Given(folders=(folder,), whole=whole), **manifests, **settings)
 
 

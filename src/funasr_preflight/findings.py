@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import partial
 from typing import Any
 
 from funasr_preflight.texts import NOTHING, Text
 
 REMOVE = object()
 """The value of an edit that takes a key out of the YAML."""
-
-
 COMMAND_LINE = "command line"
 """Stands for the file where a finding is about what was typed."""
 
@@ -32,7 +31,6 @@ class Finding:
 
     Attributes:
         rule: the rule's id, such as `keys-never-read`.
-        severity: see `Severity`.
         message: what will happen, in plain words, with this config's own numbers.
         fix: what to do about it; empty where nothing is to be done.
         key: the dotted key of the config, or "".
@@ -53,6 +51,23 @@ class Finding:
     edits: tuple[tuple[str, Any], ...] = ()
     chapter: str = ""
     decision: bool = False
+
+
+def problem(severity: Severity, message: Text, fix: Text = NOTHING, key: str = "",
+            file: str = "", line: int | None = None, edits: Mapping[str, Any] | None = None,
+            decision: bool = False) -> Finding:
+    """A finding; a rule's id and page, and the key's line, are filled in by `registry.findings_of`.
+
+    Args:
+        key: to blame; without it the first of those that `--fix` changes.
+        edits: key to its new value, or to REMOVE.
+    """
+    edits = edits or {}
+    return Finding("", severity, message, fix, key or next(iter(edits), ""), file, line,
+                   tuple(edits.items()), decision=decision)
+
+
+error, warning, note = (partial(problem, severity) for severity in reversed(Severity))
 
 
 @dataclass(frozen=True)

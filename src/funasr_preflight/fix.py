@@ -25,8 +25,8 @@ from funasr_preflight.launch.yaml_file import (
     YAML_CONFIG,
     composed,
     flatten,
-    load_yaml,
     read_text,
+    read_yaml,
 )
 from funasr_preflight.texts import say
 
@@ -79,7 +79,7 @@ def write(path: str | Path, findings: Iterable[Finding], out: str | Path, decide
     """
     path, out, findings = Path(path), Path(out), list(findings)
     _check_place(path, out)
-    before, old = dict(flatten(load_yaml(path))), read_text(path, YAML_CONFIG)
+    before, old = dict(flatten(read_yaml(path).values)), read_text(path, YAML_CONFIG)
     wanted = edits_of(findings, decide)
     text, done = corrected(old, wanted, path.name)
     kept = {key: value for key, value in before.items()
@@ -87,7 +87,7 @@ def write(path: str | Path, findings: Iterable[Finding], out: str | Path, decide
     with _replacing(out) as partial:
         with partial.open("w", encoding="utf-8", newline="") as file:
             file.write(text)
-        after = dict(flatten(load_yaml(partial))) if kept or text.strip() else {}
+        after = dict(flatten(read_yaml(partial).values)) if kept or text.strip() else {}
         if any(repr(after.get(key, REMOVE)) != repr(value) for key, value in kept.items()):
             raise BookError(say("{file} cannot be edited without changing other keys: make the "
                                 "changes by hand.", file=path.name))
@@ -102,7 +102,6 @@ def corrected(text: str, edits: Mapping[str, Any], name: str) -> tuple[str, tupl
     """A YAML's text with edits applied, and the keys that were changed.
 
     Args:
-        text: the YAML.
         edits: dotted key to its new value, or to `REMOVE`.
         name: of the file, for messages.
 

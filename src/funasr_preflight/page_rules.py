@@ -13,7 +13,7 @@ from typing import Any
 from funasr_preflight import audit
 from funasr_preflight.context import SWITCHES
 from funasr_preflight.launch import directory, reading
-from funasr_preflight.launch.yaml_file import flatten, load_yaml
+from funasr_preflight.launch.yaml_file import flatten, read_yaml
 from funasr_preflight.rules import keys
 from funasr_preflight.texts import say
 
@@ -41,7 +41,7 @@ SENTENCES = (
 def content() -> dict[str, Any]:
     """Everything that `preflight_page.js` knows, its sentences aside."""
     audited = audit.load()
-    base = load_yaml(directory.PRETRAINED)
+    base = read_yaml(directory.PRETRAINED).values
     every = list(dict.fromkeys([*audited.names(), *dict(flatten(base))]))
     sections = {section: sorted(names) for section, names in audited.content["sections"].items()}
     return {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
@@ -22,12 +22,10 @@ from funasr_preflight.findings import (
     Severity,
     Table,
 )
-from funasr_preflight.rules.registry import RULES
+from funasr_preflight.rules.registry import RULES, page_of
+from funasr_preflight.terminal import STYLES, WORDS, indented, plain, recorded, recorder
 from funasr_preflight.texts import Text, say
 
-WORDS = {Severity.ERROR: say("error"), Severity.WARNING: say("warning"), Severity.NOTE: say("note")}
-_STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "bold yellow", Severity.NOTE: "dim"}
-_LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "note"}
 PLOT_COLUMNS, PLOT_ROWS = 60, 8
 BLOCKS = " ▁▂▃▄▅▆▇█"
 
@@ -62,50 +60,39 @@ def place_of(finding: Finding) -> str:
     return f"{file}:{finding.line}" if finding.line else file
 
 
-def page_of(finding: Finding) -> str:
-    """The page of the built book that explains a finding."""
-    name, _, anchor = finding.chapter.partition("#")
-    return f"notebooks/{name}.html{'#' + anchor if anchor else ''}"
-
-
 def as_text(report: Report, width: int | None = None, colour: bool = False,
             facts: bool = True) -> str:
     """For a terminal: five lines of summary, findings, then the facts and a small plot."""
-    from rich.console import Console
-    from rich.padding import Padding
     from rich.table import Table as Grid
 
-    console = Console(width=width, force_terminal=colour, no_color=not colour, highlight=False,
-                      record=True, file=_Nowhere())
-    console.print(f"[bold]{_plain(report.config)}[/bold]: {summary(report)}")
+    console = recorder(width, colour)
+    console.print(f"[bold]{plain(report.config)}[/bold]: {summary(report)}")
     for text in report.brief:
-        console.print(Padding(_plain(text), (0, 0, 0, 2)))
+        console.print(indented(plain(text), 2))
     for one in report.findings:
         console.print()
-        console.print(f"[{_STYLES[one.severity]}]{WORDS[one.severity]}[/] "
-                      f"[bold]{_plain(one.key or one.rule)}[/bold]  {_plain(place_of(one))}  "
+        console.print(f"[{STYLES[one.severity]}]{WORDS[one.severity]}[/] "
+                      f"[bold]{plain(one.key or one.rule)}[/bold]  {plain(place_of(one))}  "
                       f"[dim]{one.rule}[/dim]")
-        console.print(Padding(_plain(one.message), (0, 0, 0, 4)))
+        console.print(indented(plain(one.message)))
         if one.fix:
-            console.print(Padding(f"→ {_plain(one.fix)}  [dim]({page_of(one)})[/dim]",
-                                  (0, 0, 0, 4)))
+            console.print(indented(f"→ {plain(one.fix)}  [dim]({page_of(one.chapter)})[/dim]"))
     console.print()
     for text in report.assumed:
-        console.print(f"[dim]{_plain(say('assumed'))}: {_plain(text)}[/dim]")
+        console.print(f"[dim]{plain(say('assumed'))}: {plain(text)}[/dim]")
     for text in _more(report, facts):
-        console.print(f"[dim]{_plain(text)}[/dim]")
+        console.print(f"[dim]{plain(text)}[/dim]")
     for table in report.tables if facts else ():
         grid = Grid(*map(str, table.heads), title=str(table.caption), title_justify="left")
         for row in table.rows:
-            grid.add_row(*(_plain(_cell(value)) for value in row))
+            grid.add_row(*(plain(_cell(value)) for value in row))
         console.print()
         console.print(grid)
     for series in report.series if facts else ():
         console.print()
-        console.print(_plain(series.caption))
-        console.print(_plain(plot(series)))
-    return "\n".join(line.rstrip() for line in
-                     console.export_text(styles=colour).splitlines()) + "\n"
+        console.print(plain(series.caption))
+        console.print(plain(plot(series)))
+    return recorded(console, colour) + "\n"
 
 
 def _more(report: Report, facts: bool) -> list[Text]:
@@ -117,16 +104,6 @@ def _more(report: Report, facts: bool) -> list[Text]:
         found.append(say("--facts shows the tables behind this, --explain RULE what a rule looks "
                          "at."))
     return found
-
-
-class _Nowhere:
-    """A file that keeps nothing: the console records."""
-
-    def write(self, text: str) -> int:
-        return len(text)
-
-    def flush(self) -> None:
-        return None
 
 
 def plot(series: Series, columns: int = PLOT_COLUMNS, rows: int = PLOT_ROWS) -> str:
@@ -147,14 +124,6 @@ def plot(series: Series, columns: int = PLOT_COLUMNS, rows: int = PLOT_ROWS) -> 
     return "\n".join([*lines, axis, f"{'':10}1{last:>{columns - 1}} {series.x_label}"])
 
 
-def _plain(text: Any) -> str:
-    """Text that rich takes as it is, without control characters that a terminal would obey."""
-    from rich.markup import escape
-
-    return escape("".join(one if one.isprintable() or one == "\n" else "\ufffd"
-                          for one in str(text)))
-
-
 def _cell(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
@@ -173,11 +142,11 @@ def as_json(report: Report) -> str:
 
 
 def _finding(one: Finding) -> dict[str, Any]:
-    return {"rule": one.rule, "severity": _LEVELS[one.severity], "key": one.key, "file": one.file,
-            "line": one.line, "message": str(one.message), "fix": str(one.fix),
-            "page": page_of(one), "edits": [
-                {"key": key, "remove": True} if value is REMOVE else {"key": key, "value": value}
-                for key, value in one.edits]}
+    edits = [{"key": key, "remove": True} if value is REMOVE else {"key": key, "value": value}
+             for key, value in one.edits]
+    return {"rule": one.rule, "severity": one.severity.name.lower(), "key": one.key,
+            "file": one.file, "line": one.line, "message": str(one.message), "fix": str(one.fix),
+            "page": page_of(one.chapter), "edits": edits}
 
 
 def _table(table: Table) -> dict[str, Any]:
@@ -204,7 +173,7 @@ def as_sarif(report: Report, addresses: Mapping[str, str] = MappingProxyType({})
                                         page=RULES[name].chapter))}}
              for name in used]
     results = [{
-        "ruleId": one.rule, "ruleIndex": used.index(one.rule), "level": _LEVELS[one.severity],
+        "ruleId": one.rule, "ruleIndex": used.index(one.rule), "level": one.severity.name.lower(),
         "message": {"text": " ".join(filter(None, (str(one.message), str(one.fix))))},
         "locations": [{"physicalLocation": {
             "artifactLocation": {"uri": addresses.get(one.file, config)},
@@ -241,7 +210,7 @@ def fragment(report: Report) -> str:
 def html_finding(one: Finding, linked: bool = False) -> str:
     """A finding as a list item; `linked` to its chapter where that is a page beside this one."""
     fix = f'<p class="fix">→ {_code(one.fix)}</p>' if one.fix else ""
-    return (f'<li class="pf-{_LEVELS[one.severity]}"><p>'
+    return (f'<li class="pf-{one.severity.name.lower()}"><p>'
             f'<strong>{escaped(WORDS[one.severity])}</strong> '
             f"<code>{escaped(one.key or one.rule)}</code> {escaped(place_of(one))} "
             f"<small>{_rule(one, linked)}</small></p><p>{_code(one.message)}</p>{fix}</li>\n")
@@ -250,7 +219,7 @@ def html_finding(one: Finding, linked: bool = False) -> str:
 def _rule(one: Finding, linked: bool) -> str:
     name, _, anchor = one.chapter.partition("#")
     if not linked:
-        return f"{escaped(one.rule)}, {escaped(page_of(one))}"
+        return f"{escaped(one.rule)}, {escaped(page_of(one.chapter))}"
     place = f'{escaped(name)}.html{"#" + escaped(anchor) if anchor else ""}'
     return f'<a href="{place}">{escaped(one.rule)}</a>'
 
@@ -305,8 +274,3 @@ caption { font-weight: 600; text-align: left; }
 th, td { border-bottom: 1px solid var(--line); padding: .25rem .7rem .25rem 0; text-align: left; }
 th[scope=row] { font-weight: 400; } figure { margin: 1.2rem 0; } svg { max-width: 100%; }
 """
-
-
-def worst(findings: Iterable[Finding]) -> Severity | None:
-    """The worst severity among findings; None where there are none."""
-    return max((one.severity for one in findings), default=None)

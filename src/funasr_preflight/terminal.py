@@ -6,52 +6,57 @@ import io
 import os
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from funasr_preflight.errors import BookError, reason_of, write_nowhere
-from funasr_preflight.findings import Severity, Table
-from funasr_preflight.texts import NOTHING, Text, say
+from funasr_preflight.findings import Finding, Severity, Table
+from funasr_preflight.texts import Text, say
 
 PIPE_COLUMNS = 80
-_STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "bold yellow", Severity.NOTE: "dim"}
+WORDS = {Severity.ERROR: say("error"), Severity.WARNING: say("warning"), Severity.NOTE: say("note")}
+STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "bold yellow", Severity.NOTE: "dim"}
 
 
-@dataclass(frozen=True)
-class Remark:
-    """One thing to know, and what to do about it."""
-
-    severity: Severity
-    message: Text
-    fix: Text = NOTHING
-
-
-def printed(name: str, head: Text, remarks: Iterable[Remark], tables: Iterable[Table] = ()) -> str:
+def printed(name: str, head: Text, remarks: Iterable[Finding], tables: Iterable[Table] = ()) -> str:
     """The text of a report, in colour where it goes to a terminal."""
-    from rich.console import Console
-    from rich.padding import Padding
     from rich.table import Table as Grid
 
-    words = {Severity.ERROR: say("error"), Severity.WARNING: say("warning"),
-             Severity.NOTE: say("note")}
-    coloured = colour()
-    console = Console(width=width(), force_terminal=coloured, no_color=not coloured,
-                      highlight=False, record=True, file=io.StringIO(), force_jupyter=False)
-    console.print(f"[bold]{_safe(name)}[/bold]: {_safe(head)}")
+    console = recorder(width(), colour())
+    console.print(f"[bold]{plain(name)}[/bold]: {plain(head)}")
     for one in remarks:
-        console.print(f"\n[{_STYLES[one.severity]}]{words[one.severity]}[/]")
-        console.print(Padding(_safe(one.message), (0, 0, 0, 4)))
+        console.print(f"\n[{STYLES[one.severity]}]{WORDS[one.severity]}[/]")
+        console.print(indented(plain(one.message)))
         if one.fix:
-            console.print(Padding(f"→ {_safe(one.fix)}", (0, 0, 0, 4)))
+            console.print(indented(f"→ {plain(one.fix)}"))
     for table in tables:
         grid = Grid(title=str(table.caption), title_justify="left")
         for head in table.heads:
             grid.add_column(str(head), overflow="fold")
         for row in table.rows:
-            grid.add_row(*map(_safe, row))
+            grid.add_row(*map(plain, row))
         console.print()
         console.print(grid)
-    return "\n".join(map(str.rstrip, console.export_text(styles=coloured).splitlines())).rstrip()
+    return recorded(console, colour()).rstrip()
+
+
+def recorder(columns: int | None, coloured: bool):
+    """A console of rich's that keeps what is printed, for `recorded`."""
+    from rich.console import Console
+
+    return Console(width=columns, force_terminal=coloured, no_color=not coloured, highlight=False,
+                   record=True, file=io.StringIO(), force_jupyter=False)
+
+
+def recorded(console: Any, coloured: bool) -> str:
+    """What a `recorder` kept, without blanks at the ends of lines."""
+    return "\n".join(map(str.rstrip, console.export_text(styles=coloured).splitlines()))
+
+
+def indented(text: str, by: int = 4):
+    """A paragraph that stands to the right of the others."""
+    from rich.padding import Padding
+
+    return Padding(text, (0, 0, 0, by))
 
 
 def colour() -> bool:
@@ -90,7 +95,7 @@ def show(text: str, stream: Any = None) -> None:
                             reason=reason_of(error))) from None
 
 
-def _safe(text: Any) -> str:
+def plain(text: Any) -> str:
     """Text that rich takes as it is, without control characters that a terminal would obey."""
     from rich.markup import escape
 

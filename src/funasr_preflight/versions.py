@@ -6,7 +6,6 @@ where a rule depends on the version; a version that is not in it gets the neares
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from funasr_preflight.errors import BookError
+from funasr_preflight.errors import BookError, read_carried
 from funasr_preflight.texts import Text, say
 
 FILE = Path(__file__).with_name("versions.json")
@@ -25,12 +24,7 @@ NOT_ASKED = {"not_there": "not asked of this version yet"}
 
 @dataclass(frozen=True)
 class Nearest:
-    """The column that stands for a version.
-
-    Attributes:
-        version: the recorded version.
-        asked: the version that was asked for.
-    """
+    """The recorded version that stands for the one that was asked for."""
 
     version: str
     asked: str
@@ -144,13 +138,7 @@ def load(path: Path = FILE) -> Record:
     Raises:
         BookError: it is missing or broken.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        return Record({"versions": content["versions"], "questions": content["questions"]})
-    except (OSError, json.JSONDecodeError, KeyError, TypeError):
-        raise BookError(say("{file} is missing or broken: install the checker again, or make it "
-                            "with `{command}` where the book is.", file=path.name,
-                            command=COMMAND)) from None
+    return Record(read_carried(path, COMMAND, "versions", "questions"))
 
 
 def parsed(version: str) -> tuple[int, ...]:

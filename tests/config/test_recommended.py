@@ -67,9 +67,11 @@ def faults_in_boxes(text: str, place: str) -> Iterator[str]:
 def texts_of(path: Path) -> Iterator[tuple[str, str]]:
     """Place and text of what a module of the checker advises; what it found amiss is left out."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    problems = [node for node in ast.walk(tree) if isinstance(node, ast.Call)
-                and ast.unparse(node.func) == "problem"]
-    amiss = {one for node in problems for text in node.args[1:2] for one in ast.walk(text)}
+    first = {"problem": 1, "error": 0, "warning": 0, "note": 0}
+    problems = [(node, first[ast.unparse(node.func)]) for node in ast.walk(tree)
+                if isinstance(node, ast.Call) and ast.unparse(node.func) in first]
+    amiss = {one for node, at in problems for text in node.args[at:at + 1]
+             for one in ast.walk(text)}
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "say" and isinstance(
                 node.args[0], ast.Constant) and node not in amiss:
@@ -80,10 +82,11 @@ def edits_of(path: Path) -> Iterator[tuple[str, str, Any]]:
     """Place, key and value of each change that `--fix` may make, where both are written out."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.keyword) and node.arg == "edits":
-            for pair in ast.walk(node.value):
-                if isinstance(pair, ast.Tuple) and len(pair.elts) == 2 and all(
-                        isinstance(one, ast.Constant) for one in pair.elts):
-                    yield f"{path.name}:{pair.lineno}", *(one.value for one in pair.elts)
+            for edits in ast.walk(node.value):
+                for pair in zip(edits.keys, edits.values, strict=True) if isinstance(
+                        edits, ast.Dict) else ():
+                    if all(isinstance(one, ast.Constant) for one in pair):
+                        yield f"{path.name}:{pair[0].lineno}", *(one.value for one in pair)
 
 
 # The table
@@ -186,7 +189,7 @@ def test_another_value_or_one_without_a_grade_is_found(text: str) -> None:
 def test_the_checkers_sentences_and_edits_are_seen(tmp_path: Path) -> None:
     path = tmp_path / "rules.py"
     path.write_text('say("Set `sort_size` to 512 or more, and llm_conf.llm_dtype: fp16.")\n'
-                    'problem(edits=(("train_conf.use_deepspeed", True),))\n')
+                    'error(edits={"train_conf.use_deepspeed": True})\n')
     (_, text), = texts_of(path)
     assert STATED.findall(text) == [("sort_size", "512"), ("llm_conf.llm_dtype", "fp16")]
     assert [edit[1:] for edit in edits_of(path)] == [("train_conf.use_deepspeed", True)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict, replace
 
 import pytest
 
@@ -33,13 +34,13 @@ def made(values=(), processes=1, lines=12, directory="whole", **train) -> Drawn:
 
 
 def judged(case: Drawn) -> dict:
-    return judge.judge(case).as_json()
+    return asdict(judge.judge(case))
 
 
 def test_a_seed_is_a_case_that_a_small_json_holds() -> None:
     for seed in range(200):
         case = cases.drawn(seed)
-        text = json.dumps(case.as_json())
+        text = json.dumps(asdict(case))
         assert cases.drawn(seed) == case == Drawn(**json.loads(text)) and len(text) < 6000
 
 
@@ -111,8 +112,7 @@ LORA_ALONE = {"llm_conf.use_lora": True, "audio_encoder_conf.freeze": True}
     made(LORA_ALONE | {"lora_only": True, "lora_bias": "all"}),
     made(LORA_ALONE | {"llm_conf.lora_conf.lora_alpha": 0}),
     made({"train_conf.use_fp16": True, "train_conf.use_bf16": True}),
-    Drawn(**made().as_json() | {"valid": {"lines": 2, "claimed": False, "files": 0,
-                                          "file": "no_file"}}),
+    replace(made(), valid={"lines": 2, "claimed": False, "files": 0, "file": "no_file"}),
 ], ids=lambda case: str({key: case.values[key] for key in case.values if key not in SOUND}))
 def test_where_the_checker_was_wrong_it_now_agrees_with_funasr(case: Drawn) -> None:
     """Kinds of launches of the held-out range on which checker and FunASR disagreed."""

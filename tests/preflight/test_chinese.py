@@ -35,7 +35,7 @@ def test_the_measure_finds_english_and_leaves_names_alone():
 @pytest.mark.parametrize("name", all_rules())
 def test_every_rule_speaks_chinese(name, tmp_path):
     with speak("zh_CN"):
-        found = explain.report_of(EXPLANATIONS[name].example, tmp_path)
+        found = explain.report_of(EXPLANATIONS[name], tmp_path)
         texts = [report.as_text(found, width=1000), report.as_html(found), report.as_json(found),
                  *(f"{one.message} {one.fix}" for one in found.of(name))]
     said = re.sub(r"<style>.*?</style>|<[^>]*>", " · ", texts[1], flags=re.DOTALL)

@@ -19,7 +19,8 @@ import soundfile
 
 from funasr_preflight import check
 from funasr_preflight.command import main
-from funasr_preflight.converting import lines, pauses, split
+from funasr_preflight.converting import lines, pauses
+from funasr_preflight.converting.convert import for_validation
 from funasr_preflight.errors import BookError
 from funasr_preflight.findings import Severity
 from funasr_preflight.laws.geometry import speech_frames
@@ -415,13 +416,13 @@ def test_the_share_is_kept_to_and_both_sets_have_somebody():
         drawn = random.Random(seed)
         lengths = {f"s{n}": drawn.randrange(1, 1000) for n in range(drawn.randrange(2, 30))}
         share = drawn.uniform(0.01, 0.9)
-        held = split.for_validation(lengths, share, seed)
+        held = for_validation(lengths, share, seed)
         assert 0 < len(held) < len(lengths)
         total = sum(lengths[name] for name in held)
         smallest = len(held) == 1 and total == min(lengths.values())
         assert smallest or total <= share * sum(lengths.values())
     with pytest.raises(BookError, match="one speaker only"):
-        split.for_validation({"s": 1}, 0.1, 0)
+        for_validation({"s": 1}, 0.1, 0)
 
 
 def test_lines_name_their_speaker_where_that_is_asked_for(kaldi, tmp_path):
@@ -595,8 +596,6 @@ def test_what_is_no_source_gets_one_sentence(tmp_path, capsys, name):
 def test_a_package_that_is_not_installed_is_named(kaldi, tmp_path, monkeypatch, capsys, package,
                                                   more):
     monkeypatch.setitem(sys.modules, package, None)
-    if package == "webrtcvad":
-        monkeypatch.setattr(pauses, "available", lambda: False)
     source = tmp_path / "set" if package == "datasets" else kaldi
     source.mkdir(exist_ok=True)
     convert(source, tmp_path / "train.jsonl", *more, code=2)

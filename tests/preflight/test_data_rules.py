@@ -201,4 +201,4 @@ def test_facts_add_up(tmp_path):
     table = data.facts(made.train, FilterConf.of(CLEAN))
     said = {str(name): str(value) for name, value in table.rows}
     assert said["lines"] == "42" and said["utterances kept"] == "40"
-    assert said["optimizer steps of an epoch"] == str(made.train.batches)
+    assert said["optimizer steps of an epoch"] == str(made.train.plan.batches)

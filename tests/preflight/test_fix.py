@@ -48,7 +48,7 @@ last: null
 def findings_on(path, overrides=()):
     read = reading.read(path, overrides)
     context = Context(read.source, read.merged, read.mode, audit.load(), notes={
-        "not_in_config": read.not_in_config}, base=read.base, launch=read.launch)
+        "not_in_config": read.applied.not_in_config}, base=read.base, launch=read.launch)
     return sorted_findings([one for name in NAMES for one in findings_of(RULES[name], context)])
 
 
@@ -103,8 +103,8 @@ def test_values_change_as_asked_and_comments_stay(tmp_path, edits, gone, come):
     path.write_text(TEXT)
     done = fix.write(path, edit(*edits), out).keys
     assert sorted(done) == sorted(key for key, _ in edits)
-    before = dict(yaml_file.flatten(yaml_file.load_yaml(path)))
-    after = dict(yaml_file.flatten(yaml_file.load_yaml(out)))
+    before = dict(yaml_file.flatten(yaml_file.read_yaml(path).values))
+    after = dict(yaml_file.flatten(yaml_file.read_yaml(out).values))
     assert {key: value for key, value in before.items()
             if after.get(key, REMOVE) != value} == gone
     assert {key: after[key] for key in come} == come

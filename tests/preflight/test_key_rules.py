@@ -20,7 +20,7 @@ MAIN, RECOMMENDED = configs.path_of("config_8k_telephone"), CONFIGS / "recommend
 def context_of(path, overrides=()):
     read = reading.read(path, overrides)
     return Context(read.source, read.merged, read.mode, audit.load(), notes={
-        "not_in_config": read.not_in_config}, base=read.base, launch=read.launch)
+        "not_in_config": read.applied.not_in_config}, base=read.base, launch=read.launch)
 
 
 def found_by(name, path, overrides=()):

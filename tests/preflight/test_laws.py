@@ -272,7 +272,7 @@ def test_the_checker_tells_the_files_of_a_config(tmp_path):
     context = checking.context_of(OURS, path, probe=None, overrides=[
         "train_conf.max_epoch=3", "train_conf.keep_nbest_models=0",
         "train_conf.save_checkpoint_interval=2", "train_conf.validate_interval=2"])
-    batches_an_epoch = context.train.batches
+    batches_an_epoch = context.train.plan.batches
     files = estimates.disk(context).files
     assert batches_an_epoch > 4 and files.ranked == 3 * (batches_an_epoch // 2 + 1)
     assert estimates.disk(context).count == files.ranked + 3  # last, best and the average

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from funasr_preflight.manifest import batch_plan, scanning
 from funasr_preflight.manifest.batch_plan import plan, torch_order
-from funasr_preflight.manifest.scanning import FilterConf, overlap, scan
+from funasr_preflight.manifest.scanning import FilterConf, common, scan
 from helpers.config import configs
 from helpers.errors import BookError
 from helpers.speech import corpus, manifests
@@ -77,8 +77,8 @@ def test_batches_are_those_of_funasrs_sampler(items, name, changes):
     conf = FilterConf.of({"dataset_conf": batches.dataset_conf(name, changes)})
     speech, text = lengths(items, "speech_length"), lengths(items, "text_length")
     own = indexed(speech, text, conf)
-    made = batch_plan.batches((speech + text)[own], conf)
-    mine = [own[batch].tolist() for batch in made]
+    mine = [own[batch].tolist() for block in batch_plan.blocks((speech + text)[own], conf)
+            for batch in np.split(block.indices, block.starts[1:]) if len(batch)]
     if conf.batch_sampler == batch_plan.ESPNET:
         mine.sort()
         found.batches.sort()
@@ -149,7 +149,7 @@ def test_the_lines_that_end_the_index_are_those_that_end_funasrs(speech, text, t
             ends = False
         except Exception:  # noqa: BLE001  whatever FunASR ends in
             ends = True
-        assert bool(scan(path, FilterConf.of({"dataset_conf": limits})).fatal_count) == ends, line
+        assert bool(scan(path, FilterConf.of({"dataset_conf": limits})).fatal.total) == ends, line
 
 
 @pytest.mark.parametrize("files, splits", [(5, 2), (4, 3), (3, 8), (1, 8)])
@@ -264,7 +264,7 @@ def test_a_bad_line_is_named(name, tmp_path):
     path = written(tmp_path / "m.jsonl", [*lines_of(4), bad, *lines_of(2)])
     report = scan(path, TOKEN)
     assert [line for line, _ in report.malformed] == [5]
-    assert report.malformed_count == 1 and report.fatal_count == int(fatal)
+    assert report.malformed.total == 1 and report.fatal.total == int(fatal)
     assert str(report.malformed[0][1])
     assert report.lines == 7 and report.utterances == 6
     assert report.lost["unreadable"] == (1, 0.0)
@@ -321,7 +321,7 @@ def test_any_bytes_give_a_report(lines, tmp_path_factory):
     whole, quick = reports
     assert whole.lines == quick.lines == len(path.read_bytes().split(b"\n")) - (
         path.read_bytes().endswith(b"\n") or not path.read_bytes())
-    if not whole.fatal_count:  # what lengths alone take for granted
+    if not whole.fatal.total:  # what lengths alone take for granted
         assert whole.kept_utterances == quick.kept_utterances and whole.lost == quick.lost
 
 
@@ -340,7 +340,7 @@ def test_line_endings(full, ending, tmp_path):
     path = tmp_path / "m.jsonl"
     path.write_bytes(between.join(json.dumps(one).encode() for one in lines_of(5)) + ending)
     report = scan(path, TOKEN, full=full)
-    assert (report.lines, report.kept_utterances, report.malformed_count) == (5, 5, 0)
+    assert (report.lines, report.kept_utterances, report.malformed.total) == (5, 5, 0)
 
 
 @pytest.mark.parametrize("full", [True, False])
@@ -351,7 +351,7 @@ def test_a_line_too_long_is_passed_over(full, tmp_path, monkeypatch):
         path = written(tmp_path / "m.jsonl",
                        [*lines_of(30), b"x" * padding, *lines_of(40)])
         report = scan(path, TOKEN, full=full)
-        assert (report.lines, report.utterances, report.malformed_count) == (71, 70, 1)
+        assert (report.lines, report.utterances, report.malformed.total) == (71, 70, 1)
         assert report.malformed[0][0] == 31
 
 
@@ -397,9 +397,10 @@ def test_duplicates_and_overlap(tmp_path):
         line["messages"][1]["content"] = f"<|startofspeech|>!else/{number}.wav<|endofspeech|>"
     other[3]["messages"][2]["content"] = "something new"
     valid = scan(written(tmp_path / "v.jsonl", other), TOKEN, training=False)
-    found = overlap(train, valid)
-    assert (found.audio, found.transcripts) == (1, 3)
-    assert overlap(valid, scan(written(tmp_path / "e.jsonl", [b"5"]), TOKEN)).audio == 0
+    assert common(train.audio_hashes, valid.audio_hashes) == 1
+    assert common(train.text_hashes, valid.text_hashes) == 3
+    none = scan(written(tmp_path / "e.jsonl", [b"5"]), TOKEN)
+    assert common(valid.audio_hashes, none.audio_hashes) == 0
 
 
 def test_a_list_of_files_is_read_as_funasr_reads_it(tmp_path):
@@ -428,7 +429,7 @@ def test_a_list_of_files_is_read_as_funasr_reads_it(tmp_path):
 
 def test_steps_of_an_epoch(tmp_path):
     report = scan(written(tmp_path / "t.jsonl", lines_of(90)), TOKEN)
-    assert report.batches == 7
+    assert report.plan.batches == 7
     assert scanning.steps_per_epoch(report, TOKEN) == 7
     assert scanning.steps_per_epoch(report, TOKEN, accum_grad=3) == 2
 
@@ -478,7 +479,7 @@ def test_a_pipe_is_never_opened(tmp_path):
     os.mkfifo(tmp_path / "pipe.wav")
     path = written(tmp_path / "m.jsonl",
                    [manifests.chatml("k", str(tmp_path / "pipe.wav"), "good morning", 98, 3)])
-    assert scan(path, TOKEN, sample_audio=scanning.ALL).audio.outside_count == 1
+    assert scan(path, TOKEN, sample_audio=scanning.ALL).audio.outside.total == 1
 
 
 @pytest.mark.slow
@@ -516,7 +517,7 @@ def test_a_huge_line_takes_constant_memory(tmp_path):
     report = scan(path, TOKEN)
     most = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert (report.lines, report.utterances, report.malformed_count) == (5, 4, 1)
+    assert (report.lines, report.utterances, report.malformed.total) == (5, 4, 1)
     assert most < 200 * 2**20
 
 

@@ -56,7 +56,7 @@ def test_mode_follows_model_conf_and_is_said():
     assert alone.mode == "alone"
     cured = reading.read(configs.path_of("config_8k_telephone"),
                          ["++model=/models/nano", "~model_conf"])
-    assert cured.mode == "merged" and "model_conf" in cured.removed
+    assert cured.mode == "merged" and "model_conf" in cured.applied.removed
     assert any("model directory" in str(one) for one in alone.assumed)
 
 
@@ -67,7 +67,7 @@ def test_overrides_are_hydra_s(written):
     assert config.source.values["optim_conf.lr"] == 5e-6
     assert config.source.values["optim_conf.weight_decay"] == 0.2
     assert config.source.values["freeze_param"] == ["a", "b"] and config.source.values["seed"] == 3
-    assert "debug" not in config.source.values and config.not_in_config == ("nowhere",)
+    assert "debug" not in config.source.values and config.applied.not_in_config == ["nowhere"]
 
 
 @pytest.mark.parametrize("text", ["a: null\n", "a: 5\n", "a: ''\n", "b: 1\n", "a: {b: null}\n"])
@@ -187,7 +187,7 @@ def test_a_script_is_read_without_running_it(written):
         "++model=$model_dir", "~model_conf", "++train_data_set_list=/data/calls/train.jsonl",
         "++valid_data_set_list='/data/calls/val.jsonl'", "++optim_conf.lr=0.0002", "++text=a b",
         "++seed=$1")
-    assert found.lines == (16, 16, 17, 17, 18, 18, 18)
+    assert found.given.lines == (16, 16, 17, 17, 18, 18, 18)
     assert [(one.values["name"], one.values["line"]) for one in found.assumed] == [
         ("name", 15), ("model_dir", 16), ("1", 18)]
     merged = reading.read(CONFIGS / "recommended_8k.yaml", found.overrides[:1])

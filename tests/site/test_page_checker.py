@@ -22,7 +22,7 @@ from helpers.site.commands import page_rules as command
 
 CASES = sorted([*(ROOT / "configs").rglob("*.yaml"),
                 *(ROOT / "tests" / "preflight" / "cases").rglob("*.yaml")])
-WRITTEN = [one.example.yaml for one in EXPLANATIONS.values()]
+WRITTEN = [one.yaml for one in EXPLANATIONS.values()]
 """The examples of `--explain`, which break a rule each."""
 ODD = [
     "", "- 1\n", "a: [1\n", "a: 1\na: 2\n", "train_conf:\n  max_epoch: 3.0\n",

@@ -22,10 +22,10 @@ from funasr_preflight.checkpoint.folder import (
 )
 from funasr_preflight.checkpoint.holding import CTC_PARTS, Holding, base_directory, holding
 from funasr_preflight.commands import new_parser
-from funasr_preflight.findings import Severity, Table
+from funasr_preflight.findings import Finding, Severity, Table, error, note, warning
 from funasr_preflight.launch.directory import ModelDirectory, check_model
 from funasr_preflight.laws.names import COMPONENTS
-from funasr_preflight.terminal import Remark, printed, show
+from funasr_preflight.terminal import printed, show
 from funasr_preflight.texts import Text, say
 
 ABOUT = """After the run: which checkpoint to use, what it holds and lacks, and how to decode it.
@@ -86,79 +86,73 @@ def main(options: argparse.Namespace) -> int:
 
 
 def judged(folder: RunFolder, saved: Saved, held: Holding, base: ModelDirectory | None
-           ) -> Iterator[Remark]:
+           ) -> Iterator[Finding]:
     """What to know before the file is used, the worst first."""
     yield from _on_tensors(folder, saved, held, base)
     yield from _on_scores(folder, saved)
     for one in loading.beside(folder, base):
         if one.path is None:
-            yield Remark(Severity.WARNING, say(
-                "{name} ({what}) is not on this machine: FunASR does not build the model without "
-                "it.", name=one.name, what=one.what),
-                say("Name the model that the run started from with --over.") if base is None else
-                say("Copy it from the released model."))
+            yield warning(say("{name} ({what}) is not on this machine: FunASR does not build the "
+                              "model without it.", name=one.name, what=one.what),
+                          say("Name the model that the run started from with --over.")
+                          if base is None else say("Copy it from the released model."))
 
 
 def _on_tensors(folder: RunFolder, saved: Saved, held: Holding, base: ModelDirectory | None
-                ) -> Iterator[Remark]:
+                ) -> Iterator[Finding]:
     if held.strange:
-        yield Remark(Severity.ERROR, say(
-            "{tensor} is not in {name}, or has another shape there: the run started from another "
-            "model.", tensor=held.strange, name=base.path.name if base and base.path else ""),
-            say("Name the model that the run started from with --over."))
+        yield error(say("{tensor} is not in {name}, or has another shape there: the run started "
+                        "from another model.", tensor=held.strange,
+                        name=base.path.name if base and base.path else ""),
+                    say("Name the model that the run started from with --over."))
     if held.lora_lost:
-        yield Remark(Severity.ERROR, say(
-            "The run trained LoRA matrices, and {file} has none: what was learnt is not in it. "
-            "train_conf.effective_save_name_excludes left them out.", file=saved.name),
-            say("Train again with train_conf.effective_save_name_excludes: null."))
+        yield error(say("The run trained LoRA matrices, and {file} has none: what was learnt is "
+                        "not in it. train_conf.effective_save_name_excludes left them out.",
+                        file=saved.name),
+                    say("Train again with train_conf.effective_save_name_excludes: null."))
     lacking = [part for part in held.lacking if part not in CTC_PARTS]
     if lacking:
-        yield Remark(Severity.ERROR, say(
-            "{file} lacks {parts}, which train_conf.effective_save_name_excludes left out. Given "
-            "as init_param, FunASR decodes with random values in their place.", file=saved.name,
-            parts=", ".join(lacking)),
-            say("Load it over the model that the run started from, as below, or write a complete "
-                "folder: --export DIR --over BASE."))
+        yield error(say("{file} lacks {parts}, which train_conf.effective_save_name_excludes left "
+                        "out. Given as init_param, FunASR decodes with random values in their "
+                        "place.", file=saved.name, parts=", ".join(lacking)),
+                    say("Load it over the model that the run started from, as below, or write a "
+                        "complete folder: --export DIR --over BASE."))
     elif held.lacking:
-        yield Remark(Severity.WARNING, say(
-            "{file} lacks the branch of CTC, which the model that it started from has: FunASR then "
-            "switches the branch off, and gives no timestamps.", file=saved.name),
-            say("Write a complete folder: --export DIR --over BASE."))
+        yield warning(say("{file} lacks the branch of CTC, which the model that it started from "
+                          "has: FunASR then switches the branch off, and gives no timestamps.",
+                          file=saved.name),
+                      say("Write a complete folder: --export DIR --over BASE."))
     if held.lora:
-        yield Remark(Severity.NOTE, say(
-            "{count} LoRA matrices lie beside the weights, not folded in: the model is built with "
-            "the same llm_conf.use_lora and lora_conf. --export folds them.", count=held.lora))
+        yield note(say("{count} LoRA matrices lie beside the weights, not folded in: the model is "
+                       "built with the same llm_conf.use_lora and lora_conf. --export folds them.",
+                       count=held.lora))
     if saved.deepspeed:
-        yield Remark(Severity.WARNING, say(
-            "DeepSpeed wrote {file}: with stage 3 its file holds a part of the weights, and "
-            "zero_to_fp32.py in the folder puts them together.", file=saved.name))
+        yield warning(say("DeepSpeed wrote {file}: with stage 3 its file holds a part of the "
+                          "weights, and zero_to_fp32.py in the folder puts them together.",
+                          file=saved.name))
 
 
-def _on_scores(folder: RunFolder, saved: Saved) -> Iterator[Remark]:
+def _on_scores(folder: RunFolder, saved: Saved) -> Iterator[Finding]:
     own, best, kept = (folder.own_name(saved.name), folder.best_scored(),
                        folder.best_scored(kept=True))
     if not folder.scores:
-        yield Remark(Severity.WARNING, say(
-            "The run has no score on a validation set: nothing says which checkpoint is best."),
-            say("Decode a few calls with each."))
+        yield warning(say("The run has no score on a validation set: nothing says which "
+                          "checkpoint is best."), say("Decode a few calls with each."))
         return
     if best not in folder.files and folder.own_name(BEST) != best:
-        yield Remark(Severity.WARNING, say(
-            "The best score is that of {best}, and its file is not here. Of what is here, {kept} "
-            "is best.", best=best, kept=kept or "-"),
-            say("Validate and save at the same steps."))
+        yield warning(say("The best score is that of {best}, and its file is not here. Of what is "
+                          "here, {kept} is best.", best=best, kept=kept or "-"),
+                      say("Validate and save at the same steps."))
     if saved.is_average:
-        yield Remark(Severity.NOTE, say(
-            "{file} is a mean of checkpoints that no validation has seen: compare it with {best} "
-            "on calls of your own.", file=saved.name,
-            best=BEST if BEST in folder.files else kept or LATEST))
+        yield note(say("{file} is a mean of checkpoints that no validation has seen: compare it "
+                       "with {best} on calls of your own.", file=saved.name,
+                       best=BEST if BEST in folder.files else kept or LATEST))
     elif own != best and place_in_run(own) and place_in_run(best):
         later = place_in_run(own) > place_in_run(best)
-        yield Remark(Severity.WARNING, say(
-            "{file} was saved after the best score, which was {best}'s.", file=saved.name,
-            best=best) if later else say(
-            "{file} was saved before the best score, which was {best}'s.", file=saved.name,
-            best=best))
+        yield warning(say("{file} was saved after the best score, which was {best}'s.",
+                          file=saved.name, best=best) if later else
+                      say("{file} was saved before the best score, which was {best}'s.",
+                          file=saved.name, best=best))
 
 
 def files_table(folder: RunFolder, chosen: Saved) -> Table:
@@ -212,7 +206,7 @@ def beside_table(folder: RunFolder, base: ModelDirectory | None) -> Table:
         for one in loading.beside(folder, base)))
 
 
-def _plain(folder: RunFolder, choice: ChosenFile, held: Holding, remarks: list[Remark],
+def _plain(folder: RunFolder, choice: ChosenFile, held: Holding, remarks: list[Finding],
            tables: list[Table], code: str) -> dict:
     return {
         "folder": folder.path.name, "use": choice.file.name, "why": str(choice.why),

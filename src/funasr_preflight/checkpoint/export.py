@@ -17,7 +17,7 @@ from funasr_preflight.checkpoint.holding import Holding
 from funasr_preflight.checkpoint.loading import CMVN, beside
 from funasr_preflight.errors import BookError
 from funasr_preflight.launch.directory import PATHS, ModelDirectory
-from funasr_preflight.launch.yaml_file import flatten, read_text
+from funasr_preflight.launch.yaml_file import flatten, read_text, value_at
 from funasr_preflight.texts import say
 
 DEFAULT_ALPHA = 32
@@ -36,9 +36,7 @@ def export(folder: RunFolder, saved: Saved, held: Holding, base: ModelDirectory 
             of another model, or PyTorch is not installed.
     """
     _check(saved, held, base, target)
-    llm = (folder.config or {}).get("llm_conf")
-    lora = llm.get("lora_conf") if isinstance(llm, Mapping) else None
-    alpha = lora.get("lora_alpha") if isinstance(lora, Mapping) else None
+    alpha = value_at(folder.config, "llm_conf.lora_conf.lora_alpha")
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
         partial.mkdir(parents=True)
@@ -53,28 +51,27 @@ def export(folder: RunFolder, saved: Saved, held: Holding, base: ModelDirectory 
 
 def _check(saved: Saved, held: Holding, base: ModelDirectory | None, target: Path) -> None:
     if target.exists() or target.is_symlink():
-        raise BookError(str(say("{name} is there already, and nothing is overwritten: name a "
-                                "folder that does not exist yet.", name=target.name)))
+        raise BookError(say("{name} is there already, and nothing is overwritten: name a folder "
+                            "that does not exist yet.", name=target.name))
     if base is None or base.path is None:
-        raise BookError(str(say("--export needs the model that the run started from, for what the "
-                                "checkpoint lacks and what lies beside it: name its folder with "
-                                "--over.")))
+        raise BookError(say("--export needs the model that the run started from, for what the "
+                            "checkpoint lacks and what lies beside it: name its folder with "
+                            "--over."))
     if base.lacks or base.weights is None:
         lacks = ", ".join(base.lacks or ("model.pt",))
-        raise BookError(str(say("{name} lacks {files}: name the whole folder of the model with "
-                                "--over.", name=base.path.name, files=lacks)))
+        raise BookError(say("{name} lacks {files}: name the whole folder of the model with --over.",
+                            name=base.path.name, files=lacks))
     if held.strange:
-        raise BookError(str(say("{file} holds {tensor}, which {name} has not, or has in another "
-                                "shape: name the model that the run started from.",
-                                file=saved.name, tensor=held.strange, name=base.path.name)))
+        raise BookError(say("{file} holds {tensor}, which {name} has not, or has in another "
+                            "shape: name the model that the run started from.", file=saved.name,
+                            tensor=held.strange, name=base.path.name))
     if held.lora_lost:
-        raise BookError(str(say("The run trained LoRA matrices, and {file} has none: what was "
-                                "learnt is not in it. Train again with "
-                                "train_conf.effective_save_name_excludes: null.",
-                                file=saved.name)))
+        raise BookError(say("The run trained LoRA matrices, and {file} has none: what was learnt "
+                            "is not in it. Train again with "
+                            "train_conf.effective_save_name_excludes: null.", file=saved.name))
     if not with_funasr.has_torch():
-        raise BookError(str(say("--export puts weights together with PyTorch, which is not "
-                                "installed here: run it where FunASR is installed.")))
+        raise BookError(say("--export puts weights together with PyTorch, which is not installed "
+                            "here: run it where FunASR is installed."))
 
 
 def _copy(folder: RunFolder, base: ModelDirectory, target: Path) -> None:
@@ -108,15 +105,13 @@ def decoding_config(run: Mapping[str, Any] | None, base: Mapping[str, Any]) -> d
                                   for key, value in base.items()}))
     original = dict(flatten(base))
     for key in (*PATHS, CMVN):
-        *sections, last = key.split(".")
-        node = made
-        for section in sections:
-            node = node.get(section) if isinstance(node, dict) else None
+        section, _, last = key.rpartition(".")
+        node = value_at(made, section)
         if isinstance(node, dict) and last in node:
             if key in original:
                 node[last] = original[key]
             else:
                 del node[last]
-    if isinstance(made.get("llm_conf"), dict) and made["llm_conf"].get("use_lora"):
+    if value_at(made, "llm_conf.use_lora"):
         made["llm_conf"]["use_lora"] = False
     return made

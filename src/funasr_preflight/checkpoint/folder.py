@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from funasr_preflight.errors import BookError
 from funasr_preflight.launch.weights import Shapes, contents, shapes_of
-from funasr_preflight.launch.yaml_file import load_yaml
+from funasr_preflight.launch.yaml_file import read_yaml
 from funasr_preflight.texts import Text, say
 
 LATEST, BEST = "model.pt", "model.pt.best"
@@ -47,14 +47,12 @@ class Records:
         name: the checkpoint's own name in the ranking, such as `model.pt.ep2`.
         metric: what ranks checkpoints (`avg_keep_nbest_models_type`).
         scores: score of each checkpoint that was validated, kept or not.
-        best: name of the best by the trainer, "" where nothing was validated.
         batches: batches that were trained until then.
     """
 
     name: str
     metric: Metric
     scores: dict[str, float]
-    best: str
     batches: int
 
 
@@ -71,7 +69,6 @@ def records_of(content: Any) -> Records | None:
               if isinstance(value, (int, float)) and math.isfinite(value)}
     batches = content.get("batch_total")
     return Records(f"{LATEST}.ep{epoch}{within}", metric, scores,
-                   str(content.get("best_step_or_epoch") or ""),
                    batches if isinstance(batches, int) else 0)
 
 
@@ -80,7 +77,6 @@ class Saved:
     """One checkpoint file.
 
     Attributes:
-        name: as it is called in the folder.
         path: the file with the weights: inside of a folder, if DeepSpeed made it.
     """
 
@@ -168,24 +164,24 @@ def look(path: Path) -> RunFolder:
         BookError: there is no such folder, or no checkpoint in it.
     """
     if not path.is_dir() or path.is_dir() and (path / DEEPSPEED_FILE).is_file():
-        raise BookError(str(say("{name} is no folder of a run: give the output_dir of the "
-                                "training.", name=path.name or str(path))))
+        raise BookError(say("{name} is no folder of a run: give the output_dir of the training.",
+                            name=path.name or str(path)))
     files = {}
     for entry in sorted(path.iterdir(), key=_order):
         weights = entry / DEEPSPEED_FILE if entry.is_dir() else entry
         if _NAME.fullmatch(entry.name) and weights.is_file():
             files[entry.name] = Saved(entry.name, weights)
     if not files:
-        raise BookError(str(say(
-            "{name} holds no checkpoint of FunASR's trainer (model.pt, model.pt.best, "
-            "model.pt.ep1): give the output_dir of the training.", name=path.name or str(path))))
+        raise BookError(say("{name} holds no checkpoint of FunASR's trainer (model.pt, "
+                            "model.pt.best, model.pt.ep1): give the output_dir of the training.",
+                            name=path.name or str(path)))
     config = path / "config.yaml"
     records = files[LATEST].records if LATEST in files else None
     if records is None:
         ranked = [one for name, one in files.items() if place_in_run(name) is not None]
         others = [*ranked[-1:], *(one for name, one in files.items() if name == BEST)]
         records = next((one.records for one in others if one.records), None)
-    return RunFolder(path, files, load_yaml(config) if config.is_file() else None, records)
+    return RunFolder(path, files, read_yaml(config).values if config.is_file() else None, records)
 
 
 def _order(path: Path) -> tuple[int, tuple[int, int], str]:
@@ -202,8 +198,8 @@ def choose(folder: RunFolder, name: str | None = None) -> ChosenFile:
     """
     if name is not None:
         if name not in folder.files:
-            raise BookError(str(say("There is no {name} in {folder}: it has {files}.", name=name,
-                                    folder=folder.path.name, files=", ".join(folder.files))))
+            raise BookError(say("There is no {name} in {folder}: it has {files}.", name=name,
+                                folder=folder.path.name, files=", ".join(folder.files)))
         return ChosenFile(folder.files[name], say("you asked for it"))
     kept = folder.best_scored(kept=True)
     if BEST in folder.files:

@@ -10,6 +10,7 @@ from typing import Any
 
 from funasr_preflight.launch.directory import PATHS, ModelDirectory, read_directory
 from funasr_preflight.launch.weights import Shapes
+from funasr_preflight.launch.yaml_file import value_at
 from funasr_preflight.laws.names import COMPONENTS, OUTPUT_LAYER, component_of
 
 CTC_PARTS = ("ctc_decoder", "ctc")
@@ -68,10 +69,9 @@ def holding(shapes: Shapes, base: Shapes | None, config: Mapping[str, Any] | Non
     strange = "" if base is None else next(
         (name for name, shape in shapes.items()
          if _LORA not in name and name != OUTPUT_LAYER and base.get(name) != shape), "")
-    llm = (config or {}).get("llm_conf")
-    wants = isinstance(llm, Mapping) and llm.get("use_lora") is True
     return Holding(count(shapes), None if base is None else count(base),
-                   sum(_LORA in name for name in shapes), wants, strange)
+                   sum(_LORA in name for name in shapes),
+                   value_at(config, "llm_conf.use_lora") is True, strange)
 
 
 def base_directory(over: str | Path | None, config: Mapping[str, Any] | None
@@ -89,11 +89,5 @@ def base_directory(over: str | Path | None, config: Mapping[str, Any] | None
 
 def values_at(config: Mapping[str, Any] | None, keys: tuple[str, ...] = PATHS) -> dict[str, Any]:
     """Values of dotted keys, those left out that are absent or null."""
-    found = {}
-    for key in keys:
-        node: Any = config
-        for part in key.split("."):
-            node = node.get(part) if isinstance(node, Mapping) else None
-        if node is not None:
-            found[key] = node
-    return found
+    found = {key: value_at(config, key) for key in keys}
+    return {key: value for key, value in found.items() if value is not None}

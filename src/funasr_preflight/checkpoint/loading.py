@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,8 +30,6 @@ class Beside:
     """Something that a checkpoint cannot do without.
 
     Attributes:
-        name: file or folder.
-        what: what it is for.
         path: where it is on this machine; None where it is missing.
         key: the key of the config that names it, or "".
     """
@@ -119,7 +118,5 @@ def _python(value: Any) -> str:
     if isinstance(value, dict):
         return "{" + ", ".join(f'"{key}": {_python(one)}' for key, one in value.items()) + "}"
     if isinstance(value, str):
-        import json
-
         return json.dumps(value, ensure_ascii=False)
     return repr(value)

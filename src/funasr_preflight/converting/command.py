@@ -20,9 +20,9 @@ from funasr_preflight.converting.sources import (
     from_table,
 )
 from funasr_preflight.errors import BookError
-from funasr_preflight.findings import Severity, Table
+from funasr_preflight.findings import Table, note, warning
 from funasr_preflight.launch.yaml_file import read_text
-from funasr_preflight.terminal import Remark, printed, show
+from funasr_preflight.terminal import printed, show
 from funasr_preflight.texts import say
 
 ABOUT = """Before the run: make FunASR's ChatML .jsonl from what you have.
@@ -107,43 +107,37 @@ def main(options: argparse.Namespace) -> int:
         outcome = convert(source, settings, bar)
     show(_told(outcome, settings))
     if not sum(outcome.written) and not outcome.pieces:
-        raise BookError(str(say("No line could be used: {report} says why of each.",
-                                report=settings.report.name)))
+        raise BookError(say("No line could be used: {report} says why of each.",
+                            report=settings.report.name))
     return int(bool(outcome.left_out))
 
 
 def _settings(options: argparse.Namespace) -> Settings:
-    """The command line's settings.
-
-    Raises:
-        BookError: one of them cannot be meant.
-    """
     out = Path(options.out)
-    if out.suffix != ".jsonl":
-        raise BookError(str(say("FunASR takes {name} for a list of files: let the manifest's name "
-                                "end in .jsonl.", name=out.name)))
-    if options.valid and Path(options.valid).suffix != ".jsonl":
-        raise BookError(str(say("FunASR takes {name} for a list of files: let the manifest's name "
-                                "end in .jsonl.", name=Path(options.valid).name)))
-    if options.valid and Path(options.valid).resolve() == out.resolve():
-        raise BookError(str(say("--out and --valid are one file: name two.")))
+    valid = Path(options.valid) if options.valid else None
+    for path in filter(None, (out, valid)):
+        if path.suffix != ".jsonl":
+            raise BookError(say("FunASR takes {name} for a list of files: let the manifest's name "
+                                "end in .jsonl.", name=path.name))
+    if valid and valid.resolve() == out.resolve():
+        raise BookError(say("--out and --valid are one file: name two."))
     if not 0 < options.valid_share < 1:
-        raise BookError(str(say("--valid-share is a share of the whole: give a number between 0 "
-                                "and 1.")))
+        raise BookError(say("--valid-share is a share of the whole: give a number between 0 and "
+                            "1."))
     if options.cut is not None and not 1 <= options.cut < 86400:
-        raise BookError(str(say("--cut takes seconds, 1 or more: 30 suits FunASR's defaults.")))
+        raise BookError(say("--cut takes seconds, 1 or more: 30 suits FunASR's defaults."))
     if not 1 <= options.jobs <= 256:
-        raise BookError(str(say("--jobs takes a number from 1 to 256.")))
+        raise BookError(say("--jobs takes a number from 1 to 256."))
     legs = tuple(filter(None, (options.legs or "").split(",")))
     if options.legs is not None and (len(legs) != 2 or legs[0] == legs[1]):
-        raise BookError(str(say("--legs takes the names of two channels, as in --legs A,B.")))
+        raise BookError(say("--legs takes the names of two channels, as in --legs A,B."))
     words = [] if not options.hotwords else [line.strip() for line in read_text(
         Path(options.hotwords), "a list of words").splitlines() if line.strip()]
     return Settings(
         out=out, audio=Path(options.audio) if options.audio else out.with_name(
-            f"{out.stem}_audio"), tokens=token_counter(Path(options.tokenizer)),
-        valid=Path(options.valid) if options.valid else None, valid_share=options.valid_share,
-        seed=options.seed, hotwords_in=hotword_finder(words), cut=options.cut,
+            f"{out.stem}_audio"), tokens=token_counter(Path(options.tokenizer)), valid=valid,
+        valid_share=options.valid_share, seed=options.seed, hotwords_in=hotword_finder(words),
+        cut=options.cut,
         relative_to=Path(options.relative_to) if options.relative_to else None,
         language=options.language, normalised=not options.no_itn,
         hotwords_in_prompt=options.hotwords_in_prompt, legs=legs, speakers=options.speakers,
@@ -151,33 +145,28 @@ def _settings(options: argparse.Namespace) -> Settings:
 
 
 def _source(options: argparse.Namespace, settings: Settings) -> Read:
-    """The source, by what it is.
-
-    Raises:
-        BookError: there is none.
-    """
+    """The source, by what it is."""
     path = Path(options.source)
     named = dict(part.split("=", 1) for part in options.columns.split(",") if "=" in part)
     if set(named) - set(COLUMNS):
-        raise BookError(str(say("--columns takes {names}, as in text=sentence.",
-                                names=", ".join(COLUMNS))))
+        raise BookError(say("--columns takes {names}, as in text=sentence.",
+                            names=", ".join(COLUMNS)))
     if not path.exists():
-        raise BookError(str(say("{name} does not exist: check the path {path}.", name=path.name,
-                                path=options.source)))
+        raise BookError(say("{name} does not exist: check the path {path}.", name=path.name,
+                            path=options.source))
     if path.is_dir() and not (path / "wav.scp").is_file():
         return from_dataset(path, options.split, named)
     if path.is_dir() or path.suffix == ".scp":
         files = KaldiFiles.beside(path, text=options.text, segments=options.segments,
                                   utt2spk=options.utt2spk)
         if files.text is None and settings.cut is None:
-            raise BookError(str(say("There is no text beside {name}: name it with --text, or cut "
-                                    "the recordings for transcription with --cut 30.",
-                                    name=files.scp.name)))
+            raise BookError(say("There is no text beside {name}: name it with --text, or cut the "
+                                "recordings for transcription with --cut 30.", name=files.scp.name))
         return from_kaldi(files, settings.legs)
     if path.suffix in (".csv", ".tsv"):
         return from_table(path, named)
-    raise BookError(str(say("{name} is no source: give a Kaldi folder or wav.scp, a .csv or .tsv, "
-                            "or a data set's folder.", name=path.name)))
+    raise BookError(say("{name} is no source: give a Kaldi folder or wav.scp, a .csv or .tsv, or "
+                        "a data set's folder.", name=path.name))
 
 
 def _expected(options: argparse.Namespace) -> int | None:
@@ -209,12 +198,12 @@ def _told(outcome: Conversion, settings: Settings) -> str:
     remarks = []
     lost = sum(outcome.left_out.values())
     if lost:
-        remarks.append(Remark(Severity.WARNING, say("{count} lines are left out.", count=lost),
-                              say("{report} names each of them.", report=settings.report.name)))
+        remarks.append(warning(say("{count} lines are left out.", count=lost),
+                               say("{report} names each of them.", report=settings.report.name)))
     if outcome.pieces:
-        remarks.append(Remark(Severity.NOTE, say(
-            "{count} pieces of recordings without a transcript are listed in {scp}.",
-            count=outcome.pieces, scp=settings.untranscribed.name), say(
-            "Transcribe them, write `key words` lines into text, and convert again.")))
+        remarks.append(note(say("{count} pieces of recordings without a transcript are listed in "
+                                "{scp}.", count=outcome.pieces, scp=settings.untranscribed.name),
+                            say("Transcribe them, write `key words` lines into text, and convert "
+                                "again.")))
     head = say("{count} utterances", count=sum(outcome.written))
     return printed(settings.out.name, head, remarks, tables)

@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import json
 import os
+import random
 import re
 import shutil
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TextIO
 
 from funasr_preflight.converting import pauses, sound
-from funasr_preflight.converting.lines import as_json, message_turns, prompt
+from funasr_preflight.converting.lines import message_turns, prompt
 from funasr_preflight.converting.sources import LEGS, Lost, Read, Utterance
-from funasr_preflight.converting.split import for_validation
 from funasr_preflight.errors import BookError
 from funasr_preflight.laws.geometry import FEATURE_FRAMES_A_SECOND, speech_frames
 from funasr_preflight.texts import Text, say
@@ -90,7 +91,6 @@ class Conversion:
         left_out, remarked: kind of reason to number of lines that are not in a manifest, or that
             are and should be looked at. `examples`: the first reason of each kind.
         pieces: files cut from recordings without a transcript.
-        files: what was written.
     """
 
     written: list[int] = field(default_factory=list)
@@ -100,11 +100,12 @@ class Conversion:
     remarked: Counter[str] = field(default_factory=Counter)
     examples: dict[str, Text] = field(default_factory=dict)
     pieces: int = 0
-    files: list[Path] = field(default_factory=list)
 
-    def count(self, kind: Counter[str], reason: Text) -> None:
-        kind[reason.template] += 1
-        self.examples.setdefault(reason.template, reason)
+    def count(self, became: str, reason: Text) -> None:
+        if became != CUT:
+            kind = self.remarked if became == KEPT else self.left_out
+            kind[reason.template] += 1
+            self.examples.setdefault(reason.template, reason)
 
 
 @dataclass(frozen=True)
@@ -142,8 +143,8 @@ def convert(source: Read, settings: Settings, bar: Any = None) -> Conversion:
     """
     for path in settings.targets:
         if path.exists() or path.is_symlink():
-            raise BookError(str(say("{name} is there already, and nothing is overwritten: remove "
-                                    "it, or name another.", name=path.name)))
+            raise BookError(say("{name} is there already, and nothing is overwritten: remove it, "
+                                "or name another.", name=path.name))
     settings.out.parent.mkdir(parents=True, exist_ok=True)
     work = settings.out.parent / f".{settings.out.name}.{os.getpid()}.partial"
     outcome = Conversion()
@@ -175,6 +176,12 @@ class _Maker:
               contextlib.closing(self._in_order(source)) as in_order):
             report = csv.writer(stream, delimiter="\t", lineterminator="\n")
             report.writerow(REPORT_HEAD)
+
+            def note(one: Utterance | Lost, became: str, reason: Text) -> None:
+                outcome.count(became, reason)
+                report.writerow([one.file, one.line, one.key.encode(errors="replace").decode(),
+                                 became, str(reason)])
+
             for made in in_order:
                 if bar is not None:
                     bar.update()
@@ -183,22 +190,19 @@ class _Maker:
                     lengths.append(made.frames)
                     speakers.append(made.utterance.speaker)
                     if made.remark is not None:
-                        outcome.count(outcome.remarked, made.remark)
-                        _note(report, made.utterance, KEPT, made.remark)
+                        note(made.utterance, KEPT, made.remark)
                 elif isinstance(made, _Pieces):
                     outcome.pieces += len(made.files)
                     scp.writelines(f"{key} {path}\n" for key, path in made.files)
-                    _note(report, made.utterance, CUT, say(
+                    note(made.utterance, CUT, say(
                         "it has no transcript: {count} pieces to transcribe",
                         count=len(made.files)) if made.clean else say(
                         "it has no transcript: {count} pieces to transcribe, some cut where "
                         "somebody speaks", count=len(made.files)))
                     for side in made.silent:
-                        outcome.count(outcome.left_out, SILENT)
-                        _note(report, replace(made.utterance, key=side), LEFT_OUT, SILENT)
+                        note(replace(made.utterance, key=side), LEFT_OUT, SILENT)
                 else:
-                    outcome.count(outcome.left_out, made.reason)
-                    _note(report, made, LEFT_OUT, made.reason)
+                    note(made, LEFT_OUT, made.reason)
         return lengths, speakers
 
     def _in_order(self, source: Read) -> Iterator[_SourceLine | _Pieces | Lost]:
@@ -210,8 +214,7 @@ class _Maker:
                         self._made, one, self._file_name(one)))
                     while len(waiting) > 8 * self.settings.jobs:
                         yield _result(waiting.popleft())
-                while waiting:
-                    yield _result(waiting.popleft())
+                yield from map(_result, waiting)
             finally:
                 pool.shutdown(cancel_futures=True)
 
@@ -238,8 +241,7 @@ class _Maker:
             samples, rate = sound.part(one.audio, one.start, one.end, one.channel, one.data)
             count, channels = len(samples), samples.shape[1] if samples.ndim > 1 else 1
         else:
-            head = sound.header(one.audio)
-            samples, rate, count, channels = None, head.rate, head.samples, head.channels
+            samples, (rate, count, channels) = None, sound.header(one.audio)
         if channels > 1 and self.settings.legs:
             raise sound.Unusable(say(
                 "the call has two legs and the transcript names none: name them {first} and "
@@ -298,16 +300,36 @@ class _Maker:
             line["speaker"] = Path(one.speaker).stem if one.speaker == one.audio else one.speaker
         if words and not settings.hotwords_in_prompt:
             line["hotwords"] = ", ".join(words)
-        stream.write(as_json(line) + "\n")
+        stream.write(json.dumps(line, ensure_ascii=False) + "\n")
 
 
 def _result(waiting: Lost | Future) -> _SourceLine | _Pieces | Lost:
     return waiting if isinstance(waiting, Lost) else waiting.result()
 
 
-def _note(report: Any, one: Utterance | Lost, became: str, reason: Text) -> None:
-    report.writerow([one.file, one.line, one.key.encode(errors="replace").decode(), became,
-                     str(reason)])
+def for_validation(lengths: Mapping[str, int], share: float, seed: int) -> set[str]:
+    """Speakers for the validation set: drawn, and taken while they stay within the share.
+
+    Args:
+        lengths: how much there is of each speaker, in any unit.
+        share: of the whole, that is aimed at.
+
+    Raises:
+        BookError: there is one speaker only.
+    """
+    if len(lengths) < 2:
+        raise BookError(say("There is one speaker only, so that no split without a speaker in "
+                            "common can be made: name the speakers in utt2spk or a column "
+                            "speaker, or leave --valid out."))
+    room = share * sum(lengths.values())
+    chosen: set[str] = set()
+    names = sorted(lengths)
+    random.Random(seed).shuffle(names)
+    for name in names:
+        if lengths[name] <= room and len(chosen) + 1 < len(names):
+            chosen.add(name)
+            room -= lengths[name]
+    return chosen or {min(names, key=lambda name: (lengths[name], names.index(name)))}
 
 
 def _split(settings: Settings, work: Path, lengths: list[int], speakers: list[str],
@@ -347,4 +369,3 @@ def _into_place(settings: Settings, work: Path, outcome: Conversion) -> None:
         if (work / name).exists():
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.move(work / name, target)
-            outcome.files.append(target)

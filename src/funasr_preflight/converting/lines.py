@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from funasr_preflight.errors import BookError
 from funasr_preflight.texts import say
@@ -40,11 +38,6 @@ def message_turns(audio: str, text: str, asked: str | None = None) -> list[dict[
             {"role": "assistant", "content": text}]
 
 
-def as_json(line: dict[str, Any]) -> str:
-    """The line as it stands in the file."""
-    return json.dumps(line, ensure_ascii=False)
-
-
 def token_counter(place: Path) -> Callable[[str], int]:
     """Counts tokens as FunASR's own converter does: with the LLM's tokenizer, no marks added.
 
@@ -57,19 +50,18 @@ def token_counter(place: Path) -> Callable[[str], int]:
     try:
         from tokenizers import Tokenizer
     except ImportError:
-        raise BookError(str(say("Counting tokens needs the package tokenizers: pip install "
-                                "'funasr-preflight[manifest]'."))) from None
+        raise BookError(say("Counting tokens needs the package tokenizers: pip install "
+                            "'funasr-preflight[manifest]'.")) from None
     files = [place, place / "tokenizer.json", *sorted(place.glob("*/tokenizer.json"))]
     file = next((one for one in files if one.is_file()), None)
     if file is None:
-        raise BookError(str(say("{place} holds no tokenizer.json: give the folder of "
-                                "Fun-ASR-Nano-2512, or its Qwen3-0.6B.", place=place.name)))
+        raise BookError(say("{place} holds no tokenizer.json: give the folder of "
+                            "Fun-ASR-Nano-2512, or its Qwen3-0.6B.", place=place.name))
     try:
         made = Tokenizer.from_file(str(file))
     except Exception as error:  # noqa: BLE001  the package raises a bare Exception
-        raise BookError(str(say("{name} cannot be read as a tokenizer ({error}): copy it again "
-                                "from the released model.", name=file.name,
-                                error=str(error)[:60]))) from None
+        raise BookError(say("{name} cannot be read as a tokenizer ({error}): copy it again from "
+                            "the released model.", name=file.name, error=str(error)[:60])) from None
     return lambda text: len(made.encode(text, add_special_tokens=False).ids)
 
 

@@ -27,21 +27,17 @@ WARM_UP_FRAMES = 30
 DETECTOR_RATES = (8000, 16000, 32000, 48000)
 
 
-def available() -> bool:
-    from importlib.util import find_spec
-
-    return find_spec("webrtcvad") is not None
-
-
 def require() -> None:
     """See that there is a detector.
 
     Raises:
         BookError: it is not installed.
     """
-    if not available():
-        raise BookError(str(say("Cutting at silence needs the package webrtcvad-wheels: pip "
-                                "install 'funasr-preflight[manifest]'.")))
+    try:
+        import webrtcvad  # noqa: F401
+    except ImportError:
+        raise BookError(say("Cutting at silence needs the package webrtcvad-wheels: pip install "
+                            "'funasr-preflight[manifest]'.")) from None
 
 
 def speaks(samples: np.ndarray, rate: int) -> np.ndarray:

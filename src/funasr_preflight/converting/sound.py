@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,24 +18,11 @@ TOLERATED_SECONDS = 0.1
 
 
 class Unusable(Exception):
-    """Audio that cannot be an utterance's.
-
-    Attributes:
-        reason: why.
-    """
+    """Audio that cannot be an utterance's, and the reason."""
 
     def __init__(self, reason: Text):
         super().__init__(reason)
         self.reason = reason
-
-
-@dataclass(frozen=True)
-class Header:
-    """A recording: rate in Hz, channels, samples of a channel."""
-
-    rate: int
-    channels: int
-    samples: int
 
 
 def opened(audio: str, data: bytes | None = None):
@@ -70,17 +56,17 @@ def opened(audio: str, data: bytes | None = None):
         raise Unusable(say("it cannot be read as audio")) from None
 
 
-def header(audio: str, data: bytes | None = None) -> Header:
-    """What a recording says of itself.
+def header(audio: str) -> tuple[int, int, int]:
+    """What a recording says of itself: rate in Hz, samples of a channel, channels.
 
     Raises:
         Unusable: it cannot be read, or has no samples.
     """
-    with opened(audio, data) as sound:
-        found = Header(sound.samplerate, sound.channels, sound.frames)
-    if not found.rate or not 0 < found.samples < 2**62:
+    with opened(audio) as sound:
+        rate, samples, channels = sound.samplerate, sound.frames, sound.channels
+    if not rate or not 0 < samples < 2**62:
         raise Unusable(say("it has no samples"))
-    return found
+    return rate, samples, channels
 
 
 def part(audio: str, start: float = 0.0, end: float | None = None, channel: int | None = None,

@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from funasr_preflight.errors import BookError
 from funasr_preflight.texts import Text, say
@@ -92,8 +92,8 @@ class KaldiFiles:
             given = named.get(name)
             path = Path(given) if given else scp.parent / name
             if given and not path.is_file():
-                raise BookError(str(say("{name} is no file: check the path {path}.",
-                                        name=path.name, path=given)))
+                raise BookError(say("{name} is no file: check the path {path}.", name=path.name,
+                                    path=given))
             found[name] = path if path.is_file() else None
         return cls(scp, found["text"], found["segments"], found["utt2spk"])
 
@@ -108,11 +108,10 @@ def from_kaldi(files: KaldiFiles, legs: Sequence[str] = ()) -> Read:
     recordings: dict[str, tuple[int, str]] = {}
     yield from _recordings(files.scp, recordings)
     texts: dict[str, tuple[int, str]] = {}
-    if files.text is not None:
-        yield from _unique(files.text, texts)
     speakers: dict[str, tuple[int, str]] = {}
-    if files.utt2spk is not None:
-        yield from _unique(files.utt2spk, speakers)
+    for path, found in ((files.text, texts), (files.utt2spk, speakers)):
+        if path is not None:
+            yield from _unique(path, found)
     used: dict[str, set[int | None]] = {}
     stretches = (_whole(files, recordings, texts, legs) if files.segments is None
                  else _segments(files.segments, recordings, legs))
@@ -173,14 +172,17 @@ def _from_here(path: str, folder: Path) -> str:
         return path
 
 
+def _opened(path: Path, mode: str = "r", **how: Any) -> IO:
+    try:
+        return path.open(mode, **how)
+    except OSError as error:
+        raise BookError(say("{name} cannot be read ({reason}): check the path.", name=path.name,
+                            reason=error.strerror)) from None
+
+
 def _unique(path: Path, found: dict[str, tuple[int, str]]) -> Iterator[Lost]:
     """Read `key rest` lines; of a key that is there twice the first counts."""
-    try:
-        stream = path.open("rb")
-    except OSError as error:
-        raise BookError(str(say("{name} cannot be read ({reason}): check the path.",
-                                name=path.name, reason=error.strerror))) from None
-    with stream:
+    with _opened(path, "rb") as stream:
         for number, raw in enumerate(stream, 1):
             try:
                 text = raw.decode("utf-8-sig" if number == 1 else "utf-8").strip()
@@ -275,17 +277,16 @@ def chosen_columns(there: Sequence[str], named: Mapping[str, str], where: str) -
     for what, names in COLUMNS.items():
         if what in named:
             if named[what] not in there:
-                raise BookError(str(say("{where} has no column {name}: it has {there}.",
-                                        where=where, name=named[what], there=", ".join(there))))
+                raise BookError(say("{where} has no column {name}: it has {there}.", where=where,
+                                    name=named[what], there=", ".join(there)))
             found[what] = named[what]
         else:
             name = next((plain[one] for one in names if one in plain), None)
             if name is not None:
                 found[what] = name
     if "audio" not in found:
-        raise BookError(str(say("{where} has no column with audio: name one, as in "
-                                "--columns audio=NAME. It has {there}.", where=where,
-                                there=", ".join(there))))
+        raise BookError(say("{where} has no column with audio: name one, as in --columns "
+                            "audio=NAME. It has {there}.", where=where, there=", ".join(there)))
     return found
 
 
@@ -295,12 +296,7 @@ def from_table(path: Path, named: Mapping[str, str]) -> Read:
     Raises:
         BookError: it cannot be read, or has no column with audio.
     """
-    try:
-        stream = path.open(encoding="utf-8-sig", errors="surrogateescape", newline="")
-    except OSError as error:
-        raise BookError(str(say("{name} cannot be read ({reason}): check the path.",
-                                name=path.name, reason=error.strerror))) from None
-    with stream:
+    with _opened(path, encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
         head = stream.readline()
         stream.seek(0)
         tab, semicolon = path.suffix == ".tsv" or "\t" in head, ";" in head and "," not in head
@@ -380,8 +376,8 @@ def from_dataset(path: Path, split: str | None, named: Mapping[str, str]) -> Rea
     try:
         import datasets
     except ImportError:
-        raise BookError(str(say("Reading a data set needs the package datasets: pip install "
-                                "'funasr-preflight[datasets]'."))) from None
+        raise BookError(say("Reading a data set needs the package datasets: pip "
+                            "install 'funasr-preflight[datasets]'.")) from None
     saved = any((path / name).is_file() for name in ("dataset_dict.json", "dataset_info.json"))
     try:
         whole = (datasets.load_from_disk(str(path)) if saved
@@ -393,8 +389,8 @@ def from_dataset(path: Path, split: str | None, named: Mapping[str, str]) -> Rea
         if split is None and len(names) == 1:
             split = names[0]
         if split not in names:
-            raise BookError(str(say("{name} has the splits {splits}: choose with --split.",
-                                    name=path.name, splits=", ".join(names))))
+            raise BookError(say("{name} has the splits {splits}: choose with --split.",
+                                name=path.name, splits=", ".join(names)))
         whole = whole[split]
     features = whole.features or {}
     sounds = [name for name, kind in features.items() if isinstance(kind, datasets.Audio)]
@@ -418,6 +414,6 @@ def _rows(whole: Any, name: str) -> Iterator[Mapping[str, Any]]:
 
 
 def _no_dataset(name: str, error: Exception) -> BookError:
-    return BookError(str(say(
-        "{name} cannot be read as a data set ({error}): give a folder with wav.scp, a CSV, or what "
-        "save_to_disk wrote.", name=name, error=str(error).partition("\n")[0][:120])))
+    return BookError(say("{name} cannot be read as a data set ({error}): give a folder with "
+                         "wav.scp, a CSV, or what save_to_disk wrote.", name=name,
+                         error=str(error).partition("\n")[0][:120]))

@@ -11,7 +11,14 @@ from typing import Any
 
 from funasr_preflight.errors import BookError
 from funasr_preflight.launch.weights import Shapes, shapes
-from funasr_preflight.launch.yaml_file import Document, local, read_text, read_yaml
+from funasr_preflight.launch.yaml_file import (
+    Document,
+    flatten,
+    local,
+    read_text,
+    read_yaml,
+    value_at,
+)
 from funasr_preflight.texts import Text, say
 
 PRETRAINED = Path(__file__).parents[1] / "base" / "pretrained.yaml"
@@ -74,7 +81,8 @@ def read_directory(path: Path) -> ModelDirectory:
         except (json.JSONDecodeError, RecursionError):
             raise BookError(say("{file} is no JSON: copy it again from the released model.",
                                 file=about.name)) from None
-    named = dict(_leaves(metas if isinstance(metas, dict) else RELEASED))
+    named = {key: name for key, name in flatten(metas if isinstance(metas, dict) else RELEASED)
+             if isinstance(name, str)}
     lacks = [name for name in named.values() if not (path / name).exists()]
     weights = path / named.get("init_param", "model.pt")
     if metas is None:
@@ -154,17 +162,7 @@ def _within(folder: str | Path, metas: Any) -> Any:
     return found
 
 
-def _leaves(metas: Mapping[str, Any], prefix: str = ""):
-    for key, value in metas.items():
-        if isinstance(value, dict):
-            yield from _leaves(value, f"{prefix}{key}.")
-        elif isinstance(value, str):
-            yield f"{prefix}{key}", value
-
-
 def _resolved(values: Mapping[str, Any], key: str, depth: int = 0) -> Any:
-    node: Any = values
-    for part in key.split("."):
-        node = node.get(part) if isinstance(node, Mapping) else None
+    node = value_at(values, key)
     match = re.fullmatch(r"\$\{\s*([\w.]+)\s*\}", node) if isinstance(node, str) else None
     return _resolved(values, match[1], depth + 1) if match and depth < 9 else node

@@ -28,6 +28,7 @@ from funasr_preflight.launch.yaml_file import (
     Document,
     flatten,
     read_yaml,
+    value_at,
 )
 from funasr_preflight.texts import Text, say
 
@@ -52,9 +53,7 @@ class Config:
         mode: "merged" over the model directory's config, or "alone".
         launch: what is known of the launch itself.
         assumed: what was taken for granted.
-        not_in_config: overrides without `+` of keys that the YAML does not have.
-        already_there: overrides with one `+` of keys that it has.
-        removed: keys that an override takes out.
+        applied: what became of the overrides.
         base: dotted keys and values of the model directory's own config, as written.
     """
 
@@ -62,11 +61,9 @@ class Config:
     merged: dict[str, Any]
     mode: Mode
     launch: Launch
-    assumed: tuple[Text, ...] = ()
-    not_in_config: tuple[str, ...] = ()
-    already_there: tuple[str, ...] = ()
-    removed: tuple[str, ...] = ()
-    base: Mapping[str, Any] = field(default_factory=dict)
+    assumed: tuple[Text, ...]
+    applied: Applied
+    base: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -134,9 +131,7 @@ def read(path: str | Path | None, overrides: Sequence[str] = (), over: str | Pat
     launch = Launch(given.whole, hub, directory.path, directory.weights, directory.lacks, paths,
                     lacking, given.folders, directory.filled is not None,
                     hub in HUGGING_FACE and directory.path is None)
-    return Config(source, _resolved(seen, document), mode, launch, tuple(assumed),
-                  tuple(applied.not_in_config), tuple(applied.already_there),
-                  tuple(applied.removed),
+    return Config(source, _resolved(seen, document), mode, launch, tuple(assumed), applied,
                   dict(flatten(directory.document.values)))
 
 
@@ -158,14 +153,8 @@ def _lacking(values: dict[str, Any]) -> tuple[str, ...]:
     pieces = PIECES
     if values.get("ctc_decoder") and not values.get("ctc_tokenizer"):
         pieces = (*PIECES, *CTC_PIECES)
-    found = [piece for piece in pieces if _value(values, piece.split(".")) is None]
+    found = [piece for piece in pieces if value_at(values, piece) is None]
     return tuple(one for one in found if one.rpartition(".")[0] not in found)
-
-
-def _value(values: Any, parts: Sequence[str]) -> Any:
-    for part in parts:
-        values = values.get(part) if isinstance(values, dict) else None
-    return values
 
 
 def _with_defaults(path: Path, assumed: list[Text], depth: int = 0) -> Document:
@@ -174,7 +163,6 @@ def _with_defaults(path: Path, assumed: list[Text], depth: int = 0) -> Document:
     listed = document.values.pop("defaults", None)
     if listed is None:
         return document
-    line = document.lines.get("defaults")
     entries = listed if isinstance(listed, list) else [listed]
     if "_self_" not in entries:
         entries = [*entries, "_self_"]
@@ -189,7 +177,8 @@ def _with_defaults(path: Path, assumed: list[Text], depth: int = 0) -> Document:
             re.fullmatch(r"[\w./-]*", one) and ".." not in one for one in (group, option))
         if not plain or depth > DEEPEST or group.startswith(("/", "override", "optional")):
             assumed.append(say("{file}, line {line}: `{entry}` of `defaults` is not followed",
-                               file=document.name, line=line, entry=str(entry)[:60]))
+                               file=document.name, line=document.lines.get("defaults"),
+                               entry=str(entry)[:60]))
             continue
         file = path.parent / group / (option if option.endswith(".yaml") else f"{option}.yaml")
         other = _with_defaults(file, assumed, depth + 1).values
@@ -201,7 +190,10 @@ def _with_defaults(path: Path, assumed: list[Text], depth: int = 0) -> Document:
 
 
 @dataclass
-class _Applied:
+class Applied:
+    """Keys that overrides change or remove; those that the YAML lacks, where an override has no
+    `+`, or has already, where it has one; and where each override stands."""
+
     changed: list[str] = field(default_factory=list)
     not_in_config: list[str] = field(default_factory=list)
     already_there: list[str] = field(default_factory=list)
@@ -209,9 +201,9 @@ class _Applied:
     places: dict[str, tuple[str, int | None]] = field(default_factory=dict)
 
 
-def _overridden(document: Document, overrides: Sequence[str], given: Given) -> _Applied:
+def _overridden(document: Document, overrides: Sequence[str], given: Given) -> Applied:
     """Apply overrides in place, parsed by Hydra, as FunASR's launcher parses them."""
-    applied = _Applied()
+    applied = Applied()
     lines = (*given.lines, *[None] * len(overrides))
     for text, one, line in zip(overrides, _parsed(overrides), lines, strict=False):
         if one.is_sweep_override():
@@ -224,15 +216,15 @@ def _overridden(document: Document, overrides: Sequence[str], given: Given) -> _
         applied.places[key] = (COMMAND_LINE if line is None else given.name), line
         if one.is_delete():
             applied.removed.append(key)
-            if not _removed(document.values, key.split(".")):
+            if not _removed(document.values, key):
                 applied.not_in_config.append(key)
             continue
-        if not (one.is_add() or one.is_force_add() or key.startswith("hydra.")) and not _has(
-                document.values, key.split(".")):
+        there = value_at(document.values, key, applied) is not applied
+        if not (there or one.is_add() or one.is_force_add() or key.startswith("hydra.")):
             applied.not_in_config.append(key)
         value = _simple(one.value())
         if (one.is_add() and not isinstance(value, (dict, list))
-                and _value(document.values, key.split(".")) is not None):
+                and value_at(document.values, key) is not None):
             applied.already_there.append(key)
         _set(document.values, key.split("."), value, text)
         applied.changed.append(key)
@@ -264,14 +256,6 @@ def _parsed(overrides: Sequence[str]) -> list:
     return found
 
 
-def _has(values: Any, parts: Sequence[str]) -> bool:
-    for part in parts:
-        if not isinstance(values, dict) or part not in values:
-            return False
-        values = values[part]
-    return True
-
-
 def _set(values: dict[str, Any], parts: Sequence[str], value: Any, text: str) -> None:
     for part in parts[:-1]:
         if not isinstance(values.get(part, 0), (dict, list)):
@@ -294,13 +278,13 @@ def _simple(value: Any) -> Any:
     return getattr(value, "text", value)
 
 
-def _removed(values: Any, parts: Sequence[str]) -> bool:
-    if not _has(values, parts):
-        return False
-    for part in parts[:-1]:
-        values = values[part]
-    del values[parts[-1]]
-    return True
+def _removed(values: dict[str, Any], key: str) -> bool:
+    section, _, name = key.rpartition(".")
+    inside = value_at(values, section)
+    there = isinstance(inside, dict) and name in inside
+    if there:
+        del inside[name]
+    return there
 
 
 def _resolved(values: dict[str, Any], document: Document) -> dict[str, Any]:
@@ -317,11 +301,14 @@ def _resolved(values: dict[str, Any], document: Document) -> dict[str, Any]:
     except (OmegaConfBaseException, RecursionError) as error:
         key = getattr(error, "full_key", None) or next(
             (one for one, value in flatten(values) if isinstance(value, str) and "${" in value), "")
-        line = document.lines.get(key)
-        place = (say("{file}, line {line}", file=document.name, line=line) if line
-                 else document.name)
         raise BookError(say("{place}: `{key}` points to something that is not there, or to "
-                            "itself. Correct the ${{...}}.", place=place, key=key)) from None
+                            "itself. Correct the ${{...}}.", place=_place(document, key),
+                            key=key)) from None
+
+
+def _place(document: Document, key: str) -> Text | str:
+    line = document.lines.get(key)
+    return say("{file}, line {line}", file=document.name, line=line) if line else document.name
 
 
 def _check_references(values: dict[str, Any], document: Document) -> None:
@@ -343,11 +330,8 @@ def _check_references(values: dict[str, Any], document: Document) -> None:
 
     for key, value in leaves.items():
         if "${" in value and (_NESTED.search(value) or grown(key, value, (key,)) > LARGEST_BYTES):
-            line = document.lines.get(key)
-            place = (say("{file}, line {line}", file=document.name, line=line) if line
-                 else document.name)
             raise BookError(say("{place}: `{key}` puts other keys in, over and over. Write its "
-                                "value out.", place=place, key=key))
+                                "value out.", place=_place(document, key), key=key))
 
 
 def _target(key: str, name: str) -> str:

@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 from funasr_preflight.errors import BookError
 from funasr_preflight.findings import COMMAND_LINE
 from funasr_preflight.launch import windows
+from funasr_preflight.launch.reading import Given
 from funasr_preflight.launch.words import DOUBLE, LITERAL, Word, end_of, statements
 from funasr_preflight.launch.yaml_file import LARGEST_BYTES, local, read_text
 from funasr_preflight.texts import Text, say
@@ -47,19 +48,16 @@ class Command:
     Attributes:
         config: the YAML; None where the command names none.
         overrides: as they stand on the command line.
-        lines: line of each in the script; None on a command line.
-        name: of the script, as a report shows it.
+        given: where it stands. Relative paths are looked for where the command runs, then beside
+            the script.
         gpus: processes of the run, over all machines.
-        folders: where relative paths are looked for: where the command runs, then the script's.
         assumed: what was taken for granted or could not be followed.
     """
 
     config: Path | None
     overrides: tuple[str, ...]
-    lines: tuple[int | None, ...] = ()
-    name: str = COMMAND_LINE
+    given: Given
     gpus: int = 1
-    folders: tuple[Path, ...] = (Path(),)
     assumed: tuple[Text, ...] = ()
 
 
@@ -323,8 +321,8 @@ def _command(words: list[tuple[str, int]], variables: dict, folders: tuple[Path,
              if not word.startswith("-") and ("=" in word or word.startswith("~"))
              and word not in values]
     return Command(_config(settings, folders, assumed), tuple(word for word, _ in given),
-                   tuple(line for _, line in given), name, _gpus(processes, variables, assumed),
-                   folders, tuple(assumed))
+                   Given(name, tuple(line for _, line in given), folders, whole=True),
+                   _gpus(processes, variables, assumed), tuple(assumed))
 
 
 def _options(words: list[str], names: dict[str, str]) -> dict[str, str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import zipfile
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from funasr_preflight.errors import BookError
 from funasr_preflight.private_names import PythonUnpickler
@@ -76,7 +76,7 @@ class _Mapping(dict):
     """An OrderedDict, which PyTorch gives an attribute."""
 
 
-def _shape(storage: Any, offset: int, size: tuple[int, ...], *rest: Any) -> tuple[int, ...]:
+def _shape(storage: Any, offset: Any, size: tuple[int, ...], *rest: Any) -> tuple[int, ...]:
     return tuple(map(int, size))
 
 
@@ -84,16 +84,13 @@ class _Anything:
     """What else is pickled in a checkpoint: it is passed over."""
 
     def __init__(self, *arguments: Any, **named: Any):
-        self.state: Any = None
+        pass
 
     def __setstate__(self, state: Any) -> None:
-        self.state = None
+        pass
 
 
 class _Index(PythonUnpickler):
-    def __init__(self, stream: BinaryIO):
-        super().__init__(stream)
-
     def find_class(self, module: str, name: str) -> Any:
         known = {"OrderedDict": _Mapping, "_rebuild_tensor": _shape, "_rebuild_tensor_v2": _shape,
                  "_rebuild_parameter": lambda tensor, *rest: tensor,

@@ -47,15 +47,6 @@ def local(path: str, folders: Sequence[Path] = (Path(),)) -> Path:
     return Path(plain)
 
 
-def load_yaml(path: Path) -> dict[str, Any]:
-    """The nested values of a YAML, as FunASR's loader reads them, interpolations as written.
-
-    Raises:
-        BookError: it cannot be read, or is not such a config.
-    """
-    return read_yaml(path).values
-
-
 def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Dotted keys and values of the leaves; lists and empty mappings are leaves."""
     for name, value in values.items():
@@ -65,7 +56,21 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
             yield f"{prefix}{name}", value
 
 
-def read_text(path: Path, what: Text, largest: int = LARGEST_BYTES) -> str:
+def is_number(value: Any) -> bool:
+    """Whether a value is a number, which true and false are not."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def value_at(values: Any, key: str, otherwise: Any = None) -> Any:
+    """The value of a dotted key in nested values, or something else where it is not there."""
+    for part in key.split(".") if key else ():
+        if not isinstance(values, Mapping) or part not in values:
+            return otherwise
+        values = values[part]
+    return values
+
+
+def read_text(path: Path, what: Text) -> str:
     """The text of a file that a user names.
 
     Raises:
@@ -76,9 +81,9 @@ def read_text(path: Path, what: Text, largest: int = LARGEST_BYTES) -> str:
         if not stat.S_ISREG(about.st_mode) and not stat.S_ISDIR(about.st_mode):
             raise BookError(say("{file} is no file, but a pipe or a device: give {what}.",
                                 file=path.name, what=what))
-        if about.st_size > largest:
+        if about.st_size > LARGEST_BYTES:
             raise BookError(say("{file} has more than {largest:,} bytes: give {what}, not data.",
-                                file=path.name, largest=largest, what=what))
+                                file=path.name, largest=LARGEST_BYTES, what=what))
         text = path.read_bytes().decode("utf-8")
     except BookError:
         raise
@@ -97,7 +102,7 @@ def read_text(path: Path, what: Text, largest: int = LARGEST_BYTES) -> str:
 
 
 def read_yaml(path: Path) -> Document:
-    """A YAML's values and lines.
+    """A YAML's values, as FunASR's loader reads them, interpolations as written; and its lines.
 
     Raises:
         BookError: it cannot be read, or is not such a config.

@@ -21,11 +21,6 @@ def warmup_rates(updates: Sequence[int] | np.ndarray, peak: float,
     return peak * np.minimum((warmup_steps / numbers) ** 0.5, numbers / warmup_steps)
 
 
-def batches_of_a_process(batches: int, processes: int) -> int:
-    """Batches that each of several processes gets of a pass; some are given to two of them."""
-    return -(-batches // max(1, processes))
-
-
 def updates_of_a_run(batches_a_pass: int, passes_an_epoch: int = 1, epochs: int = 1,
                      accum_grad: int = 1) -> int:
     """Optimizer updates of a run on one process.
@@ -40,7 +35,6 @@ def sum_over_run(updates: int, of: Callable[[np.ndarray], np.ndarray]) -> float:
     """Sum over all updates of a value that changes slowly, by trapezoids beyond EXACT_UPDATES.
 
     Args:
-        updates: of the run.
         of: the value at some of them, counted from 1.
     """
     asked = np.arange(1, min(updates, EXACT_UPDATES) + 1)

@@ -7,21 +7,34 @@ import stat
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from funasr_preflight.laws import geometry
-from funasr_preflight.texts import Text, say
+from funasr_preflight.texts import say
 
 ALL = -1
 """Look at the audio of every line."""
 SHOWN = 50
+"""Lines of a kind that are named; the others are counted."""
 THROUGH_FFMPEG = (".m4a", ".mp4", ".aac", ".webm", ".wma", ".amr", ".3gp", ".mov", ".mkv")
 """Formats that FunASR loads through ffmpeg and libsndfile does not know: they stay closed."""
 RAW_RATE = 16_000
 """FunASR takes raw samples, of 16 bits, to have this rate in Hz."""
 TOLERATED_FRAMES, TOLERATED_SHARE = 5, 0.05
 """How far `speech_length` may be from the audio: conventions differ by some frames."""
+
+
+class Shown(list):
+    """The first of what is found, up to SHOWN, and how many there are in all."""
+
+    total = 0
+
+    def append(self, one: Any) -> None:
+        self.total += 1
+        if len(self) < SHOWN:
+            super().append(one)
 
 
 @dataclass
@@ -31,9 +44,9 @@ class AudioReport:
     Attributes:
         probed: how many lines' audio was looked at.
         rates: sample rate in Hz to files; channels: number of channels to files.
-        missing, unreadable: (line, reason) of the first, with `*_count` of all.
-        disagreeing: (line, speech_length, frames of the audio) of the first.
-        outside: lines whose path is a directory or a device; they stay closed.
+        missing, unreadable: (line, reason) of each.
+        disagreeing: (line, speech_length, frames of the audio).
+        outside: (line, reason) where the path is a directory or a device; they stay closed.
         remote: lines whose audio is a URL, which is not fetched.
         fs: the rate in Hz that the config resamples to.
     """
@@ -42,14 +55,10 @@ class AudioReport:
     probed: int = 0
     rates: Counter[int] = field(default_factory=Counter)
     channels: Counter[int] = field(default_factory=Counter)
-    missing: list[tuple[int, Text]] = field(default_factory=list)
-    missing_count: int = 0
-    unreadable: list[tuple[int, Text]] = field(default_factory=list)
-    unreadable_count: int = 0
-    disagreeing: list[tuple[int, int, int]] = field(default_factory=list)
-    disagreeing_count: int = 0
-    outside: list[tuple[int, Text]] = field(default_factory=list)
-    outside_count: int = 0
+    missing: Shown = field(default_factory=Shown)
+    unreadable: Shown = field(default_factory=Shown)
+    disagreeing: Shown = field(default_factory=Shown)
+    outside: Shown = field(default_factory=Shown)
     remote: int = 0
 
 
@@ -92,7 +101,14 @@ class AudioProbe:
         if path.startswith(("http://", "https://", "ftp://")):
             self.found.remote += 1
             return
-        if not self._is_file(line, path):
+        try:
+            about = os.stat(path)
+        except (OSError, ValueError):
+            self.found.missing.append((line, say("{path} is missing", path=shown(path))))
+            return
+        if not stat.S_ISREG(about.st_mode):
+            self.found.outside.append((line, say("{path} is a folder or a device",
+                                                 path=shown(path))))
             return
         if path.lower().endswith(THROUGH_FFMPEG):
             return
@@ -100,41 +116,22 @@ class AudioProbe:
 
         try:
             if path.lower().endswith(".pcm"):
-                rate, channels, samples = RAW_RATE, 1, os.stat(path).st_size // 2
+                rate, channels, samples = RAW_RATE, 1, about.st_size // 2
             else:
                 info = soundfile.info(path)
                 rate, channels, samples = info.samplerate, info.channels, info.frames
         except (RuntimeError, OSError, ValueError, TypeError) as error:
-            self._note("unreadable", line, say("{path} cannot be read ({error})", path=shown(path),
-                                               error=type(error).__name__))
+            self.found.unreadable.append((line, say("{path} cannot be read ({error})",
+                                                    path=shown(path), error=type(error).__name__)))
             return
         if not rate or not 0 < samples < 2**62:
-            self._note("unreadable", line, say("{path} has no samples", path=shown(path)))
+            self.found.unreadable.append((line, say("{path} has no samples", path=shown(path))))
             return
         self.found.rates[rate] += 1
         self.found.channels[channels] += 1
         frames = geometry.speech_frames(samples, rate)
         if abs(frames - speech) > max(TOLERATED_FRAMES, TOLERATED_SHARE * frames):
-            self.found.disagreeing_count += 1
-            if len(self.found.disagreeing) < SHOWN:
-                self.found.disagreeing.append((line, speech, frames))
-
-    def _is_file(self, line: int, path: str) -> bool:
-        try:
-            mode = os.stat(path).st_mode
-        except (OSError, ValueError):
-            self._note("missing", line, say("{path} is missing", path=shown(path)))
-            return False
-        if not stat.S_ISREG(mode):
-            self._note("outside", line, say("{path} is a folder or a device", path=shown(path)))
-            return False
-        return True
-
-    def _note(self, kind: str, line: int, reason: Text) -> None:
-        shown_so_far = getattr(self.found, kind)
-        setattr(self.found, f"{kind}_count", getattr(self.found, f"{kind}_count") + 1)
-        if len(shown_so_far) < SHOWN:
-            shown_so_far.append((line, reason))
+            self.found.disagreeing.append((line, speech, frames))
 
 
 def shown(path: str) -> str:

@@ -6,6 +6,7 @@ without torch, for millions of lines; a test holds one against the other.
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -89,18 +90,18 @@ def torch_order(count: int, seed: int) -> np.ndarray:
     return np.array(order, np.uint32)
 
 
-def order(count: int, conf: FilterConf, epoch: int = 0, exact: int = EXACT_LINES) -> np.ndarray:
-    """Order in which the sampler goes through `count` lines."""
+def order(count: int, conf: FilterConf, exact: int = EXACT_LINES) -> np.ndarray:
+    """Order in which the sampler goes through `count` lines in the first epoch."""
     if not conf.shuffle or count < 2:
         return np.arange(count, dtype=np.uint32)
     if count <= exact:
-        return torch_order(count, epoch)
+        return torch_order(count, 0)
     drawn = np.arange(count, dtype=np.uint32)
-    np.random.default_rng(epoch).shuffle(drawn)
+    np.random.default_rng(0).shuffle(drawn)
     return drawn
 
 
-def blocks(lengths: np.ndarray, conf: FilterConf, epoch: int = 0) -> Iterator[Block]:
+def blocks(lengths: np.ndarray, conf: FilterConf) -> Iterator[Block]:
     """Every batch of a pass in FunASR's order, except that ESPnet's are not shuffled in the end.
 
     Args:
@@ -108,25 +109,19 @@ def blocks(lengths: np.ndarray, conf: FilterConf, epoch: int = 0) -> Iterator[Bl
     """
     if conf.batch_sampler == ESPNET:
         counted = np.ones_like(lengths) if conf.batch_type == "example" else lengths
-        for block in _sorted_blocks(counted, order(len(lengths), conf, epoch), len(lengths), None,
+        for block in _sorted_blocks(counted, order(len(lengths), conf), len(lengths), None,
                                     conf.batch_size, None):
             yield _without_last(block, counted, conf) if conf.drop_last else block
     elif conf.batch_type == "example":
-        yield from _example_blocks(lengths, conf, epoch)
+        yield from _example_blocks(lengths, conf)
     elif conf.sort_size > 0:
-        yield from _sorted_blocks(lengths, order(len(lengths), conf, epoch),
+        yield from _sorted_blocks(lengths, order(len(lengths), conf),
                                   conf.sort_size * conf.processes, conf.max_token_length,
                                   conf.batch_size, conf.batch_size_sample_max)
     else:
-        drawn = order(len(lengths), conf, epoch)
+        drawn = order(len(lengths), conf)
         for process in range(conf.processes):
             yield _unsorted(lengths, drawn[process::conf.processes], conf, process)
-
-
-def batches(lengths: np.ndarray, conf: FilterConf, epoch: int = 0) -> list[list[int]]:
-    """The batches of `blocks` as lists of indices."""
-    return [part.tolist() for block in blocks(lengths, conf, epoch)
-            for part in np.split(block.indices, block.starts[1:]) if len(part)]
 
 
 def llm_tokens(speech, text, conf: FilterConf):
@@ -144,21 +139,20 @@ def plan_of_parts(speech: np.ndarray, text: np.ndarray, conf: FilterConf,
     """
     parts = [plan(speech[start:end], text[start:end], conf)
              for start, end in pairwise((0, *ends))]
-    batches = sum(one.batches for one in parts)
-    served = sum(one.served for one in parts)
+    summed = {name: sum(getattr(one, name) for one in parts) for name in (
+        "batches", "empty", "served", "dropped", "left_out", "padded_frames")}
     spoken = sum(one.padded_frames * (1 - one.padding_share) for one in parts)
-    padded = sum(one.padded_frames for one in parts)
+    padded = summed["padded_frames"]
     return Plan(
-        batches, tuple(each for one in parts for each in one.passes),
-        any(one.uneven for one in parts), sum(one.empty for one in parts), served,
-        1 - spoken / padded if padded else 0.0,
-        max((one.longest for one in parts), key=lambda pair: pair[0] * pair[1], default=(0, 0)),
-        sum(one.dropped for one in parts), sum(one.left_out for one in parts),
-        "exact" if all(one.order == "exact" for one in parts) else "alike", padded,
-        (sum(one.unfilled[0] for one in parts), sum(one.unfilled[1] for one in parts)))
+        **summed, passes=tuple(each for one in parts for each in one.passes),
+        uneven=any(one.uneven for one in parts),
+        padding_share=1 - spoken / padded if padded else 0.0,
+        longest=max((one.longest for one in parts), key=math.prod, default=(0, 0)),
+        order="exact" if all(one.order == "exact" for one in parts) else "alike",
+        unfilled=(sum(one.unfilled[0] for one in parts), sum(one.unfilled[1] for one in parts)))
 
 
-def plan(speech: np.ndarray, text: np.ndarray, conf: FilterConf, epoch: int = 0) -> Plan:
+def plan(speech: np.ndarray, text: np.ndarray, conf: FilterConf) -> Plan:
     """What one pass over these lines makes of them.
 
     Args:
@@ -171,7 +165,7 @@ def plan(speech: np.ndarray, text: np.ndarray, conf: FilterConf, epoch: int = 0)
     count = empty = served = dropped = left_out = 0
     padded = spoken = unfilled = unheard = 0
     longest = (0, 0)
-    for block in blocks(lengths, conf, epoch):
+    for block in blocks(lengths, conf):
         empty += block.empty
         unfilled += len(block.unfilled)
         unheard += int(speech[block.unfilled].sum(dtype=np.int64))
@@ -186,8 +180,7 @@ def plan(speech: np.ndarray, text: np.ndarray, conf: FilterConf, epoch: int = 0)
         frames_of_longest = np.maximum.reduceat(frames, block.starts).astype(np.int64)
         area = sizes * frames_of_longest
         worst = int(area.argmax())
-        longest = max(longest, (int(sizes[worst]), int(frames_of_longest[worst])),
-                      key=lambda pair: pair[0] * pair[1])
+        longest = max(longest, (int(sizes[worst]), int(frames_of_longest[worst])), key=math.prod)
         count += len(sizes)
         served += int(sizes.sum())
         padded += int(area.sum())
@@ -223,13 +216,13 @@ def _dropped(tokens: np.ndarray, starts: np.ndarray, sizes: np.ndarray, limit: i
     return gone
 
 
-def _example_blocks(lengths: np.ndarray, conf: FilterConf, epoch: int) -> Iterator[Block]:
+def _example_blocks(lengths: np.ndarray, conf: FilterConf) -> Iterator[Block]:
     count = len(lengths)
     if not count:
         return
     size = min(conf.batch_size, max(count, LARGEST_EXAMPLE_BATCH))
     together = size * conf.processes
-    whole = np.resize(order(count, conf, epoch), -(-count // together) * together)
+    whole = np.resize(order(count, conf), -(-count // together) * together)
     for process in range(conf.processes):
         indices = whole[process::conf.processes]
         if conf.max_token_length is not None:

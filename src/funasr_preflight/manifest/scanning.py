@@ -10,7 +10,7 @@ import json
 import re
 from array import array
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -19,20 +19,18 @@ import numpy as np
 
 from funasr_preflight.errors import BookError
 from funasr_preflight.laws.geometry import FEATURE_FRAMES_AN_HOUR
-from funasr_preflight.manifest.audio_probe import ALL, AudioProbe, AudioReport
+from funasr_preflight.manifest.audio_probe import ALL, SHOWN, AudioProbe, AudioReport, Shown
 from funasr_preflight.manifest.batch_plan import Plan, plan, plan_of_parts
 from funasr_preflight.manifest.settings import FilterConf
 from funasr_preflight.manifest.transcripts import suspicious
 from funasr_preflight.texts import Text, quoted, say
 
-__all__ = ["ALL", "FilterConf", "ManifestReport", "Overlap", "batches_per_epoch", "overlap",
+__all__ = ["ALL", "FilterConf", "ManifestReport", "batches_per_epoch", "common",
            "passes_per_epoch", "scan", "steps_per_epoch"]
 
 CHUNK = 1 << 18
 LONGEST_LINE = 16 << 20
 """Bytes; a longer line is passed over, in constant memory."""
-SHOWN = 50
-"""Lines of a kind that are named; the others are counted."""
 HISTOGRAM = 12_001
 """Buckets of 10 ms; the last holds everything longer."""
 LARGEST = 2**31 - 1
@@ -97,14 +95,13 @@ class ManifestReport:
         name: the file's name.
         lines: lines of the file; `utterances` and `hours`: those that can be read, by
             `speech_length`.
-        malformed: (line, reason) of the first lines that cannot be used as they are.
-        malformed_count: how many there are; not all where only lengths were read.
-        fatal: those of them that end FunASR's reading, and so the run; `fatal_count` of them.
+        malformed: (line, reason) of lines that cannot be used as they are; not all where only
+            lengths were read.
+        fatal: those of them that end FunASR's reading, and so the run.
         lost: key of `LOST` to (utterances, hours) that are left out for it.
         length_histogram: utterances by `speech_length`, in 10 ms frames; the last bucket has all
             that are longer.
-        batches, padding_share, longest_batch: of one pass, or of an epoch over parts; see `Plan`.
-        plan: all of that.
+        plan: batches of one pass, or of an epoch over parts.
         suspicious: kind (a key of `transcripts.KINDS`) to (count, first lines).
         duplicates: audio files that an earlier line already names; `duplicate_lines`: some.
         audio: what the files are, where they were looked at.
@@ -116,10 +113,8 @@ class ManifestReport:
     lines: int
     utterances: int
     hours: float
-    malformed: tuple[tuple[int, Text], ...]
-    malformed_count: int
-    fatal: tuple[tuple[int, Text], ...]
-    fatal_count: int
+    malformed: Shown
+    fatal: Shown
     lost: dict[str, tuple[int, float]]
     kept_utterances: int
     kept_hours: float
@@ -128,24 +123,12 @@ class ManifestReport:
     suspicious: dict[str, tuple[int, tuple[int, ...]]]
     duplicates: int
     duplicate_lines: tuple[int, ...]
-    audio: AudioReport | None
+    audio: AudioReport
     files: int
     listed: bool
     full: bool
     audio_hashes: np.ndarray = field(repr=False)
     text_hashes: np.ndarray = field(repr=False)
-
-    @property
-    def batches(self) -> int:
-        return self.plan.batches
-
-    @property
-    def padding_share(self) -> float:
-        return self.plan.padding_share
-
-    @property
-    def longest_batch(self) -> tuple[int, int]:
-        return self.plan.longest
 
 
 class _Column:
@@ -189,10 +172,8 @@ class _Tally:
 
     conf: FilterConf
     lines: int = 0
-    malformed: list[tuple[int, Text]] = field(default_factory=list)
-    malformed_count: int = 0
-    fatal: list[tuple[int, Text]] = field(default_factory=list)
-    fatal_count: int = 0
+    malformed: Shown = field(default_factory=Shown)
+    fatal: Shown = field(default_factory=Shown)
     skipped: array = field(default_factory=lambda: array("q"))
     """Numbers of the lines that hold no utterance."""
     speech: _Column = field(default_factory=lambda: _Column(np.int32))
@@ -204,13 +185,9 @@ class _Tally:
     """How many utterances there were at the end of each file."""
 
     def bad(self, line: int, reason: Text, fatal: bool = False) -> None:
-        self.malformed_count += 1
-        if len(self.malformed) < SHOWN:
-            self.malformed.append((line, reason))
+        self.malformed.append((line, reason))
         if fatal:
-            self.fatal_count += 1
-            if len(self.fatal) < SHOWN:
-                self.fatal.append((line, reason))
+            self.fatal.append((line, reason))
 
     def suspect(self, kind: str, lines: list[int]) -> None:
         if lines:
@@ -233,17 +210,20 @@ def scan(path: str | Path, conf: FilterConf, *, sample_audio: int | None = None,
     Raises:
         BookError: a file is missing or is no file.
     """
-    path = Path(path)
-    tally = _Tally(conf)
+    from tqdm import tqdm
+
+    path, tally = Path(path), _Tally(conf)
     probe = AudioProbe(sample_audio, conf.fs) if sample_audio is not None and full else None
     files = _files(path)
-    with _bar(files, progress) as bar:
+    with tqdm(total=sum(file.stat().st_size for file in files), unit="B", unit_scale=True,
+              desc="manifest", disable=not progress) as bar:
         for file in files:
             with file.open("rb") as stream:
                 _read(stream, tally, full, probe, bar)
             tally.ends.append(tally.speech.count)
-    return _report(path, tally, conf if training else _unshuffled(conf), probe, files,
-                   full)
+    if not training:
+        conf = replace(conf, shuffle=False, data_split_num=1)
+    return _report(path, tally, conf, probe, files, full)
 
 
 def passes_per_epoch(report: ManifestReport, conf: FilterConf) -> int:
@@ -263,33 +243,14 @@ def steps_per_epoch(report: ManifestReport, conf: FilterConf, accum_grad: int = 
                                                 for each in report.plan.passes)
 
 
-@dataclass(frozen=True)
-class Overlap:
-    """Distinct audio files and distinct transcripts that two manifests share."""
-
-    audio: int
-    transcripts: int
-
-
-def overlap(train: ManifestReport, valid: ManifestReport) -> Overlap:
-    """What the training and the validation set have in common; both read with `full=True`."""
-    return Overlap(_common(train.audio_hashes, valid.audio_hashes),
-                   _common(train.text_hashes, valid.text_hashes))
-
-
-def _common(one: np.ndarray, other: np.ndarray) -> int:
+def common(one: np.ndarray, other: np.ndarray) -> int:
+    """How many distinct hashes two manifests share: of audio or of transcripts, each sorted."""
     small, large = sorted((one, other), key=len)
     if not len(small):
         return 0
     small = np.unique(small)
     places = np.searchsorted(large, small).clip(max=len(large) - 1)
     return int((large[places] == small).sum())
-
-
-def _unshuffled(conf: FilterConf) -> FilterConf:
-    from dataclasses import replace
-
-    return replace(conf, shuffle=False, data_split_num=1)
 
 
 def _files(path: Path) -> list[Path]:
@@ -323,13 +284,6 @@ def _files(path: Path) -> list[Path]:
                             "files, and it {what}: rename it or correct the list.",
                             file=path.name, what=what))
     return files
-
-
-def _bar(files: list[Path], progress: bool):
-    from tqdm import tqdm
-
-    return tqdm(total=sum(file.stat().st_size for file in files), unit="B", unit_scale=True,
-                desc="manifest", disable=not progress)
 
 
 def _chunks(stream: BinaryIO, bar) -> Iterator[bytes | None]:
@@ -375,7 +329,10 @@ def _read_chunk(chunk: bytes, tally: _Tally, full: bool, probe: AudioProbe | Non
         numbers, lines = _one_by_one(chunk, tally.lines - count + 1, tally)
     if not lines:
         return
-    speech, text = _note_lengths(lines, tally)
+    speech = _numbers([line.speech_length for line in lines])
+    text = _numbers([line.text_length for line in lines])
+    tally.speech.append(speech)
+    tally.text.append(text)
     if full:
         _note_turns(numbers, turns or _any_turns(lines, numbers, tally), speech, text, tally, probe)
 
@@ -419,32 +376,26 @@ def _one_by_one(chunk: bytes, first: int, tally: _Tally) -> tuple[list[int], lis
 
 def _usable(piece: bytes, number: int, tally: _Tally) -> _Line | None:
     """The line with types; None, and a reason in the tally, where FunASR could not use it."""
-    reason = fatal = None
+    fatal = False
     try:
         text = piece.decode()
+        value = None if "\r" in text else json.loads(text)
     except UnicodeDecodeError as error:
-        reason, fatal = say("byte {place} is not UTF-8", place=error.start + 1), True
-        text = ""
-    if reason is None and "\r" in text:
-        reason, fatal = say("a carriage return inside the line ends it for FunASR"), False
-    if reason is None:
-        try:
-            value = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            problem = error.msg if isinstance(error, json.JSONDecodeError) else type(error).__name__
-            reason = (say("the line is empty") if not text.strip() else
-                      say("it is not JSON ({error})", error=quoted(problem)))
-            fatal = False
-    if reason is not None:
-        tally.skipped.append(number)
-        tally.bad(number, reason, fatal)
-        return None
-    line = _typed(value, tally.conf)
-    if isinstance(line, Text):
-        tally.skipped.append(number)
-        tally.bad(number, line, True)
-        return None
-    return line
+        found, fatal = say("byte {place} is not UTF-8", place=error.start + 1), True
+    except (ValueError, RecursionError) as error:
+        problem = error.msg if isinstance(error, json.JSONDecodeError) else type(error).__name__
+        found = (say("the line is empty") if not text.strip() else
+                 say("it is not JSON ({error})", error=quoted(problem)))
+    else:
+        if "\r" in text:
+            found = say("a carriage return inside the line ends it for FunASR")
+        else:
+            found, fatal = _typed(value, tally.conf), True
+    if not isinstance(found, Text):
+        return found
+    tally.skipped.append(number)
+    tally.bad(number, found, fatal)
+    return None
 
 
 def _typed(value, conf: FilterConf) -> _Line | Text:
@@ -557,18 +508,13 @@ def _any_turns(lines: list, numbers, tally: _Tally) -> _Turns:
     return _Turns(audio, [transcript for _, transcript in pairs])
 
 
-def _note_lengths(lines: list, tally: _Tally) -> tuple[np.ndarray, np.ndarray]:
-    """Speech frames and text tokens, within what an int32 sum can hold."""
-    both = []
-    for given in ([line.speech_length for line in lines], [line.text_length for line in lines]):
-        try:
-            numbers = np.array(given, np.int64)
-        except OverflowError:
-            numbers = np.array([max(-1, min(length, LARGEST)) for length in given], np.int64)
-        both.append(numbers.clip(-1, LARGEST >> 1).astype(np.int32))
-    tally.speech.append(both[0])
-    tally.text.append(both[1])
-    return both[0], both[1]
+def _numbers(given: list[int]) -> np.ndarray:
+    """Lengths within what an int32 sum can hold."""
+    try:
+        numbers = np.array(given, np.int64)
+    except OverflowError:
+        numbers = np.array([max(-1, min(length, LARGEST)) for length in given], np.int64)
+    return numbers.clip(-1, LARGEST >> 1).astype(np.int32)
 
 
 def _note_turns(numbers, turns: _Turns, speech: np.ndarray, text: np.ndarray, tally: _Tally,
@@ -647,10 +593,10 @@ def _report(path: Path, tally: _Tally, conf: FilterConf, probe: AudioProbe | Non
     text_hashes = tally.text_hashes.whole()
     text_hashes.sort()
     return ManifestReport(
-        path.name, tally.lines, seen, total / FEATURE_FRAMES_AN_HOUR, tuple(tally.malformed),
-        tally.malformed_count, tuple(tally.fatal), tally.fatal_count, lost, kept,
+        path.name, tally.lines, seen, total / FEATURE_FRAMES_AN_HOUR, tally.malformed,
+        tally.fatal, lost, kept,
         kept_frames / FEATURE_FRAMES_AN_HOUR, histogram, planned, tally.suspicious, duplicates,
-        places, probe.report() if probe else None, len(files), files != [path],
+        places, probe.report() if probe else AudioReport(conf.fs), len(files), files != [path],
         full, audio_hashes, text_hashes)
 
 

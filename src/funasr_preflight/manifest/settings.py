@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from funasr_preflight.launch.yaml_file import is_number
+
 ESPNET = "EspnetStyleBatchSampler"
 OTHER_COUNTS = "OpenAIIndexDSJsonl"
 """An index that reads ChatML, and divides its lengths."""
@@ -36,7 +38,6 @@ class FilterConf:
     max_source_length: int = 8000
     min_source_length: int = 10
     max_target_length: int = 2048
-    min_target_length: int = 0
     index: str = "FunASR"
     batch_sampler: str = "BatchSampler"
     batch_type: str = "example"
@@ -63,10 +64,8 @@ class FilterConf:
     @classmethod
     def of(cls, config: Mapping[str, Any], processes: int = 1) -> FilterConf:
         """From a merged config. A value of a wrong type counts as left out."""
-        conf = config.get("dataset_conf")
-        conf = conf if isinstance(conf, Mapping) else {}
-        frontend = config.get("frontend_conf")
-        frontend = frontend if isinstance(frontend, Mapping) else {}
+        conf, frontend = (value if isinstance(value, Mapping) else {} for value in (
+            config.get("dataset_conf"), config.get("frontend_conf")))
         kind = conf.get("batch_type", "example")  # whatever else is no "example" is no number
         batch_type = kind if isinstance(kind, str) else "token"
         sampler = _text(conf, "batch_sampler", cls.batch_sampler)
@@ -76,35 +75,28 @@ class FilterConf:
         scale = conf.get("length_scale_source", 1) if scaled else 1
         limit = None if sampler == ESPNET else named if named is not None else (
             None if unlimited else cls.max_token_length)
-        if limit is not None and _number({"it": scale}, "it", None) is not None and scale:
+        if limit is not None and is_number(scale) and abs(scale) < 2**53 and scale:
             limit = int(limit * scale) if scale > 0 else UNLIMITED
+        as_written = {name: _number(conf, name, getattr(cls, name)) for name in (
+            "max_source_length", "min_source_length", "max_target_length", "batch_size_token_max",
+            "batch_size_sample_max", "retry")}
         return cls(
-            fs=_number(frontend, "fs", cls.fs),
+            **as_written, fs=_number(frontend, "fs", cls.fs),
             max_token_length=limit, scaled=scaled,
             dataset_token_length=named if named is not None else cls.dataset_token_length,
-            max_source_length=_number(conf, "max_source_length", cls.max_source_length),
-            min_source_length=_number(conf, "min_source_length", cls.min_source_length),
-            max_target_length=_number(conf, "max_target_length", cls.max_target_length),
-            min_target_length=_number(conf, "min_target_length", cls.min_target_length),
-            index=_text(conf, "index_ds", cls.index), batch_sampler=sampler,
-            batch_type=batch_type,
+            index=_text(conf, "index_ds", cls.index), batch_sampler=sampler, batch_type=batch_type,
             batch_size=max(1, _number(conf, "batch_size", cls.batch_size)),
-            batch_size_token_max=_number(conf, "batch_size_token_max", cls.batch_size_token_max),
-            batch_size_sample_max=_number(conf, "batch_size_sample_max", 200),
-            sort_size=_number(conf, "sort_size", 1024 if sampler == ESPNET else
-                              cls.sort_size),
+            sort_size=_number(conf, "sort_size", 1024 if sampler == ESPNET else cls.sort_size),
             shuffle=conf.get("shuffle", True) is not False,
             data_split_num=max(1, _number(conf, "data_split_num", 1)),
             prompt=_text(conf, "prompt_classes", None),
             token_type=conf.get("batch_type") != "example",
-            retry=_number(conf, "retry", cls.retry),
             drop_last=bool(conf.get("drop_last", False)), processes=max(1, processes))
 
 
 def _number(conf: Mapping[str, Any], key: str, default: Any) -> Any:
     value = conf.get(key)
-    usable = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return int(value) if usable and abs(value) < 2**53 else default
+    return int(value) if is_number(value) and abs(value) < 2**53 else default
 
 
 def _text(conf: Mapping[str, Any], key: str, default: Any) -> Any:

@@ -9,10 +9,19 @@ from collections.abc import Iterator
 from typing import Any
 
 from funasr_preflight.context import Context
-from funasr_preflight.findings import REMOVE, Finding, Severity, Table
+from funasr_preflight.findings import (
+    REMOVE,
+    Finding,
+    Severity,
+    Table,
+    error,
+    note,
+    problem,
+    warning,
+)
 from funasr_preflight.launch.directory import PATHS
-from funasr_preflight.manifest.settings import FilterConf
-from funasr_preflight.rules.registry import problem, rule
+from funasr_preflight.launch.yaml_file import is_number
+from funasr_preflight.rules.registry import rule
 from funasr_preflight.texts import Text, say
 
 NEVER_READ, NO_EFFECT = "never read", "read without effect"
@@ -114,14 +123,8 @@ AT_LEAST_ONE = ("max_epoch", "accum_grad", "batch_size", "batch_size_sample_max"
                  "frame_shift", "multiturn_num_max")
 NOT_NEGATIVE = ("weight_decay", "eps", "num_workers", "dither", "grad_clip", "min_source_length",
                  "num_freq_mask", "num_time_mask", "r", "lora_alpha", "use_dynamic_output_ratio")
-
-
 PAIRS = (("min_source_length", "max_source_length"), ("min_target_length", "max_target_length"),
           ("prompt_conf.min_neg_hotwords_num", "prompt_conf.max_neg_hotwords_num"))
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _is_specaug(key: str) -> bool:
@@ -143,8 +146,9 @@ def _differs_from_base(context: Context, key: str, value: Any) -> bool:
 @rule("keys-unknown", say("Keys that FunASR does not know"), "introduction")
 def unknown_keys(context: Context) -> Iterator[Finding]:
     for key, value in context.own.values.items():
-        if context.audit.known(key) or _free_form(context, key) or _holds_keys(key):
-            continue
+        within_one_value = any(key.startswith(f"{one}.") for one in ONE_VALUE)
+        if context.audit.known(key) or _free_form(context, key) or within_one_value:
+            continue  # of the last another rule speaks
         section = key.rpartition(".")[0]
         meant = context.audit.suggest(key)
         ends = context.audit.refuses(section)
@@ -154,14 +158,8 @@ def unknown_keys(context: Context) -> Iterator[Finding]:
                     "and it changes nothing.", key=key))
         fix = say("Did you mean `{meant}`?", meant=meant) if meant else say("Take it out.")
         near = meant and meant.rpartition(".")[0] == section and meant not in context.own.values
-        edits = ((key, REMOVE), (meant, value)) if near else ((key, REMOVE),)
-        yield problem(Severity.ERROR if ends else Severity.WARNING, what, fix, key, edits=edits,
-                      decision=True)
-
-
-def _holds_keys(key: str) -> bool:
-    """Whether it lies within a key that takes one value, of which another rule speaks."""
-    return any(key.startswith(f"{one}.") for one in ONE_VALUE)
+        yield problem(Severity.ERROR if ends else Severity.WARNING, what, fix, decision=True,
+                      edits={key: REMOVE, **({meant: value} if near else {})})
 
 
 def _free_form(context: Context, key: str) -> bool:
@@ -200,15 +198,13 @@ def refused(context: Context) -> Iterator[Finding]:
                     if inherited else
                     say("`{chooser}: {name}` takes no `{key}`, and the run ends there.",
                         chooser=chooser, name=name, key=key))
-            yield problem(Severity.ERROR, what, fix, chooser if inherited else full,
-                          edits=() if inherited else ((full, REMOVE),))
+            yield error(what, fix, chooser if inherited else full,
+                        edits={} if inherited else {full: REMOVE})
         lacking = [one for one, optional in accepted.items() if not optional and one not in given]
         if lacking:
-            yield problem(
-                Severity.ERROR,
-                say("`{chooser}: {name}` cannot do without {lacking}, and the run ends there.",
-                    chooser=chooser, name=name, lacking=", ".join(lacking)),
-                say("Set it in `{section}`.", section=section), chooser)
+            yield error(say("`{chooser}: {name}` cannot do without {lacking}, and the run ends "
+                            "there.", chooser=chooser, name=name, lacking=", ".join(lacking)),
+                        say("Set it in `{section}`.", section=section), chooser)
 
 
 @rule("keys-never-read", say("Keys that nothing reads"), "which_knobs")
@@ -233,7 +229,7 @@ def _idle(context: Context, verdict: str, what: Text) -> Iterator[Finding]:
             yield problem(Severity.WARNING if expected else Severity.NOTE,
                           what.filled(key=key, value=_short(value), note=context.audit.note(key)),
                           say("Take it out, so that nobody relies on it."), key,
-                          edits=() if _has_to_be_there(context, key) else ((key, REMOVE),))
+                          edits={} if _has_to_be_there(context, key) else {key: REMOVE})
 
 
 def _has_to_be_there(context: Context, key: str) -> bool:
@@ -249,10 +245,10 @@ def otherwise(context: Context) -> Iterator[Finding]:
     for key, value in _own_keys(context):
         if (context.audit.verdict(key) == OTHERWISE and _differs_from_base(context, key, value)
                 and value not in context.audit.defaults(key)):
-            note = context.audit.note(key)
-            if note:
-                yield problem(Severity.NOTE, say("`{key}: {value}`. {note}", key=key,
-                                                 value=_short(value), note=note), key=key)
+            told = context.audit.note(key)
+            if told:
+                yield note(say("`{key}: {value}`. {note}", key=key, value=_short(value), note=told),
+                           key=key)
 
 
 @rule("keys-type", say("Values of the wrong type"), "which_knobs")
@@ -267,11 +263,10 @@ def wrong_type(context: Context) -> Iterator[Finding]:
             continue  # FunASR splits that one at its commas
         ends = wanted in _NUMBERS and (broken or not isinstance(value, (bool, int, float))) and (
             context.audit.verdict(key) not in (NEVER_READ, NO_EFFECT))
-        yield problem(
-            Severity.ERROR if ends else Severity.WARNING,
-            say("`{key}` is {value} of type {found}, and {wanted} is wanted.", key=key,
-                value=_short(value), found=type(value).__name__, wanted=wanted),
-            say("Write a value of type {wanted}.", wanted=wanted), key)
+        yield problem(Severity.ERROR if ends else Severity.WARNING,
+                      say("`{key}` is {value} of type {found}, and {wanted} is wanted.", key=key,
+                          value=_short(value), found=type(value).__name__, wanted=wanted),
+                      say("Write a value of type {wanted}.", wanted=wanted), key)
 
 
 @rule("keys-section", say("A section that holds a value instead of keys"), "introduction")
@@ -279,17 +274,15 @@ def no_section(context: Context) -> Iterator[Finding]:
     for key, value in context.own.values.items():
         if (key.endswith("_conf") and context.audit.section_known(key) and value != {}
                 and not _is_specaug(key) and (value is not None or key not in MAY_BE_NULL)):
-            yield problem(
-                Severity.ERROR,
-                say("`{key}` is {value}, and FunASR looks for keys in it.", key=key,
-                    value=_short(value)),
-                say("Write its keys below it, or take it out."), key, edits=((key, REMOVE),))
+            yield error(say("`{key}` is {value}, and FunASR looks for keys in it.", key=key,
+                            value=_short(value)), say("Write its keys below it, or take it out."),
+                        edits={key: REMOVE})
 
 
 def _wrong(value: Any, wanted: str) -> bool:
     if isinstance(value, str) and "$" in value:
         return False  # an interpolation, or a variable of the shell
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    number = is_number(value)
     fits = {"int": number and (isinstance(value, int) or value.is_integer()), "float": number,
             "bool": isinstance(value, bool), "str": isinstance(value, str),
             "list": isinstance(value, list)}
@@ -301,62 +294,51 @@ def null(context: Context) -> Iterator[Finding]:
     for key, value in context.own.values.items():
         if value is None and (key in NEVER_NULL or key in NEVER_NULL_OF_LORA
                               and context.on("llm_conf.use_lora")):
-            yield problem(Severity.ERROR,
-                          say("`{key}` is null, which is not the same as left out: FunASR "
-                              "takes it as it is, and the run ends.", key=key),
-                          say("Take it out, or give a value."), key, edits=((key, REMOVE),))
+            yield error(say("`{key}` is null, which is not the same as left out: FunASR takes it "
+                            "as it is, and the run ends.", key=key),
+                        say("Take it out, or give a value."), edits={key: REMOVE})
     if (context.get("dataset_conf.ctc_tokenizer", "") is None and context.get("ctc_decoder")
             and not context.get("ctc_tokenizer")):
         key = "dataset_conf.ctc_tokenizer"
-        yield problem(Severity.ERROR,
-                      say("`{key}` is null, and the model ends the run without one.", key=key),
-                      say("Take it out."), key, edits=((key, REMOVE),))
+        yield error(say("`{key}` is null, and the model ends the run without one.", key=key),
+                    say("Take it out."), edits={key: REMOVE})
 
 
 @rule("keys-crash", say("Values that end the run at its first step"), "training_settings")
 def crash(context: Context) -> Iterator[Finding]:
     """Found by running them (FunASR 1.4.16): nothing before the step says so."""
     if context.get("ctc_conf.blank_id") is not None and "ctc_conf.blank_id" in context.own.values:
-        yield problem(Severity.ERROR,
-                      say("`ctc_conf.blank_id` reaches the CTC class twice, and the run ends when "
-                          "the model is built."), say("Take it out."), "ctc_conf.blank_id",
-                      edits=(("ctc_conf.blank_id", REMOVE),))
+        yield error(say("`ctc_conf.blank_id` reaches the CTC class twice, and the run ends when "
+                        "the model is built."), say("Take it out."),
+                    edits={"ctc_conf.blank_id": REMOVE})
     for key in _TWICE:
         if key in context.own.values:
-            yield problem(Severity.ERROR,
-                          say("`{key}` is given by FunASR itself as well, and the run ends at the "
-                              "second value.", key=key), say("Take it out."), key,
-                          edits=((key, REMOVE),))
+            yield error(say("`{key}` is given by FunASR itself as well, and the run ends at the "
+                            "second value.", key=key), say("Take it out."), edits={key: REMOVE})
     for key in ("bf16", "fp16"):
         if context.on(key):
-            yield problem(Severity.ERROR,
-                          say("`{key}` at the top level is for decoding: it turns the whole model "
-                              "to 16 bits and the features stay in 32, so the first step ends the "
-                              "run.", key=key),
-                          say("Take it out and set train_conf.use_bf16."), key,
-                          edits=((key, REMOVE),))
+            yield error(say("`{key}` at the top level is for decoding: it turns the whole model "
+                            "to 16 bits and the features stay in 32, so the first step ends the "
+                            "run.", key=key), say("Take it out and set train_conf.use_bf16."),
+                        edits={key: REMOVE})
     if context.on("train_conf.use_fp16") and not context.on("train_conf.use_bf16"):
-        yield problem(Severity.WARNING,
-                      say("`train_conf.use_fp16` can end the run or make it learn nothing: "
+        yield warning(say("`train_conf.use_fp16` can end the run or make it learn nothing: "
                           "FunASR's loss scaling does not fit all that it trains."),
-                      say("Set train_conf.use_bf16: true in its place."), "train_conf.use_fp16",
-                      edits=(("train_conf.use_fp16", False),), decision=True)
+                      say("Set train_conf.use_bf16: true in its place."),
+                      edits={"train_conf.use_fp16": False}, decision=True)
     score = context.get("train_conf.avg_keep_nbest_models_type", SCORES[0])
     if score not in SCORES:
-        yield problem(Severity.ERROR,
-                      say("`train_conf.avg_keep_nbest_models_type` is {score}, and FunASR keeps "
-                          "acc and loss only: the first validation ends the run.",
-                          score=_short(score)), say("Write loss."),
-                      "train_conf.avg_keep_nbest_models_type", decision=True,
-                      edits=(("train_conf.avg_keep_nbest_models_type", "loss"),))
+        yield error(say("`train_conf.avg_keep_nbest_models_type` is {score}, and FunASR keeps acc "
+                        "and loss only: the first validation ends the run.", score=_short(score)),
+                    say("Write loss."), decision=True,
+                    edits={"train_conf.avg_keep_nbest_models_type": "loss"})
     for kind, names in PREPROCESSORS.items():
         name = context.get(f"dataset_conf.{kind}")
         if name and name not in names:
-            yield problem(Severity.ERROR,
-                          say("`dataset_conf.{kind}: {name}` names nothing that FunASR has, and "
-                              "the run ends there.", kind=kind, name=_short(name)),
-                          say("Choose one of {names}.", names=", ".join(names)),
-                          f"dataset_conf.{kind}")
+            yield error(say("`dataset_conf.{kind}: {name}` names nothing that FunASR has, and the "
+                            "run ends there.", kind=kind, name=_short(name)),
+                        say("Choose one of {names}.", names=", ".join(names)),
+                        f"dataset_conf.{kind}")
 
 
 @rule("keys-ends", say("Values that FunASR's code cannot take"), "which_knobs")
@@ -367,37 +349,32 @@ def ends(context: Context) -> Iterator[Finding]:
     for key, value in own.items():
         why = _cannot_take(context, key, value)
         if why:
-            yield problem(Severity.ERROR,
-                          say("`{key}: {value}` ends the run: {why}", key=key, value=_short(value),
-                              why=why), say("Take it out, or give a value that fits."), key)
+            yield _ends(key, value, why)
     key = "dataset_conf.prompt_conf"
     if context.get(key, 0) is None and context.get("dataset_conf.prompt_classes"):
-        yield problem(Severity.ERROR,
-                      say("`{key}: {value}` ends the run: {why}", key=key, value="null",
-                          why=say("the class in `prompt_classes` takes its keys from there.")),
-                      say("Take it out, or give a value that fits."), key,
-                      edits=((key, REMOVE),))
+        why = say("the class in `prompt_classes` takes its keys from there.")
+        yield _ends(key, None, why, edits={key: REMOVE})
     for chooser, names in BROKEN.items():
         if context.get(chooser) in names:
-            yield problem(Severity.ERROR,
-                          say("`{key}: {value}` ends the run: {why}", key=chooser,
-                              value=_short(context.get(chooser)),
-                              why=say("with this version of PyTorch, FunASR's own class cannot be "
-                                      "made.")), say("Write {usual}.", usual=CHOOSERS[chooser]),
-                          chooser)
+            why = say("with this version of PyTorch, FunASR's own class cannot be made.")
+            yield _ends(chooser, context.get(chooser), why,
+                        say("Write {usual}.", usual=CHOOSERS[chooser]))
     for key in dict.fromkeys(one.rpartition(".")[0] for one in own):
         if key in ONE_VALUE:
-            yield problem(Severity.ERROR,
-                          say("`{key}` holds keys, and FunASR wants one value there: the run ends.",
-                              key=key), say("Write one value."), key, edits=((key, REMOVE),))
+            yield error(say("`{key}` holds keys, and FunASR wants one value there: the run ends.",
+                            key=key), say("Write one value."), edits={key: REMOVE})
     for section, width in _WIDTHS.items():
         key = f"{section}.attention_heads"
         heads, wide = context.get(key), context.get(f"{section}.{width[0]}", width[1])
         if all(type(one) is int and one > 0 for one in (heads, wide)) and wide % heads:
-            yield problem(Severity.ERROR,
-                          say("`{key}` is {heads}, which does not divide the width {wide}: the run "
-                              "ends when the model is built.", key=key, heads=heads, wide=wide),
-                          say("Take it out."), key)
+            yield error(say("`{key}` is {heads}, which does not divide the width {wide}: the run "
+                            "ends when the model is built.", key=key, heads=heads, wide=wide),
+                        say("Take it out."), key)
+
+
+def _ends(key: str, value: Any, why: Text, fix: Text | None = None, **more: Any) -> Finding:
+    return error(say("`{key}: {value}` ends the run: {why}", key=key, value=_short(value), why=why),
+                 fix or say("Take it out, or give a value that fits."), key, **more)
 
 
 _WIDTHS = {"audio_encoder_conf": ("output_size", 512), "audio_adaptor_conf": ("none", 1024),
@@ -423,7 +400,7 @@ def _cannot_take(context: Context, key: str, value: Any) -> Text | None:
             return say("it cannot be turned into a number.")
     elif key == "optim_conf.betas":
         if not isinstance(value, list) or len(value) != 2 or not all(
-                _is_number(one) and 0 <= one < 1 for one in value):
+                is_number(one) and 0 <= one < 1 for one in value):
             return say("two numbers from 0 to below 1 are wanted.")
     elif (key in CALCULATED or key == "ctc_vocab_size") and not context.audit.type_of(key):
         if not isinstance(value, (bool, int, float)):
@@ -435,7 +412,7 @@ def _cannot_take(context: Context, key: str, value: Any) -> Text | None:
     elif key == "optim_conf.differentiable" and value:
         return say("the step would have to be differentiated, which PyTorch refuses.")
     elif key == "llm_conf.lora_conf.lora_dropout" and context.on("llm_conf.use_lora") and (
-            _is_number(value) and value > 1):
+            is_number(value) and value > 1):
         return say("it is no share.")
     elif key == "lora_bias" and context.on("lora_only") and value not in LORA_BIAS:
         return say("it takes one of {names}.", names=", ".join(LORA_BIAS))
@@ -445,10 +422,10 @@ def _cannot_take(context: Context, key: str, value: Any) -> Text | None:
     elif key == "dataset_conf.batch_size" and isinstance(value, float) and context.get(
             "dataset_conf.batch_type", "example") == "example":
         return say("a number of samples is wanted, without a point.")
-    elif key == "dataset_conf.length_scale_source" and FilterConf.of(context.config).scaled and (
-            not _is_number(value) or not value):
+    elif key == "dataset_conf.length_scale_source" and context.filters.scaled and (
+            not is_number(value) or not value):
         return say("lengths are divided by it.")
-    elif key == "frontend_conf.fs" and _is_number(value) and 1 <= value < LOWEST_RATE:
+    elif key == "frontend_conf.fs" and is_number(value) and 1 <= value < LOWEST_RATE:
         return say("no audio has such a rate, and no features come of it.")
     return None
 
@@ -456,7 +433,7 @@ def _cannot_take(context: Context, key: str, value: Any) -> Text | None:
 @rule("keys-range", say("Values that cannot be meant"), "which_knobs")
 def out_of_range(context: Context) -> Iterator[Finding]:
     for key, value in _own_keys(context):
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
+        if not is_number(value):
             continue
         name = key.rpartition(".")[2]
         if name == "lora_alpha" and value == 0 and not context.on("llm_conf.use_lora"):
@@ -516,7 +493,7 @@ def unknown_class(context: Context) -> Iterator[Finding]:
                           "without a CTC branch.", key=key, value=_short(value)) if runs else
                       say("`{key}: {value}` names nothing that FunASR has, and the run ends there.",
                           key=key, value=_short(value)), fix, key, decision=True,
-                      edits=((key, close[0]),) if close else ())
+                      edits={key: close[0]} if close else {})
 
 
 @rule("keys-deprecated", say("Classes that the library gives up"), "learning_rate")
@@ -524,8 +501,7 @@ def deprecated(context: Context) -> Iterator[Finding]:
     for key in CHOOSERS:
         said = context.audit.deprecated(key, str(context.own.values.get(key)))
         if said:
-            yield problem(Severity.WARNING,
-                          say("`{key}: {value}`: the library itself says \"{said}\"", key=key,
+            yield warning(say("`{key}: {value}`: the library itself says \"{said}\"", key=key,
                               value=_short(context.own.values[key]), said=said),
                           say("Write {usual}.", usual=CHOOSERS[key]), key)
 
@@ -538,26 +514,23 @@ def exchanged(context: Context) -> Iterator[Finding]:
         raises = context.audit.verdict(key) == "raises"
         if ((raises or key in USED_IN_DECODING) and value in context.audit.classes(key)
                 and base.get(key, value) != value and (key != "model" or context.mode == "alone")):
-            yield problem(
-                Severity.WARNING,
+            yield warning(
                 say("`{key}` is {value}, and the model directory has {usual}. In the audit, "
                     "another class ended the run: {note}", key=key, value=_short(value),
                     usual=_short(base[key]), note=context.audit.note(key)) if raises else
                 say("`{key}` is {value}, and the model directory has {usual}. Training may run "
                     "with it; the released weights belong to the other class, and decoding may "
-                    "end.",
-                    key=key, value=_short(value), usual=_short(base[key])),
-                say("Leave the key out, unless the class and all its keys are your own."), key,
-                edits=((key, REMOVE),), decision=True)
+                    "end.", key=key, value=_short(value), usual=_short(base[key])),
+                say("Leave the key out, unless the class and all its keys are your own."),
+                edits={key: REMOVE}, decision=True)
 
 
 @rule("keys-debug", say("The run stops in a debugger"), "which_knobs")
 def debugger(context: Context) -> Iterator[Finding]:
     if context.on("debug"):
-        yield problem(Severity.ERROR,
-                      say("`debug: true` stops the training program in Python's debugger before "
-                          "anything is built: a run without a keyboard hangs or ends there."),
-                      say("Take it out."), "debug", edits=(("debug", False),))
+        yield error(say("`debug: true` stops the training program in Python's debugger before "
+                        "anything is built: a run without a keyboard hangs or ends there."),
+                    say("Take it out."), edits={"debug": False})
 
 
 @rule("keys-default", say("Keys that say what holds without them"), "which_knobs")
@@ -572,43 +545,35 @@ def restated(context: Context) -> Iterator[Finding]:
                 and all(one == value and type(one) is type(value)
                         for one in context.audit.defaults(key)))]
     if same:
-        yield problem(Severity.NOTE,
-                      say("{count} keys set what would hold without them: {names}.",
-                          count=len(same), names=", ".join(same)), key=same[0])
+        yield note(say("{count} keys set what would hold without them: {names}.", count=len(same),
+                       names=", ".join(same)), key=same[0])
 
 
 @rule("keys-conflict", say("Keys that contradict each other"), "training_settings")
 def conflicts(context: Context) -> Iterator[Finding]:
     train = "train_conf"
     if context.on(f"{train}.use_fp16") and context.on(f"{train}.use_bf16"):
-        yield problem(Severity.WARNING,
-                      say("`train_conf.use_fp16` and `train_conf.use_bf16` are both true: FunASR "
+        yield warning(say("`train_conf.use_fp16` and `train_conf.use_bf16` are both true: FunASR "
                           "computes in bfloat16, and scales the loss as for float16."),
-                      say("Keep use_bf16."),
-                      f"{train}.use_fp16", edits=((f"{train}.use_fp16", False),), decision=True)
+                      say("Keep use_bf16."), edits={f"{train}.use_fp16": False}, decision=True)
     keep, average = (context.get(f"{train}.{name}") for name in ("keep_nbest_models",
                                                                  "avg_nbest_model"))
     if isinstance(keep, int) and isinstance(average, int) and average > keep > 0:
-        yield problem(Severity.WARNING,
-                      say("`train_conf.avg_nbest_model` is {average} and only {keep} checkpoints "
+        yield warning(say("`train_conf.avg_nbest_model` is {average} and only {keep} checkpoints "
                           "are kept: {keep} are averaged.", average=average, keep=keep),
-                      say("Set both to the same number."), f"{train}.avg_nbest_model",
-                      edits=((f"{train}.avg_nbest_model", keep),))
+                      say("Set both to the same number."), edits={f"{train}.avg_nbest_model": keep})
     for low, high in PAIRS:
         least, most = (context.get(f"dataset_conf.{name}") for name in (low, high))
-        if _is_number(least) and _is_number(most) and least > most:
+        if is_number(least) and is_number(most) and least > most:
             key = f"dataset_conf.{low}"
-            yield problem(
-                Severity.ERROR,
-                say("`{low}` is {least} and `{high}` is {most}: nothing lies between.",
-                    low=low, least=least, high=high, most=most),
-                say("Exchange them, or leave both out."),
-                key if key in context.own.values else f"dataset_conf.{high}")
+            yield error(say("`{low}` is {least} and `{high}` is {most}: nothing lies between.",
+                            low=low, least=least, high=high, most=most),
+                        say("Exchange them, or leave both out."),
+                        key if key in context.own.values else f"dataset_conf.{high}")
     if context.on("lora_only") and not context.on("llm_conf.use_lora"):
-        yield problem(Severity.ERROR,
-                      say("`lora_only` is true and `llm_conf.use_lora` is not: nothing is left "
-                          "that may learn."), say("Turn LoRA on, or take `lora_only` out."),
-                      "lora_only", edits=(("lora_only", REMOVE),), decision=True)
+        yield error(say("`lora_only` is true and `llm_conf.use_lora` is not: nothing is left "
+                        "that may learn."), say("Turn LoRA on, or take `lora_only` out."),
+                    edits={"lora_only": REMOVE}, decision=True)
 
 
 @rule("keys-omitted", say("Keys that fall back on the code's defaults"), "frozen_and_omitted")
@@ -621,8 +586,7 @@ def omitted(context: Context) -> Iterator[Finding]:
     other = [key for key in missing if context.audit.reader(key)["kind"] == "default"
              and context.audit.default(key) != base[key]]
     if other:
-        yield problem(Severity.WARNING,
-                      say("Launched alone, {missing} keys of the released config are not set, and "
+        yield warning(say("Launched alone, {missing} keys of the released config are not set, and "
                           "{other} of them fall back on another value: {names}.",
                           missing=len(missing), other=len(other), names=", ".join(other[:6])),
                       say("Launch it over the model directory."), "model_conf")

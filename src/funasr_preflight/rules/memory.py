@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from funasr_preflight.context import Context
-from funasr_preflight.findings import Finding, Severity
+from funasr_preflight.findings import Finding, Severity, error, note, problem, warning
 from funasr_preflight.laws.geometry import FEATURE_FRAMES_A_SECOND
 from funasr_preflight.laws.memory import GIBIBYTE
-from funasr_preflight.rules.registry import problem, rule
+from funasr_preflight.rules.registry import rule
 from funasr_preflight.run import gpu_memory
 from funasr_preflight.run.cards import CARDS, MEBIBYTE
 from funasr_preflight.texts import Text, say
@@ -25,9 +25,8 @@ def fits(context: Context) -> Iterator[Finding]:
     named = context.gpu_bytes is not None
     if context.shared("use_deepspeed"):
         if named:
-            yield problem(Severity.NOTE,
-                          say("With DeepSpeed its JSON decides how much of the memory each GPU "
-                              "takes: that is not computed here."), key=KEY)
+            yield note(say("With DeepSpeed its JSON decides how much of the memory each GPU "
+                           "takes: that is not computed here."), key=KEY)
         return
     card = context.gpu_bytes or COMMON_CARD
     parts = say("weights, gradients and moments {model:.1f} GiB, {buckets}activations {kept:.1f} "
@@ -37,13 +36,12 @@ def fits(context: Context) -> Iterator[Finding]:
                 overhead=gpu_memory.OVERHEAD / GIBIBYTE)
     if need.fixed + need.scratch > card:
         if named:
-            yield problem(
-                Severity.ERROR,
-                say("Before any batch the run takes {fixed:.1f} GiB ({parts}), and the card has "
-                    "{card:.1f}: it ends with out of memory, whatever the `batch_size`.",
-                    fixed=(need.fixed + need.scratch) / GIBIBYTE, parts=parts,
-                    card=card / GIBIBYTE),
-                say("Train fewer parts, use LoRA for the LLM, or shard with DeepSpeed."), KEY)
+            yield error(say("Before any batch the run takes {fixed:.1f} GiB ({parts}), and the "
+                            "card has {card:.1f}: it ends with out of memory, whatever the "
+                            "`batch_size`.", fixed=(need.fixed + need.scratch) / GIBIBYTE,
+                            parts=parts, card=card / GIBIBYTE),
+                        say("Train fewer parts, use LoRA for the LLM, or shard with DeepSpeed."),
+                        KEY)
         return
     if need.total <= card * TIGHT and not named:
         return
@@ -66,12 +64,11 @@ def fits(context: Context) -> Iterator[Finding]:
                           card=card / GIBIBYTE) if named else
                       say("{about} No common card has that.", about=about), advice, KEY)
     elif need.total > card * TIGHT:
-        yield problem(Severity.WARNING,
-                      say("{about} The card has {card:.1f} GiB, which is too close to be sure.",
+        yield warning(say("{about} The card has {card:.1f} GiB, which is too close to be sure.",
                           about=about, card=card / GIBIBYTE), advice, KEY)
     else:
-        yield problem(Severity.NOTE, say("It fits. {about} The card has {card:.1f} GiB.",
-                                         about=about, card=card / GIBIBYTE), advice, KEY)
+        yield note(say("It fits. {about} The card has {card:.1f} GiB.", about=about,
+                       card=card / GIBIBYTE), advice, KEY)
 
 
 def _advice(context: Context, size: int | None, budget: int) -> Text:

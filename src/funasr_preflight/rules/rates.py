@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from funasr_preflight.context import Context
-from funasr_preflight.findings import Finding, Severity
-from funasr_preflight.rules.registry import problem, rule
+from funasr_preflight.findings import Finding, warning
+from funasr_preflight.launch.yaml_file import is_number
+from funasr_preflight.rules.registry import rule
 from funasr_preflight.run import estimates
 from funasr_preflight.texts import Text, say
 
@@ -49,8 +50,8 @@ room upwards where much of the model learns."""
       "learning_rate")
 def far_from_published(context: Context) -> Iterator[Finding]:
     rate = context.get("optim_conf.lr")
-    if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 < rate < 1 or str(
-            context.get("optim", "adamw")).lower() not in ("adam", "adamw"):
+    usual = str(context.get("optim", "adamw")).lower() in ("adam", "adamw")
+    if not is_number(rate) or not 0 < rate < 1 or not usual:
         return  # other values have a rule of their own, other optimizers other rates
     learning = {part.name: part.learning for part in estimates.parts(context) if part.learning}
     if not learning:
@@ -58,29 +59,21 @@ def far_from_published(context: Context) -> Iterator[Finding]:
     lora = context.on("llm_conf.use_lora") and estimates.frozen(context, "llm")
     published = LORA if lora and set(learning) == {"llm"} else WEIGHTS
     count = sum(learning.values())
-    most = published.high * (ABOVE_LARGE if count >= LARGE else ABOVE_SMALL)
-    least = published.low / BELOW
-    if least <= rate <= most:
+    times = ABOVE_LARGE if count >= LARGE else ABOVE_SMALL
+    if published.low / BELOW <= rate <= published.high * times:
         return
     about = say("optim_conf.lr is {rate:.1e}. For {what} the makers publish {range} "
                 "({source}); here {count:.1f} M parameters learn.", rate=rate,
-                what=published.what, range=_range(published), source=published.source,
-                count=count / 1e6)
-    if rate > most:
-        yield problem(Severity.WARNING,
-                      say("{about} At more than {times} times the highest, a run is apt to lose "
-                          "what the model knows.", about=about,
-                          times=ABOVE_LARGE if count >= LARGE else ABOVE_SMALL),
-                      say("Begin at {high:.0e} or less.", high=published.high), "optim_conf.lr",
-                      edits=(("optim_conf.lr", published.high),), decision=True)
+                what=published.what, source=published.source, count=count / 1e6,
+                range=f"{published.low:.0e}" if published.low == published.high else
+                say("{low:.0e} to {high:.0e}", low=published.low, high=published.high))
+    if rate > published.high * times:
+        yield warning(say("{about} At more than {times} times the highest, a run is apt to lose "
+                          "what the model knows.", about=about, times=times),
+                      say("Begin at {high:.0e} or less.", high=published.high),
+                      edits={"optim_conf.lr": published.high}, decision=True)
     else:
-        yield problem(Severity.WARNING,
-                      say("{about} At less than a tenth of the lowest, a run of usual length moves "
-                          "hardly anything.", about=about),
-                      say("Begin at {low:.0e} or more.", low=published.low), "optim_conf.lr",
-                      edits=(("optim_conf.lr", published.low),), decision=True)
-
-
-def _range(published: Published) -> Text | str:
-    return (f"{published.low:.0e}" if published.low == published.high else
-            say("{low:.0e} to {high:.0e}", low=published.low, high=published.high))
+        yield warning(say("{about} At less than a tenth of the lowest, a run of usual length "
+                          "moves hardly anything.", about=about),
+                      say("Begin at {low:.0e} or more.", low=published.low),
+                      edits={"optim_conf.lr": published.low}, decision=True)

@@ -3,8 +3,8 @@
     @rule("schedule-warmup-unfinished", say("The warm-up does not finish"), "learning_rate")
     def warmup_unfinished(context):
         if ...:
-            yield problem(Severity.WARNING, say("..., {steps} steps", steps=steps), say("..."),
-                          key="scheduler_conf.warmup_steps", edits=(("scheduler_conf...", 100),))
+            yield warning(say("..., {steps} steps", steps=steps), say("..."),
+                          edits={"scheduler_conf.warmup_steps": 100})
 
 A rule that cannot be judged (no manifest was given) yields nothing. It never raises for what a user
 wrote: a value of a wrong type is the business of the rules on keys, and the others pass it over.
@@ -14,18 +14,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
 from funasr_preflight.context import Context
 from funasr_preflight.findings import Finding, Severity
-from funasr_preflight.texts import NOTHING, Text
+from funasr_preflight.texts import Text
 
 Check = Callable[[Context], Iterable[Finding]]
 
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule: its id, what it looks for, the page that explains it, and the function."""
+    """A rule: its id, what it looks for, the page that explains it, such as `dataset#filters`, and
+    the function."""
 
     id: str
     title: Text
@@ -38,13 +38,7 @@ RULES: dict[str, Rule] = {}
 
 
 def rule(name: str, title: Text, chapter: str) -> Callable[[Check], Check]:
-    """Register a function as a rule.
-
-    Args:
-        name: the id, unique.
-        title: what it looks for, in a few words.
-        chapter: notebook, with or without an anchor, such as `dataset#filters`.
-    """
+    """Register a function as a `Rule`."""
     def register(check: Check) -> Check:
         if name in RULES:
             raise ValueError(f"Two rules are called {name}.")
@@ -53,11 +47,10 @@ def rule(name: str, title: Text, chapter: str) -> Callable[[Check], Check]:
     return register
 
 
-def problem(severity: Severity, message: Text, fix: Text = NOTHING, key: str = "",
-            file: str = "", line: int | None = None,
-            edits: tuple[tuple[str, Any], ...] = (), decision: bool = False) -> Finding:
-    """A finding; the rule's id, page and the key's line are filled in by `findings_of`."""
-    return Finding("", severity, message, fix, key, file, line, edits, decision=decision)
+def page_of(chapter: str) -> str:
+    """The page of the built book that a rule's chapter, such as `dataset#filters`, stands for."""
+    name, _, anchor = chapter.partition("#")
+    return f"notebooks/{name}.html{'#' + anchor if anchor else ''}"
 
 
 def findings_of(one: Rule, context: Context) -> Iterator[Finding]:

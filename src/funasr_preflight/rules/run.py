@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from funasr_preflight.context import Context
-from funasr_preflight.findings import REMOVE, Finding, Severity
+from funasr_preflight.findings import REMOVE, Finding, error, note, warning
 from funasr_preflight.laws.geometry import FEATURE_FRAMES_A_SECOND
 from funasr_preflight.laws.memory import GIBIBYTE
 from funasr_preflight.laws.names import split_names
-from funasr_preflight.rules.registry import problem, rule
+from funasr_preflight.rules.registry import rule
 from funasr_preflight.run import estimates
 from funasr_preflight.texts import say
 
@@ -30,12 +30,10 @@ def _train(context: Context, name: str):
 def nothing_trains(context: Context) -> Iterator[Finding]:
     if any(part.learning for part in estimates.parts(context)):
         return
-    yield problem(
-        Severity.ERROR,
-        say("Nothing gets a gradient: encoder, adaptor and LLM are frozen, and the loss does not "
-            "reach the CTC branch. The run ends at its first step."),
-        say("Set audio_encoder_conf.freeze: false."), "audio_encoder_conf.freeze",
-        edits=(("audio_encoder_conf.freeze", False),), decision=True)
+    yield error(say("Nothing gets a gradient: encoder, adaptor and LLM are frozen, and the loss "
+                    "does not reach the CTC branch. The run ends at its first step."),
+                say("Set audio_encoder_conf.freeze: false."),
+                edits={"audio_encoder_conf.freeze": False}, decision=True)
 
 
 @rule("trains-without-gradient", say("Parameters that may learn and get no gradient"),
@@ -49,22 +47,19 @@ def without_gradient(context: Context) -> Iterator[Finding]:
     names = ", ".join(f"`{part.name}`" for part in idle)
     fix = say("Freeze them: ctc_decoder_conf.freeze: true, and ctc in the top-level freeze_param.")
     listed = [name for name in split_names(context.get("freeze_param")) if name]
-    edits = (("ctc_decoder_conf.freeze", True),
-             ("freeze_param", ",".join(dict.fromkeys([*listed, "ctc"]))))
+    edits = {"ctc_decoder_conf.freeze": True,
+             "freeze_param": ",".join(dict.fromkeys([*listed, "ctc"]))}
     if not any(part.learning for part in estimates.parts(context)):
-        edits = ()  # with nothing else that learns, the run would end earlier still
+        edits = {}  # with nothing else that learns, the run would end earlier still
     if context.gpus > 1:
-        yield problem(
-            Severity.ERROR,
-            say("{names} ({count:.1f} M parameters) may learn and never get a gradient. On {gpus} "
-                "GPUs, DDP ends the run at its second step.", names=names, count=count,
-                gpus=context.gpus), fix, "ctc_decoder_conf.freeze", edits=edits)
+        yield error(say("{names} ({count:.1f} M parameters) may learn and never get a gradient. "
+                        "On {gpus} GPUs, DDP ends the run at its second step.", names=names,
+                        count=count, gpus=context.gpus), fix, "ctc_decoder_conf.freeze",
+                    edits=edits)
     else:
-        yield problem(
-            Severity.WARNING,
-            say("{names} ({count:.1f} M parameters) may learn and never get a gradient. One GPU "
-                "does not mind; on several, DDP ends the run at its second step.", names=names,
-                count=count), fix, "ctc_decoder_conf.freeze", edits=edits)
+        yield warning(say("{names} ({count:.1f} M parameters) may learn and never get a gradient. "
+                          "One GPU does not mind; on several, DDP ends the run at its second step.",
+                          names=names, count=count), fix, "ctc_decoder_conf.freeze", edits=edits)
 
 
 @rule("trains-encoder-frozen", say("The encoder is frozen"), "experiments")
@@ -72,37 +67,31 @@ def encoder_frozen(context: Context) -> Iterator[Finding]:
     parts = {part.name: part for part in estimates.parts(context)}
     if parts["audio_encoder"].learning or not any(part.learning for part in parts.values()):
         return
-    yield problem(
-        Severity.WARNING,
-        say("The encoder does not learn. In the book's runs, adaptor or LoRA alone stay far behind "
-            "the encoder on telephone speech."),
-        say("Set audio_encoder_conf.freeze: false, unless that is meant."),
-        "audio_encoder_conf.freeze")
+    yield warning(say("The encoder does not learn. In the book's runs, adaptor or LoRA alone "
+                      "stay far behind the encoder on telephone speech."),
+                  say("Set audio_encoder_conf.freeze: false, unless that is meant."),
+                  "audio_encoder_conf.freeze")
 
 
 @rule("trains-freeze-param", say("Names in `freeze_param` that nothing has"), "encoder_freezing")
 def freeze_param(context: Context) -> Iterator[Finding]:
     for name in estimates.freeze_names_nothing(context):
         blank = name != name.strip()
-        yield problem(Severity.WARNING,
-                      say("`freeze_param` names {name}, and no parameter is called that or lies "
+        yield warning(say("`freeze_param` names {name}, and no parameter is called that or lies "
                           "below it.", name=repr(name) if blank else name),
                       say("FunASR keeps the blank after a comma: write the names without one.")
-                      if blank else
-                      say("Name a module such as ctc or audio_encoder.tp_encoders."),
+                      if blank else say("Name a module such as ctc or audio_encoder.tp_encoders."),
                       "freeze_param")
 
 
 @rule("trains-lora-not-saved", say("LoRA is trained and not saved"), "training_settings")
 def lora_not_saved(context: Context) -> Iterator[Finding]:
     if context.on("llm_conf.use_lora") and estimates.disk(context).without_llm:
-        yield problem(
-            Severity.ERROR,
-            say("LoRA's {count:.1f} M parameters have names that begin with llm., and "
-                "effective_save_name_excludes leaves those out of every checkpoint: what is "
-                "trained is lost.", count=estimates.lora_parameters(context) / MILLION),
-            say("Set train_conf.effective_save_name_excludes: null."), "llm_conf.use_lora",
-            edits=(("train_conf.effective_save_name_excludes", None),))
+        yield error(say("LoRA's {count:.1f} M parameters have names that begin with llm., and "
+                        "effective_save_name_excludes leaves those out of every checkpoint: what "
+                        "is trained is lost.", count=estimates.lora_parameters(context) / MILLION),
+                    say("Set train_conf.effective_save_name_excludes: null."), "llm_conf.use_lora",
+                    edits={"train_conf.effective_save_name_excludes": None})
 
 
 @rule("trains-in-half", say("Weights that are updated in half precision"), "training_settings")
@@ -110,25 +99,21 @@ def half_precision(context: Context) -> Iterator[Finding]:
     for part in estimates.parts(context):
         adapters = context.on("llm_conf.use_lora") and estimates.frozen(context, "llm")
         if part.learning and part.bytes_each == 2:
-            yield problem(
-                Severity.WARNING,
-                say("LoRA's matrices are made in llm_conf.llm_dtype, 16 bits: most steps of a "
-                    "usual rate are rounded away.") if adapters else
-                say("The LLM learns, and llm_conf.llm_dtype keeps its weights in 16 bits: steps "
-                    "below about a 256th of a weight are rounded away."),
-                say("Set llm_conf.llm_dtype: fp32, and train_conf.use_bf16: true for speed."),
-                "llm_conf.llm_dtype", edits=(("llm_conf.llm_dtype", "fp32"),), decision=True)
+            yield warning(say("LoRA's matrices are made in llm_conf.llm_dtype, 16 bits: most "
+                              "steps of a usual rate are rounded away.") if adapters else
+                          say("The LLM learns, and llm_conf.llm_dtype keeps its weights in 16 "
+                              "bits: steps below about a 256th of a weight are rounded away."),
+                          say("Set llm_conf.llm_dtype: fp32, and train_conf.use_bf16: true for "
+                              "speed."), edits={"llm_conf.llm_dtype": "fp32"}, decision=True)
 
 
 @rule("run-deepspeed", say("DeepSpeed without its config"), "training_settings")
 def deepspeed(context: Context) -> Iterator[Finding]:
     if context.shared("use_deepspeed") and not context.shared("deepspeed_config"):
-        yield problem(Severity.ERROR,
-                      say("use_deepspeed is true and deepspeed_config names no file: the run ends "
-                          "when the trainer opens it."),
-                      say("Name a DeepSpeed JSON, or set use_deepspeed: false."),
-                      "train_conf.use_deepspeed", edits=(("train_conf.use_deepspeed", False),),
-                      decision=True)
+        yield error(say("use_deepspeed is true and deepspeed_config names no file: the run ends "
+                        "when the trainer opens it."),
+                    say("Name a DeepSpeed JSON, or set use_deepspeed: false."),
+                    edits={"train_conf.use_deepspeed": False}, decision=True)
 
 
 @rule("run-activation-checkpoint", say("Activation checkpointing that ends the run"), "gpu_box")
@@ -141,8 +126,7 @@ def activation_checkpoint(context: Context) -> Iterator[Finding]:
             "FunASR writes the speech into them in place, and the run ends at that.")
     for key, why in broken.items():
         if context.on(key):
-            yield problem(Severity.ERROR, why, say("Set it to false."), key,
-                          edits=((key, False),))
+            yield error(why, say("Set it to false."), edits={key: False})
 
 
 @rule("run-frontend-rate", say("A frontend that moves the encoder's mel bins"), "sample_rate")
@@ -150,13 +134,11 @@ def frontend_rate(context: Context) -> Iterator[Finding]:
     known = context.base.get("frontend_conf.fs", 16000)
     own = context.get("frontend_conf.fs", known)
     if own != known:
-        yield problem(Severity.WARNING,
-                      say("The encoder was trained on features at {known} Hz. At {own} Hz every "
+        yield warning(say("The encoder was trained on features at {known} Hz. At {own} Hz every "
                           "mel bin stands for other frequencies, and adaptation starts from "
-                          "nothing.",
-                          known=known, own=own),
+                          "nothing.", known=known, own=own),
                       say("Keep {known}: FunASR resamples the audio.", known=known),
-                      "frontend_conf.fs", edits=(("frontend_conf.fs", known),), decision=True)
+                      edits={"frontend_conf.fs": known}, decision=True)
 
 
 @rule("schedule-warmup-unfinished", say("The warm-up does not finish"), "learning_rate")
@@ -165,13 +147,11 @@ def warmup_unfinished(context: Context) -> Iterator[Finding]:
     warms = estimates.follows_warmup(context)
     found = estimates.rates(context, [total]) if total and warms else None
     if found is not None and total < warmup:
-        yield problem(Severity.WARNING,
-                      say("The run has {total:,} steps and the warm-up {warmup:,}: the rate ends "
+        yield warning(say("The run has {total:,} steps and the warm-up {warmup:,}: the rate ends "
                           "at {share:.0%} of optim_conf.lr.", total=total, warmup=warmup,
                           share=float(found[0]) / context.get("optim_conf.lr")),
-                      say("Make the warm-up about a tenth of the run."),
-                      "scheduler_conf.warmup_steps", decision=True,
-                      edits=(("scheduler_conf.warmup_steps", max(1, total // 10)),))
+                      say("Make the warm-up about a tenth of the run."), decision=True,
+                      edits={"scheduler_conf.warmup_steps": max(1, total // 10)})
 
 
 @rule("schedule-mean", say("The run's mean learning rate is far below the one named"),
@@ -184,13 +164,11 @@ def low_mean(context: Context) -> Iterator[Finding]:
         return
     share = mean / context.get("optim_conf.lr")
     if share < LOW_MEAN:
-        yield problem(Severity.WARNING,
-                      say("Over {total:,} steps the mean learning rate is {mean:.1e}, {share:.0%} "
+        yield warning(say("Over {total:,} steps the mean learning rate is {mean:.1e}, {share:.0%} "
                           "of optim_conf.lr: the schedule falls with the root of the step and has "
                           "no end.", total=total, mean=mean, share=share),
                       say("Make the run shorter (data_split_num, max_epoch) or the warm-up "
-                          "longer."),
-                      "optim_conf.lr")
+                          "longer."), "optim_conf.lr")
 
 
 @rule("schedule-not-drawn", say("A learning rate that is not computed"), "learning_rate")
@@ -198,11 +176,9 @@ def not_drawn(context: Context) -> Iterator[Finding]:
     total = estimates.total_steps(context)
     if total and not estimates.follows_warmup(context) and estimates.rates(
             context, [total]) is None:
-        yield problem(Severity.NOTE,
-                      say("The learning rate of {name} is not computed: FunASR's class does not "
-                          "run with these keys, or the {total:,} steps are too many to be run one "
-                          "by one.", name=context.get("scheduler"), total=total),
-                      key="scheduler")
+        yield note(say("The learning rate of {name} is not computed: FunASR's class does not run "
+                       "with these keys, or the {total:,} steps are too many to be run one by one.",
+                       name=context.get("scheduler"), total=total), key="scheduler")
 
 
 @rule("schedule-intervals", say("Validations that never come"), "training_settings")
@@ -211,39 +187,31 @@ def intervals(context: Context) -> Iterator[Finding]:
     for name in ("validate_interval", "save_checkpoint_interval"):
         interval = _train(context, name)
         if an_epoch and isinstance(interval, int) and interval > an_epoch:
-            yield problem(Severity.NOTE,
-                          say("{name} is {interval:,} batches, counted anew in each epoch, and an "
-                              "epoch has {batches:,}: it happens at the end of an epoch only.",
-                              name=name, interval=interval, batches=an_epoch),
-                          key=f"train_conf.{name}")
+            yield note(say("{name} is {interval:,} batches, counted anew in each epoch, and an "
+                           "epoch has {batches:,}: it happens at the end of an epoch only.",
+                           name=name, interval=interval, batches=an_epoch),
+                       key=f"train_conf.{name}")
 
 
 @rule("schedule-unscored", say("Checkpoints without a score"), "training_settings")
 def unscored(context: Context) -> Iterator[Finding]:
-    save, validate = (_train(context, name) for name in ("save_checkpoint_interval",
-                                                         "validate_interval"))
-    whole = all(isinstance(one, int) and not isinstance(one, bool) and one > 0
-                for one in (save, validate))
+    save, validate = estimates.save_and_validate(context) or (0, 1)
     batches = estimates.batches_an_epoch(context)
-    if whole and save % validate and save <= (batches or save):
-        yield problem(Severity.WARNING,
-                      say("Checkpoints are saved every {save:,} batches and validated every "
+    if save % validate and save <= (batches or save):
+        yield warning(say("Checkpoints are saved every {save:,} batches and validated every "
                           "{validate:,}: those between have no score, are never deleted and can "
                           "never be the best.", save=save, validate=validate),
-                      say("Set both to the same number."), "train_conf.save_checkpoint_interval",
-                      edits=(("train_conf.save_checkpoint_interval", validate),), decision=True)
+                      say("Set both to the same number."),
+                      edits={"train_conf.save_checkpoint_interval": validate}, decision=True)
 
 
 @rule("after-no-llm", say("The checkpoint has no LLM"), "training_settings")
 def no_llm(context: Context) -> Iterator[Finding]:
     if estimates.disk(context).without_llm and not context.on("llm_conf.use_lora"):
-        yield problem(
-            Severity.ERROR,
-            say("effective_save_name_excludes leaves the LLM out of every checkpoint, and FunASR "
-                "decodes such a checkpoint with a random LLM."),
-            say("Set train_conf.effective_save_name_excludes: null."),
-            "train_conf.effective_save_name_excludes", decision=True,
-            edits=(("train_conf.effective_save_name_excludes", None),))
+        yield error(say("effective_save_name_excludes leaves the LLM out of every checkpoint, "
+                        "and FunASR decodes such a checkpoint with a random LLM."),
+                    say("Set train_conf.effective_save_name_excludes: null."), decision=True,
+                    edits={"train_conf.effective_save_name_excludes": None})
 
 
 @rule("after-lacks", say("The checkpoint lacks a part of the model"), "training_settings")
@@ -251,21 +219,17 @@ def lacks(context: Context) -> Iterator[Finding]:
     gone = [part for part in estimates.parts(context)
             if part.saved < part.parameters and part.name in ("audio_encoder", "audio_adaptor")]
     if gone:
-        yield problem(
-            Severity.ERROR,
-            say("effective_save_name_excludes leaves {names} out of every checkpoint, or a piece "
-                "of it, and FunASR decodes such a checkpoint with random values there.",
-                names=", ".join(f"`{part.name}`" for part in gone)),
-            say("Set train_conf.effective_save_name_excludes: null."),
-            "train_conf.effective_save_name_excludes", decision=True,
-            edits=(("train_conf.effective_save_name_excludes", None),))
+        yield error(say("effective_save_name_excludes leaves {names} out of every checkpoint, or "
+                        "a piece of it, and FunASR decodes such a checkpoint with random values "
+                        "there.", names=", ".join(f"`{part.name}`" for part in gone)),
+                    say("Set train_conf.effective_save_name_excludes: null."), decision=True,
+                    edits={"train_conf.effective_save_name_excludes": None})
 
 
 @rule("after-best", say("Only one checkpoint to choose from"), "training_settings")
 def one_to_choose_from(context: Context) -> Iterator[Finding]:
     if context.train is not None and estimates.disk(context).files.made == 1:
-        yield problem(Severity.WARNING,
-                      say("The run validates once, at its end: model.pt.best is the last "
+        yield warning(say("The run validates once, at its end: model.pt.best is the last "
                           "checkpoint, and the average is of one."),
                       say("Validate and save several times an epoch."),
                       "train_conf.validate_interval")
@@ -275,58 +239,45 @@ def one_to_choose_from(context: Context) -> Iterator[Finding]:
 def prompt(context: Context) -> Iterator[Finding]:
     name = context.get("dataset_conf.prompt_classes")
     if name:
-        yield problem(Severity.WARNING,
-                      say("{name} puts a context header before every training prompt. Decoding "
+        yield warning(say("{name} puts a context header before every training prompt. Decoding "
                           "has none, so the model is asked in another form than it learned.",
                           name=name),
                       say("Set dataset_conf.prompt_classes: null, unless you decode with "
-                          "hotwords."),
-                      "dataset_conf.prompt_classes",
-                      edits=(("dataset_conf.prompt_classes", None),), decision=True)
+                          "hotwords."), edits={"dataset_conf.prompt_classes": None}, decision=True)
 
 
 @rule("after-resume", say("A second run into the same folder goes on from the first"),
       "training_settings")
 def resume(context: Context) -> Iterator[Finding]:
     if _train(context, "resume") is not False and "train_conf.resume" not in context.own.values:
-        yield problem(Severity.NOTE,
-                      say("train_conf.resume is not set and true: a run into a folder that holds "
-                          "a checkpoint goes on from it, with that run's learning rate, whatever "
-                          "this file says."),
-                      say("Use a fresh output_dir for each config."), "train_conf.resume")
+        yield note(say("train_conf.resume is not set and true: a run into a folder that holds a "
+                       "checkpoint goes on from it, with that run's learning rate, whatever this "
+                       "file says."), say("Use a fresh output_dir for each config."),
+                   "train_conf.resume")
 
 
 @rule("cost-averaging", say("Averaging needs much memory"), "training_settings")
 def averaging(context: Context) -> Iterator[Finding]:
     disk = estimates.disk(context)
     if disk.averaging > LARGE_RAM:
-        yield problem(Severity.WARNING,
-                      say("At the end FunASR loads all checkpoints to average into memory at once: "
-                          "about {gib:.0f} GiB.", gib=disk.averaging / GIBIBYTE),
+        yield warning(say("At the end FunASR loads all checkpoints to average into memory at "
+                          "once: about {gib:.0f} GiB.", gib=disk.averaging / GIBIBYTE),
                       say("Average fewer: avg_nbest_model and keep_nbest_models of 5."),
-                      "train_conf.avg_nbest_model",
-                      edits=(("train_conf.avg_nbest_model", 5),
-                             ("train_conf.keep_nbest_models", 5)), decision=True)
+                      edits={"train_conf.avg_nbest_model": 5, "train_conf.keep_nbest_models": 5},
+                      decision=True)
 
 
 @rule("specaug-not-applied", say("SpecAug that masks nothing"), "spec_augment")
 def specaug(context: Context) -> Iterator[Finding]:
     if not context.own.values.get("specaug"):
         return
-    yield problem(
-        Severity.WARNING,
-        say("`specaug` and its keys reach nothing: FunASRNano builds no module that masks. "
-            "{share}", share=_share_sentence(context)),
-        say("Take specaug and specaug_conf out."), "specaug",
-        edits=(("specaug", REMOVE), ("specaug_conf", REMOVE)))
-
-
-def _share_sentence(context: Context):
     share = masked_share(context)
-    if share is None:
-        return say("")
-    return say("If it were applied, its time masks would cover {share:.0%} of this manifest's "
-               "speech.", share=share)
+    yield warning(say("`specaug` and its keys reach nothing: FunASRNano builds no module that "
+                      "masks. {share}", share=say("") if share is None else
+                      say("If it were applied, its time masks would cover {share:.0%} of this "
+                          "manifest's speech.", share=share)),
+                  say("Take specaug and specaug_conf out."),
+                  edits={"specaug": REMOVE, "specaug_conf": REMOVE})
 
 
 def masked_share(context: Context) -> float | None:

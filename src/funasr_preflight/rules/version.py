@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from funasr_preflight import versions
 from funasr_preflight.context import Context
-from funasr_preflight.findings import COMMAND_LINE, Finding, Severity
+from funasr_preflight.findings import COMMAND_LINE, Finding, error, warning
 from funasr_preflight.laws.names import split_names
-from funasr_preflight.rules.registry import problem, rule
+from funasr_preflight.rules.registry import rule
 from funasr_preflight.run import estimates
 from funasr_preflight.texts import Text, say
 
@@ -27,26 +27,20 @@ def cannot_train(context: Context) -> Iterator[Finding]:
              ("dataset-class", say("it has no dataset class `FunASR`, which every config names")))
     for finding, why in lacks:
         if column.answer(finding) is not True:
-            yield problem(Severity.ERROR,
-                          say("FunASR {version} cannot train Fun-ASR-Nano: {why}.",
-                              version=column.nearest.version, why=why),
-                          _update(finding, True), file=COMMAND_LINE)
+            yield error(say("FunASR {version} cannot train Fun-ASR-Nano: {why}.",
+                            version=column.nearest.version, why=why), _update(finding, True),
+                        file=COMMAND_LINE)
             return
 
 
 @rule("version-lora", say("LoRA that the version does not know"), "preflight#since-which-version")
 def lora(context: Context) -> Iterator[Finding]:
     if context.on("llm_conf.use_lora") and not context.column.answer("lora-values", 0):
-        yield problem(Severity.ERROR,
-                      say("FunASR {version} passes over `llm_conf.use_lora`: no LoRA matrix is "
-                          "made.", version=context.column.nearest.version),
-                      say("Install FunASR {version} or newer.", version=_lora_since()),
-                      "llm_conf.use_lora")
-
-
-def _lora_since() -> str:
-    runs = versions.load().since("lora-values")
-    return next((version for version, found in runs if found.get("answer")), "")
+        since = next((version for version, found in versions.load().since("lora-values")
+                      if found.get("answer")), "")
+        yield error(say("FunASR {version} passes over `llm_conf.use_lora`: no LoRA matrix is made.",
+                        version=context.column.nearest.version),
+                    say("Install FunASR {version} or newer.", version=since), "llm_conf.use_lora")
 
 
 @rule("version-feat-permute", say("Features that do not pass through the encoder"),
@@ -54,29 +48,23 @@ def _lora_since() -> str:
 def feat_permute(context: Context) -> Iterator[Finding]:
     key = "audio_encoder_conf.feat_permute"
     if context.on(key) and context.column.answer("feat-permute-passes") is False:
-        yield problem(Severity.ERROR,
-                      say("FunASR {version} turns the features around where `{key}` is true, and "
-                          "the encoder ends the run.", version=context.column.nearest.version,
-                          key=key), _update("feat-permute-passes", True), key,
-                      edits=((key, False),), decision=True)
+        yield error(say("FunASR {version} turns the features around where `{key}` is true, and "
+                        "the encoder ends the run.", version=context.column.nearest.version,
+                        key=key), _update("feat-permute-passes", True), edits={key: False},
+                    decision=True)
 
 
 @rule("version-save", say("A save without a validation that ends the run"),
       "preflight#since-which-version")
 def save_without_validation(context: Context) -> Iterator[Finding]:
     said = context.column.answer("save-without-validation", "")
-    save, validate = (context.get(f"train_conf.{name}", context.audit.default(f"train_conf.{name}"))
-                      for name in ("save_checkpoint_interval", "validate_interval"))
-    whole = all(isinstance(one, int) and not isinstance(one, bool) and one > 0
-                for one in (save, validate))
-    if said and whole and save % validate:
-        yield problem(Severity.ERROR,
-                      say("FunASR {version} ends the run at the first checkpoint that no "
-                          "validation came with: saved every {save:,} batches, validated every "
-                          "{validate:,}.", version=context.column.nearest.version, save=save,
-                          validate=validate), say("Set both to the same number."),
-                      "train_conf.save_checkpoint_interval",
-                      edits=(("train_conf.save_checkpoint_interval", validate),), decision=True)
+    save, validate = estimates.save_and_validate(context) or (0, 1)
+    if said and save % validate:
+        yield error(say("FunASR {version} ends the run at the first checkpoint that no validation "
+                        "came with: saved every {save:,} batches, validated every {validate:,}.",
+                        version=context.column.nearest.version, save=save, validate=validate),
+                    say("Set both to the same number."),
+                    edits={"train_conf.save_checkpoint_interval": validate}, decision=True)
 
 
 @rule("version-deepspeed", say("DeepSpeed beside DDP"), "preflight#since-which-version")
@@ -84,8 +72,7 @@ def deepspeed_beside_ddp(context: Context) -> Iterator[Finding]:
     told = context.column.answer("two-gpus-with-deepspeed", [])
     if context.gpus > 1 and context.shared("use_deepspeed") and (
             "use_ddp" in told):
-        yield problem(Severity.WARNING,
-                      say("FunASR {version} tells its trainer both DDP and DeepSpeed on several "
+        yield warning(say("FunASR {version} tells its trainer both DDP and DeepSpeed on several "
                           "GPUs.", version=context.column.nearest.version),
                       _update("two-gpus-with-deepspeed", ["use_deepspeed"]),
                       "train_conf.use_deepspeed")
@@ -97,10 +84,9 @@ def freeze_param(context: Context) -> Iterator[Finding]:
     value = context.get("freeze_param")
     ended = isinstance(context.column.answer("freeze-param-without-a-blank"), str)
     if isinstance(value, str) and len(split_names(value)) > 1 and ended:
-        yield problem(Severity.ERROR,
-                      say("FunASR {version} reads `freeze_param` as a list alone, and a text with "
-                          "a comma ends the run.", version=context.column.nearest.version),
-                      say("Write it as a list."), "freeze_param")
+        yield error(say("FunASR {version} reads `freeze_param` as a list alone, and a text with a "
+                        "comma ends the run.", version=context.column.nearest.version),
+                    say("Write it as a list."), "freeze_param")
 
 
 @rule("version-ctc-stays", say("A CTC branch of random values"), "preflight#since-which-version")
@@ -108,8 +94,7 @@ def ctc_stays(context: Context) -> Iterator[Finding]:
     """Only of weights that hold no CTC branch, where the version does not drop it."""
     if estimates.weights_without_ctc(context) and context.column.answer(
             "ctc-removed-when-missing") is False:
-        yield problem(Severity.WARNING,
-                      say("These weights hold no CTC branch, and FunASR {version} keeps one of "
+        yield warning(say("These weights hold no CTC branch, and FunASR {version} keeps one of "
                           "random values: what it writes is noise, and DDP waits for its "
                           "gradients.", version=context.column.nearest.version),
                       _update("ctc-removed-when-missing", True), "ctc_decoder")

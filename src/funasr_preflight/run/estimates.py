@@ -16,7 +16,7 @@ from funasr_preflight import with_funasr
 from funasr_preflight.context import Context
 from funasr_preflight.errors import BookError
 from funasr_preflight.launch.directory import MODEL_DIR
-from funasr_preflight.launch.yaml_file import local
+from funasr_preflight.launch.yaml_file import is_number, local
 from funasr_preflight.laws import geometry, memory, schedule
 from funasr_preflight.laws.memory import CheckpointSize, FilesLeft, TrainingMemory
 from funasr_preflight.laws.names import (
@@ -29,7 +29,6 @@ from funasr_preflight.laws.names import (
     split_names,
 )
 from funasr_preflight.manifest.scanning import batches_per_epoch, steps_per_epoch
-from funasr_preflight.manifest.settings import FilterConf
 from funasr_preflight.texts import quoted, say
 
 BYTES = {"bf16": 2, "fp16": 2, "fp32": 4}
@@ -50,6 +49,8 @@ WIDENS_CTC = ("audio_encoder_conf.output_size",)
 MOST_STEPS, LARGEST_NUMBER, MOST_MASKS, MOST_BLOCKS = 10**12, 10**15, 100, 500
 LARGEST_RANK, MOST_STEPS_RUN = 10**6, 200_000
 """Beyond these nothing is meant, and nothing is computed."""
+CURVE_STEPS, DRAWS = 400, 40
+"""Points of a curve of the rate, and masks that are drawn for each utterance."""
 
 
 @dataclass(frozen=True)
@@ -126,14 +127,13 @@ def loads_weights(context: Context) -> bool:
 def weights_without_ctc(context: Context) -> bool:
     """Whether the weights that the run starts from lack the CTC branch, or a part that fits."""
     held = context.launch.weights
-    if context.mode != "alone" and not loads_weights(context):
+    if context.mode == "alone" or not loads_weights(context):
         return False
-    if context.mode != "alone" and any(
-            one.part == "ctc_decoder" and not one.fewer or one.key in WIDENS_CTC
-            for one in other_shapes(context)):
+    if any(one.part == "ctc_decoder" and not one.fewer or one.key in WIDENS_CTC
+           for one in other_shapes(context)):
         return True
-    if held is None or context.mode == "alone":
-        return context.launch.without_ctc and context.mode != "alone"
+    if held is None:
+        return context.launch.without_ctc
     if other_dimensions(context):
         return not all(any(name.startswith(f"{part}.") for name in held) for part in CTC)
     return any(name not in held for part in CTC for name in context.audit.parameters(part))
@@ -242,14 +242,22 @@ def steps_an_epoch(context: Context, epochs: int = 1) -> int | None:
     """Optimizer steps of one epoch or several, from the training manifest."""
     if context.train is None:
         return None
-    return epochs * steps_per_epoch(context.train, FilterConf.of(context.config),
+    return epochs * steps_per_epoch(context.train, context.filters,
                                     whole(context.get("train_conf.accum_grad"), 1))
 
 
 def batches_an_epoch(context: Context) -> int:
     """Batches that the first process gets in an epoch; 0 without a manifest."""
-    return 0 if context.train is None else batches_per_epoch(
-        context.train, FilterConf.of(context.config))
+    return 0 if context.train is None else batches_per_epoch(context.train, context.filters)
+
+
+def save_and_validate(context: Context) -> tuple[int, int] | None:
+    """Batches from save to save and from validation to validation; None unless both are whole
+    and positive."""
+    found = [context.get(key, context.audit.default(key)) for key in (
+        "train_conf.save_checkpoint_interval", "train_conf.validate_interval")]
+    usable = all(isinstance(one, int) and is_number(one) and one > 0 for one in found)
+    return tuple(found) if usable else None
 
 
 def total_steps(context: Context) -> int | None:
@@ -263,9 +271,7 @@ def total_steps(context: Context) -> int | None:
 
 def whole(value: Any, otherwise: int) -> int:
     """A positive whole number, 2.0 among them, or something else where the config has none."""
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    usable = number and 0 < value < LARGEST_NUMBER and value == int(value)
-    return int(value) if usable else otherwise
+    return int(value) if _positive(value) and value == int(value) else otherwise
 
 
 def rates(context: Context, steps: Sequence[int]) -> np.ndarray | None:
@@ -309,14 +315,13 @@ def warmup_steps(context: Context) -> float | None:
 
 def _positive(value: Any) -> bool:
     """Whether a value is a positive number that a computation can carry."""
-    usable = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return usable and 0 < value < LARGEST_NUMBER
+    return is_number(value) and 0 < value < LARGEST_NUMBER
 
 
-def curve_steps(context: Context, total: int, most: int = 400) -> list[int]:
+def curve_steps(context: Context, total: int) -> list[int]:
     """Steps at which a curve of the rate is drawn: more of the beginning, and the peak."""
-    even = np.linspace(1, total, min(total, most))
-    steps = {*even.round().astype(int), *np.geomspace(1, total, most).round().astype(int)}
+    even = np.linspace(1, total, min(total, CURVE_STEPS))
+    steps = {*even.round().astype(int), *np.geomspace(1, total, CURVE_STEPS).round().astype(int)}
     warmup = warmup_steps(context)
     if warmup and 1 <= warmup <= total:
         steps.add(int(warmup))
@@ -375,15 +380,14 @@ def disk(context: Context) -> Disk:
         whole(context.get("train_conf.max_epoch"), 100), batches_an_epoch(context),
         whole(context.get("train_conf.save_checkpoint_interval"), 5000),
         whole(context.get("train_conf.validate_interval"), 5000),
-        keep if isinstance(keep, int) and not isinstance(keep, bool) else 500,
+        keep if isinstance(keep, int) and is_number(keep) else 500,
         whole(context.get("train_conf.avg_nbest_model"), 10))
     llm = next(part for part in parts(context) if part.name == "llm")
     return Disk(size, files, memory.averaging_memory(size, files.averaged),
                 llm.saved < llm.parameters)
 
 
-def masked_share(conf: dict[str, Any], seconds: np.ndarray, draws: int = 40,
-                 seed: int = 0) -> float:
+def masked_share(conf: dict[str, Any], seconds: np.ndarray) -> float:
     """Share of the speech that SpecAugLFR's time masks would cover, if it were applied.
 
     Each mask has a width drawn from `time_mask_width_range`, its upper end left out, and a place
@@ -395,13 +399,13 @@ def masked_share(conf: dict[str, Any], seconds: np.ndarray, draws: int = 40,
     width = conf.get("time_mask_width_range") or (0, 100)
     low, high = (0, width) if isinstance(width, int) else width
     number = min(whole(conf.get("num_time_mask"), 2), MOST_MASKS)
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(0)
     covered = total = 0
     feature_frames = np.round(seconds * geometry.FEATURE_FRAMES_A_SECOND).astype(int)
     for frames in np.maximum(1, geometry.encoder_frames(feature_frames)):
-        widths = generator.integers(low, max(high, low + 1), (draws, number))
+        widths = generator.integers(low, max(high, low + 1), (DRAWS, number))
         starts = generator.integers(0, np.maximum(1, frames - widths.max(1, keepdims=True)),
-                                    (draws, number))
+                                    (DRAWS, number))
         edges = np.arange(frames)
         hit = ((edges >= starts[..., None]) & (edges < (starts + widths)[..., None])).any(1)
         covered += hit.sum()

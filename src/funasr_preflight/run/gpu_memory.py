@@ -8,7 +8,6 @@ from funasr_preflight.context import Context
 from funasr_preflight.laws import geometry, memory
 from funasr_preflight.laws.memory import GIBIBYTE, TrainingMemory
 from funasr_preflight.manifest.batch_plan import CONTEXT_TOKENS, TEMPLATE_TOKENS
-from funasr_preflight.manifest.settings import FilterConf
 from funasr_preflight.run import estimates
 
 OVERHEAD = GIBIBYTE
@@ -35,7 +34,6 @@ class Need:
         buckets: DDP's copy of every gradient, on several GPUs.
         scratch: what AdamW makes and drops in a step, when no activation is there any more.
         activations: what the backward pass keeps of the largest batch, an estimate.
-        batch: that batch.
     """
 
     model: TrainingMemory
@@ -68,10 +66,10 @@ def need(context: Context) -> Need:
 
 def largest_batch(context: Context) -> Batch:
     """Of the training manifest; without one, as many turns of ten seconds as `batch_size` takes."""
-    if context.train is not None and context.train.batches:
-        samples, frames = context.train.longest_batch
+    if context.train is not None and context.train.plan.batches:
+        samples, frames = context.train.plan.longest
         return Batch(samples, frames, True)
-    conf = FilterConf.of(context.config)
+    conf = context.filters
     frames = max(1, min(ASSUMED_TURN, conf.max_source_length,
                         conf.max_token_length or ASSUMED_TURN))
     samples = conf.batch_size if conf.batch_type == "example" else conf.batch_size // frames
@@ -131,7 +129,7 @@ def fitting_batch_size(context: Context, budget: int) -> int | None:
 
     Its samples are as long as the longest of today's largest batch.
     """
-    conf, batch = FilterConf.of(context.config), largest_batch(context)
+    conf, batch = context.filters, largest_batch(context)
     one = activation_bytes(context, 1, batch.frames)
     samples = budget // one if one else batch.samples
     if samples < 1:

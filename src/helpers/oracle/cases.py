@@ -10,7 +10,7 @@ import copy
 import math
 import random
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -18,7 +18,8 @@ from omegaconf import OmegaConf
 
 from funasr_preflight import audit
 from funasr_preflight.launch.directory import MODEL_DIR
-from funasr_preflight.launch.yaml_file import flatten
+from funasr_preflight.launch.reading import key_of
+from funasr_preflight.launch.yaml_file import value_at
 from helpers.oracle import materials
 from helpers.paths import CONFIGS, CORPUS
 from helpers.speech import manifests
@@ -61,9 +62,6 @@ class Drawn:
     valid: dict[str, Any] = field(default_factory=dict)
     mutations: list[list[Any]] = field(default_factory=list)
 
-    def as_json(self) -> dict[str, Any]:
-        return asdict(self)
-
 
 def drawn(seed: int) -> Drawn:
     """The case of a seed."""
@@ -103,10 +101,9 @@ def yaml_values(case: Drawn, full: bool = True) -> dict[str, Any] | None:
     for key, value in case.values.items():
         _assign(values, key.split("."), value)
     if not full:
-        released = _base("pretrained_flat")
         for key, small in materials.SMALL.items():
-            known = released.get(key)
-            if _get(values, key) == known and known is not None:
+            known = value_at(_base("pretrained"), key)
+            if value_at(values, key) == known and known is not None:
                 _assign(values, key.split("."), small)
         if case.alone and "ctc_vocab_size" not in values:
             values["ctc_vocab_size"] = MINI_VOCABULARY
@@ -118,8 +115,6 @@ MINI_VOCABULARY = 2576
 
 @cache
 def _base(name: str) -> dict[str, Any]:
-    if name == "pretrained_flat":
-        return dict(flatten(_base("pretrained")))
     if not name:
         return {}
     return OmegaConf.to_container(OmegaConf.load(CONFIGS / f"{name}.yaml"))
@@ -136,12 +131,6 @@ def _assign(values: dict[str, Any], parts: list[str], value: Any) -> None:
         values.pop(parts[-1], None)
     else:
         values[parts[-1]] = value
-
-
-def _get(values: Any, key: str) -> Any:
-    for part in key.split("."):
-        values = values.get(part) if isinstance(values, dict) else None
-    return values
 
 
 def _launch(case: Drawn, draw: random.Random) -> None:
@@ -166,7 +155,7 @@ def _launch(case: Drawn, draw: random.Random) -> None:
         case.overrides.append(f"++init_param={MODEL_DIR}/model.pt")
         return
     for key in PATH_KEYS:
-        if _has(_base(case.base), key):
+        if value_at(_base(case.base), key, REMOVE) != REMOVE:
             case.values[key] = REMOVE
     if draw.random() < 0.5:
         case.overrides.insert(0, f"++model={MODEL_DIR}")
@@ -174,14 +163,6 @@ def _launch(case: Drawn, draw: random.Random) -> None:
         case.values["model"] = MODEL_DIR
     if draw.random() < 0.25:
         case.directory = "without_ctc"
-
-
-def _has(values: Any, key: str) -> bool:
-    for part in key.split("."):
-        if not isinstance(values, dict) or part not in values:
-            return False
-        values = values[part]
-    return True
 
 
 def _plain_settings(case: Drawn, draw: random.Random) -> None:
@@ -250,12 +231,12 @@ def _effective(case: Drawn, key: str) -> Any:
             return value
     if key in case.values:
         return case.values[key]
-    return _get(_base(case.base) if case.base not in ("none",) else {}, key)
+    return None if case.base == "none" else value_at(_base(case.base), key)
 
 
 def _put(case: Drawn, key: str, value: Any, draw: random.Random) -> None:
     """Set a key, in the YAML or on the command line."""
-    case.overrides = [text for text in case.overrides if text.lstrip("+~").partition("=")[0] != key]
+    case.overrides = [text for text in case.overrides if key_of(text) != key]
     if case.base == "none" or draw.random() < 0.25:
         case.overrides.append(f"++{key}={as_override(value)}")
     else:
@@ -278,8 +259,7 @@ def as_override(value: Any) -> str:
 
 
 def _place(case: Drawn, key: str) -> int:
-    return next(number for number, text in enumerate(case.overrides)
-                if text.lstrip("+~").partition("=")[0] == key)
+    return next(number for number, text in enumerate(case.overrides) if key_of(text) == key)
 
 
 DIMENSIONS = frozenset((*materials.SMALL, "audio_encoder_conf.attention_heads",
@@ -409,7 +389,7 @@ def _model(case: Drawn, draw: random.Random) -> str | None:
                            "dataset_conf.batch_sampler", "dataset_conf.dataloader",
                            "dataset_conf.ctc_tokenizer"))
         names = audit.load().classes(key)
-        name = draw.choice((*names, "NoSuchClass", str(_get(_base("pretrained"), key)).lower()))
+        name = draw.choice((*names, "NoSuchClass", str(value_at(_base("pretrained"), key)).lower()))
         _put(case, key, name, draw)
         return f"{key}={name}"
     return kind

@@ -22,7 +22,7 @@ import tempfile
 import types
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -61,15 +61,13 @@ class Judgement:
         ctc: whether the model has its CTC branch.
         flagged, learning: full-size values that may learn, and that got a gradient, by component.
         bytes: of one value of those that got a gradient, by component, each size once.
-        idle: components with parameters that may learn and got no gradient.
         kept: lines that are in any batch of an epoch; None where it was not found out.
         batches: of each pass and process, as lists; again: whether passes read one file.
         steps: optimizer steps of each process in an epoch.
         saves: checkpoints within an epoch of the first process, with a score and without; None
             where it was not found out.
-        empty: batches without a sample.
-        replaced, dropped, served, unheard: of the batches trained on: samples exchanged for others
-            in the dataset, dropped in the collator, wanted, and left without speech.
+        replaced, dropped, unheard: of the batches trained on: samples exchanged for others in the
+            dataset, dropped in the collator, and left without speech.
         losses: of the batches trained on.
         moved: whether any weight changed.
         valid_kept: lines that are in any process's batch of a validation.
@@ -86,17 +84,13 @@ class Judgement:
     flagged: dict[str, int] = field(default_factory=dict)
     learning: dict[str, int] = field(default_factory=dict)
     bytes: dict[str, list[int]] = field(default_factory=dict)
-    idle: list[str] = field(default_factory=list)
-    lines: int | None = None
     kept: int | None = None
     batches: list[list[int]] = field(default_factory=list)
     again: bool = False
     steps: list[int] = field(default_factory=list)
     saves: list[int] | None = None
-    empty: int = 0
     replaced: int = 0
     dropped: int = 0
-    served: int = 0
     unheard: int = 0
     losses: list[float] = field(default_factory=list)
     moved: bool = False
@@ -106,9 +100,6 @@ class Judgement:
     rates: list[float] = field(default_factory=list)
     outcome: str = ""
     unjudged: bool = False
-
-    def as_json(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 class _Stopped(BaseException):
@@ -140,10 +131,7 @@ def judge(case: Drawn) -> Judgement:
     found = Judgement()
     with (tempfile.TemporaryDirectory(prefix="oracle-") as name, contextlib.chdir(name),
           funasr_silenced(), contextlib.redirect_stderr(io.StringIO())):
-        path, overrides = files.write(case, "small", Path(name))
-        if path is None:
-            path = Path(name) / "empty.yaml"
-            path.write_text("{}\n")
+        path, overrides = _written(case, "small", Path(name))
         try:
             with _limited():
                 _run(case, path, overrides, found)
@@ -162,15 +150,29 @@ def judge(case: Drawn) -> Judgement:
     return found
 
 
-def _run(case: Drawn, path: Path, overrides: list[str], found: Judgement) -> None:
-    from funasr.bin import train_ds
+def _written(case: Drawn, size: str, folder: Path) -> tuple[Path, list[str]]:
+    """A case's YAML, empty where it has none, and its overrides; the manifests lie beside it."""
+    path, overrides = files.write(case, size, folder)
+    if path is None:
+        path = folder / "empty.yaml"
+        path.write_text("{}\n")
+    return path, overrides
+
+
+def _composed(path: Path, overrides: list[str]):
+    """The launch as Hydra composes it."""
     from hydra import compose, initialize_config_dir
 
     with initialize_config_dir(config_dir=str(path.parent), version_base=None):
-        composed = compose(path.stem, overrides=overrides)
+        return compose(path.stem, overrides=overrides)
+
+
+def _run(case: Drawn, path: Path, overrides: list[str], found: Judgement) -> None:
+    from funasr.bin import train_ds
+
+    composed = _composed(path, overrides)
     found.stage = "merge"
-    seen: dict[str, Any] = {}
-    seen["case"] = case
+    seen: dict[str, Any] = {"case": case}
     with _around(case, found, seen):
         train_ds.main_hydra.__wrapped__(composed)
     found.stage = "reload"
@@ -250,15 +252,15 @@ def _no_network(*_: Any, **__: Any) -> None:
 
 def _deepspeed_modules() -> dict[str, types.ModuleType]:
     """Import names of DeepSpeed's memory estimates, which say nothing."""
-    stage = types.ModuleType("deepspeed.runtime.zero.stage_1_and_2")
-    stage.estimate_zero2_model_states_mem_needs_all_live = lambda *_, **__: None
-    third = types.ModuleType("deepspeed.runtime.zero.stage3")
-    third.estimate_zero3_model_states_mem_needs_all_live = lambda *_, **__: None
-    convert = types.ModuleType("deepspeed.utils.zero_to_fp32")
-    convert.convert_zero_checkpoint_to_fp32_state_dict = lambda *_, **__: None
-    names = ("deepspeed", "deepspeed.runtime", "deepspeed.runtime.zero", "deepspeed.utils")
-    return {**{name: types.ModuleType(name) for name in names},
-            stage.__name__: stage, third.__name__: third, convert.__name__: convert}
+    functions = {
+        "deepspeed.runtime.zero.stage_1_and_2": "estimate_zero2_model_states_mem_needs_all_live",
+        "deepspeed.runtime.zero.stage3": "estimate_zero3_model_states_mem_needs_all_live",
+        "deepspeed.utils.zero_to_fp32": "convert_zero_checkpoint_to_fp32_state_dict"}
+    modules = {name: types.ModuleType(name) for name in (
+        "deepspeed", "deepspeed.runtime", "deepspeed.runtime.zero", "deepspeed.utils", *functions)}
+    for name, function in functions.items():
+        setattr(modules[name], function, lambda *_, **__: None)
+    return modules
 
 
 def _autocast(enabled: bool = True, dtype=None, cache_enabled: bool = True):
@@ -324,8 +326,7 @@ def _trainer(found: Judgement, seen: dict[str, Any]):
             found.stage = "train"
             accum = self.accum_grad if isinstance(self.accum_grad, (int, float)) else 1
             most = max(TRAINED, int(accum) + 1 if accum <= ACCUMULATED else TRAINED)
-            optim = keywords["optim"]
-            optim.register_step_post_hook(lambda *_: _stepped(found))
+            keywords["optim"].register_step_post_hook(lambda *_: _stepped(found))
             super().train_epoch(dataloader_train=_Few(dataloader_train, most, found, seen),
                                 **keywords)
             _note_learning(seen, found)
@@ -388,7 +389,6 @@ def _note_learning(seen: dict[str, Any], found: Judgement) -> None:
     for name in reached:
         sizes.setdefault(component_of(name), set()).add(named[name].element_size())
     found.bytes = {part: sorted(several) for part, several in sorted(sizes.items())}
-    found.idle = sorted({component_of(name) for name in flagged - reached})
     found.moved = any(digest(one) != seen["before"][name] for name, one in named.items()
                       if one.requires_grad)
     found.outcome = digest(model.state_dict())
@@ -403,18 +403,12 @@ def _full_shapes(model: torch.nn.Module, case: Drawn) -> Mapping[str, tuple[int,
             {component_of(name) for name in usual.keys() - plain.keys()} <= {"ctc", "ctc_decoder"}):
         return materials.full_shapes()
     from funasr.download.download_model_from_hub import download_model
-    from hydra import compose, initialize_config_dir
     from omegaconf import OmegaConf
 
     from helpers.model import mini
 
     with tempfile.TemporaryDirectory(prefix="oracle-") as name:
-        path, overrides = files.write(case, "full", Path(name))
-        if path is None:
-            path = Path(name) / "empty.yaml"
-            path.write_text("{}\n")
-        with initialize_config_dir(config_dir=name, version_base=None):
-            composed = compose(path.stem, overrides=overrides)
+        composed = _composed(*_written(case, "full", Path(name)))
         config = OmegaConf.to_container(composed, resolve=True)
         with contextlib.chdir(name):
             config = config if "model_conf" in config else download_model(**config)
@@ -463,7 +457,6 @@ class _Few:
 
     def _note(self, number: int, batch: Mapping[str, Any]) -> None:
         wanted = self.seen["wanted"]
-        self.found.served += len(wanted[number]) if number < len(wanted) else 0
         got = [item.get("key") for item in batch.get("item", ())]
         dataset = self.loader.dataset
         expected = [dataset.index_ds[one].get("key") for one in wanted[number]] \
@@ -503,8 +496,6 @@ def _loader(original: type, case: Drawn, found: Judgement, seen: dict[str, Any])
             workers = conf.get("num_workers", 4)
             if isinstance(workers, int) and workers > 0:
                 keywords = {**keywords, "dataset_conf": {**conf, "num_workers": 0}}
-            elif "num_workers" not in conf:
-                keywords = {**keywords, "dataset_conf": {**conf, "num_workers": 0}}
             super().__init__(**keywords)
             seen["loader"] = self
             self.whole = self.data_split_num  # two of them are enough to see a run
@@ -541,7 +532,7 @@ def _count(trainer, seen: dict[str, Any], found: Judgement) -> None:
     kept: set[Any] = set()
     seen["counting"] = True
     steps = [0] * processes
-    indexed, events = 0, []
+    events: list[Any] = []
     try:
         for split in asked:
             counts = []
@@ -549,17 +540,14 @@ def _count(trainer, seen: dict[str, Any], found: Judgement) -> None:
                 seen["rank"] = rank
                 made = loader.build_iter(0, data_split_i=split)[0]
                 rows = list(made.batch_sampler)
-                found.empty += sum(not row for row in rows)
                 counts.append(len(rows))
                 for row in rows:
                     kept.update((split if listed else 0, one) for one in row)
                 events += rows if rank == 0 else []
                 steps[rank] += _steps(trainer, rows) * (
                     1 if listed or len(asked) == splits else splits)
-            indexed += len(loader.dataset_tr)
             found.batches.append(counts)
         found.steps, found.kept = steps, len(kept)
-        found.lines = indexed
         if listed or len(asked) == splits:
             found.saves = _saves(trainer, events)
         validated: set[Any] = set()
@@ -577,13 +565,10 @@ def _count(trainer, seen: dict[str, Any], found: Judgement) -> None:
 
 def _steps(trainer, rows: list) -> int:
     """Optimizer steps that FunASR's trainer makes of so many batches, with one number as model."""
-    counted = [0]
-
-    def count(*_: Any) -> None:
-        counted[0] += 1
-
-    return counted[0] if _tiny_epoch(trainer, rows, step=count, validate_interval=10**9,
-                                     save_checkpoint_interval=10**9) else UNKNOWN
+    steps: list[int] = []
+    done = _tiny_epoch(trainer, rows, step=lambda *_: steps.append(1), validate_interval=10**9,
+                       save_checkpoint_interval=10**9)
+    return len(steps) if done else UNKNOWN
 
 
 def _saves(trainer, rows: list) -> list[int] | None:
@@ -616,25 +601,18 @@ def _tiny_epoch(trainer, rows: list, step=lambda *_: None, **settings: Any) -> b
     plain.log_interval = 10**9
     plain.dtype, plain.log = torch.float32, lambda *_, **__: None
     vars(plain).update(settings)
-    sampler = SimpleNamespace(set_epoch=lambda _: None)
     try:
         Trainer.train_epoch(
-            plain, model=Tiny(), optim=optim, scaler=None, dataloader_train=_Plain(rows, sampler),
-            epoch=0, scheduler=SimpleNamespace(step=lambda: None, get_last_lr=lambda: [0.0]))
+            plain, model=Tiny(), optim=optim, scaler=None, epoch=0,
+            dataloader_train=_Plain({} for _ in rows),
+            scheduler=SimpleNamespace(step=lambda: None, get_last_lr=lambda: [0.0]))
     except Exception:  # noqa: BLE001  the training itself, which comes next, shows it
         return False
     return True
 
 
-class _Plain:
-    def __init__(self, rows, sampler):
-        self.rows, self.batch_sampler = rows, sampler
-
-    def __iter__(self):
-        return iter([{} for _ in self.rows])
-
-    def __len__(self):
-        return len(self.rows)
+class _Plain(list):
+    batch_sampler = SimpleNamespace(set_epoch=lambda _: None)
 
 
 def _same(one: torch.Tensor, other: torch.Tensor) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ def mended(case: Drawn, found: Mapping[str, Any], judge: Judge) -> str:
         return "untouched"
     directory = str(materials.model_directory("full", case.directory))
     values = yaml.safe_load(text.replace(directory, MODEL_DIR)) or {}
-    other = Drawn(**{**case.as_json(), "values": _edited(case, values)})
+    other = replace(case, values=_edited(case, values))
     after = judge(other)
     return _judged(found, after, case, other)
 

@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -41,7 +41,7 @@ def seeds_of(name: str, block: int) -> range:
 
 def judged(case: cases.Drawn) -> dict[str, Any]:
     """FunASR's judgement of a case; one that this machine has made already is not made again."""
-    text = json.dumps(case.as_json(), sort_keys=True)
+    text = json.dumps(asdict(case), sort_keys=True)
     name = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()[:20]
     path = CACHE / "oracle_judgements" / _code() / f"{name}.json"
     if not path.is_file():
@@ -49,7 +49,7 @@ def judged(case: cases.Drawn) -> dict[str, Any]:
 
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(".partial")
-        partial.write_text(json.dumps(judge(case).as_json()))
+        partial.write_text(json.dumps(asdict(judge(case))))
         partial.replace(path)
     return json.loads(path.read_text())
 
@@ -68,8 +68,8 @@ def twin_of(case: cases.Drawn) -> cases.Drawn | None:
     if len(case.mutations) != 1 or case.mutations[0][0] not in TWINS:
         return None
     key = case.mutations[0][1]
-    return cases.Drawn(**{**case.as_json(), "values": {
-        name: value for name, value in case.values.items() if name != key}})
+    return replace(case, values={
+        name: value for name, value in case.values.items() if name != key})
 
 
 def compared(seed: int) -> dict[str, Any]:
@@ -82,7 +82,7 @@ def compared(seed: int) -> dict[str, Any]:
     if found["unjudged"]:
         return {"seed": seed, "unjudged": True}
     row = {"seed": seed, "changed": sorted({kind for kind, _ in case.mutations}),
-           **verdict.as_json()}
+           **{name: value for name, value in asdict(verdict).items() if value}}
     row["numbers"] = {name: text for name, text in verdict.numbers.items() if text != "exact"}
     row["exact"] = sum(text == "exact" for text in verdict.numbers.values())
     if found["error"] and not all(verdict.faults.values()):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,21 +31,14 @@ _LINES = ("data-stops-reading", "data-malformed", "data-nothing-left", "data-emp
 RULES: dict[str, tuple[str, ...]] = {
     "ends: command": ("override-refused", *_VALUES, *_LAUNCH),
     "ends: debugger": ("keys-debug",),
-    "ends: merge": (*_LAUNCH, *_VALUES),
-    "ends: build": (*_LAUNCH, *_VALUES),
+    **dict.fromkeys(("ends: merge", "ends: build"), (*_LAUNCH, *_VALUES)),
     "ends: model": ("trains-freeze-param", *_VALUES),
-    "ends: trainer": (*_VALUES, "trains-nothing"),
-    "ends: optimizer": (*_VALUES, "trains-nothing"),
-    "ends: data": (*_LINES, *_VALUES),
-    "ends: batches": (*_LINES, *_VALUES),
+    **dict.fromkeys(("ends: trainer", "ends: optimizer"), (*_VALUES, "trains-nothing")),
+    **dict.fromkeys(("ends: data", "ends: batches", "ends: validate"), (*_LINES, *_VALUES)),
     "ends: train": (*_LINES, *_VALUES, "trains-nothing", "trains-without-gradient",
                     "schedule-unscored"),
-    "ends: validate": (*_LINES, *_VALUES),
-    "ends: save": _VALUES,
-    "ends: average": _VALUES,
-    "ends: end": _VALUES,
-    "ends: reload": (*_VALUES, "after-no-llm", "after-lacks"),
-    "ends: decode": (*_VALUES, "after-no-llm", "after-lacks"),
+    **dict.fromkeys(("ends: save", "ends: average", "ends: end"), _VALUES),
+    **dict.fromkeys(("ends: reload", "ends: decode"), (*_VALUES, "after-no-llm", "after-lacks")),
     "random start": ("launch-weights", "launch-tensors", "launch-alone", "launch-directory",
                      "launch-excludes", "keys-exchanged", "keys-range", "keys-type"),
     "no step": ("data-no-step", "data-nothing-left", *_VALUES, "trains-nothing"),
@@ -83,9 +76,6 @@ class CheckerWord:
     crashed: str = ""
     numbers: dict[str, Any] = field(default_factory=dict)
 
-    def as_json(self) -> dict[str, Any]:
-        return asdict(self)
-
 
 def word(case: Drawn) -> CheckerWord:
     """Ask the checker about a case."""
@@ -109,10 +99,11 @@ def word(case: Drawn) -> CheckerWord:
 
 
 def _numbers(context) -> dict[str, Any]:
+    parts = estimates.parts(context)
     found: dict[str, Any] = {
-        "flagged": {one.name: one.flagged for one in estimates.parts(context) if one.flagged},
-        "learning": {one.name: one.learning for one in estimates.parts(context) if one.learning},
-        "bytes": {one.name: [one.bytes_each] for one in estimates.parts(context) if one.learning}}
+        "flagged": {one.name: one.flagged for one in parts if one.flagged},
+        "learning": {one.name: one.learning for one in parts if one.learning},
+        "bytes": {one.name: [one.bytes_each] for one in parts if one.learning}}
     if context.train is not None:
         found |= {"kept": context.train.kept_utterances,
                   "batches": [list(each) for each in context.train.plan.passes],
@@ -135,13 +126,10 @@ def _saves(context) -> list[int]:
 
 def faults(judged: Mapping[str, Any]) -> list[str]:
     """The faults that FunASR showed, as keys of RULES."""
-    found = []
-    if judged["error"]:
-        found.append(f"ends: {judged['stage']}")
+    found = [f"ends: {judged['stage']}"] if judged["error"] else []
     if any(part not in CTC for part in judged["missing"]):
         found.append("random start")
-    reached = judged["stage"] in ("end", "reload", "decode") or not judged["error"]
-    if reached:
+    if judged["stage"] in ("end", "reload", "decode") or not judged["error"]:
         found += _quiet_faults(judged)
     return found
 
@@ -179,8 +167,7 @@ def lines_faults(judged: Mapping[str, Any], case: Drawn) -> Iterator[str]:
 
 def _written(case: Drawn, which: str) -> int:
     about = getattr(case, which)
-    lines = case.valid["lines"] if about.get("file") == "same_as_valid" else \
-        about["lines"]
+    lines = (case.valid if about.get("file") == "same_as_valid" else about)["lines"]
     return lines + (max(1, lines // 3) if about.get("file") == "duplicates" else 0)
 
 
@@ -199,9 +186,6 @@ class Verdict:
     numbers: dict[str, str] = field(default_factory=dict)
     crashed: str = ""
 
-    def as_json(self) -> dict[str, Any]:
-        return {key: value for key, value in asdict(self).items() if value}
-
 
 def compare(case: Drawn, judged: Mapping[str, Any], said: CheckerWord,
             twin: Mapping[str, Any] | None = None) -> Verdict:
@@ -213,13 +197,13 @@ def compare(case: Drawn, judged: Mapping[str, Any], said: CheckerWord,
         shown += lines_faults(judged, case)
     if twin is not None and twin["outcome"] == judged["outcome"] and not judged["error"]:
         shown.append("key does nothing")
-    rules = {rule for rule, _, _ in said.findings} | ({REFUSED} if said.refused else set())
+    refused = {REFUSED} if said.refused else set()
+    rules = {rule for rule, _, _ in said.findings} | refused
     verdict = Verdict({fault: _named(fault, said, rules) for fault in shown},
                       crashed=said.crashed)
-    if not [one for one in shown if one not in HARMLESS]:
-        verdict.false_errors = sorted({rule for rule, severity, _ in said.findings
-                                       if severity == "error"} | (
-                                           {REFUSED} if said.refused else set()))
+    if set(shown) <= set(HARMLESS):
+        verdict.false_errors = sorted(refused | {
+            rule for rule, severity, _ in said.findings if severity == "error"})
     if not judged["error"] and not said.refused and not said.crashed:
         verdict.numbers = dict(_compared(judged, said.numbers))
     return verdict
@@ -250,11 +234,9 @@ def _passes(judged: Mapping[str, Any]) -> list[list[int]]:
 
 
 def _compared(judged: Mapping[str, Any], numbers: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-    pairs: list[tuple[str, Any, Any]] = [
-        ("flagged", judged["flagged"], numbers.get("flagged"))]
-    if judged["losses"]:  # without a step nothing has a gradient, whatever would get one
-        pairs += [("learning", judged["learning"], numbers.get("learning")),
-                  ("bytes", judged["bytes"], numbers.get("bytes"))]
+    # without a step nothing has a gradient, whatever would get one
+    names = ("flagged", "learning", "bytes") if judged["losses"] else ("flagged",)
+    pairs = [(name, judged[name], numbers.get(name)) for name in names]
     if judged["kept"] is not None and "kept" in numbers:
         pairs += [("kept", judged["kept"], numbers["kept"]),
                   ("steps", judged["steps"][0], numbers["steps"]),
