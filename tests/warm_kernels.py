@@ -19,6 +19,8 @@ from jupyter_client.provisioning import local_provisioner
 IMPORTED = ["torch", "torchaudio", "funasr", "transformers.models.qwen3.modeling_qwen3",
             "ipykernel.kernelapp"]
 """No matplotlib: a kernel names its backend first."""
+LIBRARY = sys.path[next(number for number, entry in enumerate(sys.path) if entry.endswith(".zip")):]
+"""Where any kernel looks, without what pytest puts first and what tests add later."""
 
 
 class ForkedKernel:
@@ -31,7 +33,8 @@ class ForkedKernel:
         context = multiprocessing.get_context("forkserver")
         begun, begins = context.Pipe(duplex=False)
         options = command[command.index("ipykernel_launcher") + 1:]
-        self.process = context.Process(target=_kernel, args=(begins, options, env, str(cwd)))
+        self.process = context.Process(
+            target=_kernel, args=(begins, options, env, str(cwd), LIBRARY))
         self.process.start()
         self.pid = self.process.pid
         begins.close()
@@ -48,7 +51,8 @@ class ForkedKernel:
         os.kill(self.pid, number)
 
 
-def _kernel(begins: Connection, options: list[str], env: dict[str, str], folder: str) -> None:
+def _kernel(begins: Connection, options: list[str], env: dict[str, str], folder: str,
+            library: list[str]) -> None:
     os.setsid()
     threading.Thread(target=_end_with_pytest, daemon=True).start()
     begins.send(os.getpid())
@@ -60,8 +64,7 @@ def _kernel(begins: Connection, options: list[str], env: dict[str, str], folder:
     os.environ.clear()
     os.environ.update(env, JPY_PARENT_PID=server)
     readers_own = filter(None, env.get("PYTHONPATH", "").split(os.pathsep))
-    library = next(number for number, entry in enumerate(sys.path) if entry.endswith(".zip"))
-    sys.path[:] = [folder, *readers_own, *sys.path[library:]]  # without what pytest put first
+    sys.path[:] = [folder, *readers_own, *library]
     sys.argv[1:] = [*options, f"--IPKernelApp.parent_handle={server}"]
     runpy.run_module("ipykernel_launcher", run_name="__main__")
 
