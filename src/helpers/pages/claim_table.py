@@ -47,8 +47,7 @@ def section_order() -> list[int | str]:
     return [number for number in sorted(document.section_titles()) if number] + [*_OTHER_SECTIONS]
 
 
-def claim_table(claims: Iterable[Claim], table_id: str = "claim-table", language: str = "en",
-                chapters: str = "") -> str:
+def claim_table(claims: Iterable[Claim], language: str = "en", chapters: str = "") -> str:
     """HTML of the ledger, sorted by verdict and then by section.
 
     Args:
@@ -76,7 +75,7 @@ def claim_table(claims: Iterable[Claim], table_id: str = "claim-table", language
                     say("{shown} of {all} claims shown"), say("{all} claims"),
                     say("Nothing matches: no claims are shown."))
     caption = say("Every statement of the source document, in our words and its own.")
-    return filter_table(table_id, caption, columns,
+    return filter_table("claim-table", caption, columns,
                         [_row(claim, language, chapters) for claim in rows], choices, "claims",
                         labels)
 

@@ -13,8 +13,6 @@ from pathlib import Path
 from bs4 import BeautifulSoup, Tag
 from sphinx.application import Sphinx
 
-from helpers.site.finished_pages import PAGE_FINISHED
-
 TABLES = "main article :is(.table-wrap, .pst-scrollable-table-container) > table"
 FITS = 38
 """Characters beside one another that a phone shows."""
@@ -73,10 +71,3 @@ def _width(text: str) -> int:
 
 def _longest_word(text: str) -> int:
     return max(map(_width, _BREAKS.split(text)))
-
-
-def setup(app: Sphinx) -> dict[str, bool]:
-    """Sphinx's entry point."""
-    app.setup_extension("helpers.site.finished_pages")
-    app.connect(PAGE_FINISHED, label_cells)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

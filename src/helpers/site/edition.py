@@ -15,7 +15,6 @@ from omegaconf import OmegaConf
 from sphinx.application import Sphinx
 
 from helpers.paths import ROOT
-from helpers.site.finished_pages import PAGE_FINISHED
 
 WORDS = {
     "en": ("Edition {book} of {date}, about FunASR {funasr}.", "Report an error on this page",
@@ -91,18 +90,9 @@ def add_line(app: Sphinx, page: BeautifulSoup, path: Path) -> None:
                               "html.parser"))
 
 
-def write_lost(app: Sphinx, exception: Exception | None) -> None:
-    """After a build: the page that a server shows in the place of one that is not there."""
-    if exception is None and app.builder.format == "html":
-        links = "\n".join(f'<li><a href="{address}">{text}</a></li>'
-                          for address, text in LINKS.items())
-        (Path(app.outdir) / "404.html").write_text(
-            LOST.format(title=escape(app.config.html_title), links=links), encoding="utf-8")
-
-
-def setup(app: Sphinx) -> dict[str, bool]:
-    """Sphinx's entry point."""
-    app.setup_extension("helpers.site.finished_pages")
-    app.connect(PAGE_FINISHED, add_line)
-    app.connect("build-finished", write_lost)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}
+def write_lost(app: Sphinx) -> None:
+    """The page that a server shows in the place of one that is not there."""
+    links = "\n".join(f'<li><a href="{address}">{text}</a></li>'
+                      for address, text in LINKS.items())
+    (Path(app.outdir) / "404.html").write_text(
+        LOST.format(title=escape(app.config.html_title), links=links), encoding="utf-8")

@@ -15,7 +15,6 @@ from sphinx.application import Sphinx
 
 from helpers.pages.palette import darkened
 from helpers.paths import ROOT
-from helpers.site.finished_pages import PAGE_FINISHED
 from helpers.site.light_pages import size_of
 
 SINGLE = "img[src*='_images/'][src$='.svg']:not(.only-light, .only-dark, picture img)"
@@ -51,10 +50,3 @@ def _choose(page: BeautifulSoup, image: Tag, folder: Path, narrow: str) -> None:
     image.wrap(page.new_tag("picture"))
     image.insert_before(page.new_tag("source", attrs={
         "media": PHONE, "srcset": narrow, **size_of(folder / narrow)}))
-
-
-def setup(app: Sphinx) -> dict[str, bool]:
-    """Sphinx's entry point."""
-    app.setup_extension("helpers.site.finished_pages")
-    app.connect(PAGE_FINISHED, dress, priority=900)  # their sizes are already there
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

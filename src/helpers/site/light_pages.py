@@ -19,7 +19,6 @@ from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 
 from helpers.site import icons
-from helpers.site.finished_pages import PAGE_FINISHED
 
 UNUSED = ("script[src*='scripts/fontawesome.js'], script[src*='mathjax/'], "
           "script[src*='searchtools.js'], script[src*='language_data.js'], "
@@ -98,8 +97,8 @@ def size_of(file: Path) -> dict[str, str]:
     return {name: f"{length:.0f}" for name, length in zip(("width", "height"), size, strict=False)}
 
 
-def leave_out_the_sweep(app: Sphinx, exception: Exception | None) -> None:
-    """After a build: take out of the theme's script what asks every box for its size.
+def leave_out_the_sweep(app: Sphinx) -> None:
+    """Take out of the theme's script what asks every box for its size.
 
     It sets an attribute after each answer, so that the page is laid out once for each box, folded
     ones included; half of what a phone computes before a reader can do anything.
@@ -108,8 +107,6 @@ def leave_out_the_sweep(app: Sphinx, exception: Exception | None) -> None:
         ExtensionError: the script has changed.
     """
     script = Path(app.outdir) / THEME_SCRIPT
-    if exception is not None or app.builder.format != "html":
-        return
     text = script.read_text(encoding="utf-8")
     swept, found = SWEEP.subn(SWEPT, text)
     if found != 1 and SWEPT not in text:
@@ -117,12 +114,3 @@ def leave_out_the_sweep(app: Sphinx, exception: Exception | None) -> None:
                              "it did: look whether SWEEP in helpers.site.light_pages is needed.")
     if found:
         script.write_text(swept, encoding="utf-8")
-
-
-def setup(app: Sphinx) -> dict[str, bool]:
-    """Sphinx's entry point."""
-    app.setup_extension("helpers.site.finished_pages")
-    app.add_html_math_renderer("mathml", (formula, None), (formula, None))
-    app.connect(PAGE_FINISHED, lighten, priority=100)
-    app.connect("build-finished", leave_out_the_sweep)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -16,9 +16,3 @@ def add_scripts(app: Sphinx, pagename: str, templatename: str, context: dict[str
     if FIELD in str(context.get("body", "")):
         for name in SCRIPTS:
             app.add_js_file(name, loading_method="defer")
-
-
-def setup(app: Sphinx) -> dict[str, bool]:
-    """Sphinx's entry point."""
-    app.connect("html-page-context", add_scripts)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -20,7 +20,6 @@ from sphinx.application import Sphinx
 
 from helpers.errors import BookError
 from helpers.site.figures import store
-from helpers.site.finished_pages import PAGE_FINISHED
 from helpers.site.light_pages import size_of
 
 STATE = "script[type='application/vnd.jupyter.widget-state+json']"
@@ -136,10 +135,3 @@ def write_widgets(app: Sphinx, page: BeautifulSoup, path: Path) -> None:
         view.replace_with(widget)
     page.head.append(page.new_tag("script", src=f"{'../' * depth}_static/explorers.js",
                                   attrs={"defer": ""}))
-
-
-def setup(app: Sphinx) -> dict[str, bool]:
-    """Sphinx's entry point."""
-    app.setup_extension("helpers.site.finished_pages")
-    app.connect(PAGE_FINISHED, write_widgets, priority=50)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

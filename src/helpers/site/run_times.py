@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from docutils import nodes
-from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxRole
 
 from helpers.errors import BookError
@@ -72,9 +71,3 @@ class RunTime(SphinxRole):
                 return [nodes.inline("", said)], []
         raise BookError(f"{self.env.docname}: no time is recorded of {self.text}: record it with "
                         f"`{RECORDS.command} {self.text}`.")
-
-
-def setup(app: Sphinx) -> dict[str, bool]:
-    """Sphinx's entry point."""
-    app.add_role("run-time", RunTime())
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

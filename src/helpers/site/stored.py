@@ -26,7 +26,6 @@ from sphinx.util.docutils import SphinxDirective
 
 from helpers.errors import BookError
 from helpers.ledger import translations
-from helpers.site.finished_pages import PAGE_FINISHED
 from helpers.site.languages import LANGUAGES, chapters_from, language_of
 
 BREAK = "\u200b"
@@ -250,13 +249,3 @@ def _cells(notebook: Path) -> list[dict]:
 def parts(options: Mapping[str, str], name: str) -> list[str]:
     """What stands between the bars of an option."""
     return [part.strip() for part in options.get(name, "").split("|") if part.strip()]
-
-
-def setup(app: Sphinx) -> dict[str, bool]:
-    """Sphinx's entry point."""
-    app.add_directive("stored", Stored)
-    app.add_directive("stored-figure", StoredFigure)
-    app.add_directive("checked", Checked)
-    app.add_post_transform(ValuesInWords)
-    app.connect(PAGE_FINISHED, speak)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -16,8 +16,6 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
-from helpers.site.finished_pages import PAGE_FINISHED
-
 GLOSSARY = "book/glossary"
 ELSEWHERE = (GLOSSARY, "book/bibliography", "book/zh/")
 _SKIPPED = (nodes.reference, nodes.literal, nodes.math, nodes.raw)
@@ -87,11 +85,3 @@ def define(app: Sphinx, page: BeautifulSoup, path: Path) -> None:
         for link in page.select("a.reference.internal[href*='glossary.html#term-']"):
             if meaning := definitions(glossary).get(link["href"].partition("#")[2]):
                 link["data-definition"] = meaning
-
-
-def setup(app: Sphinx) -> dict[str, bool]:
-    """Sphinx's entry point."""
-    app.setup_extension("helpers.site.finished_pages")
-    app.add_post_transform(LinkFirstUse)
-    app.connect(PAGE_FINISHED, define)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}
