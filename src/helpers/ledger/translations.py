@@ -133,6 +133,11 @@ def words(language: str) -> dict[str, dict[str, str]]:
     return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
+def chapter_title(chapter: str, language: str = "en") -> str:
+    """What a chapter's notebook is called in a line of text."""
+    return word("chapters", chapter.replace("_", " "), language)
+
+
 def word(group: str, english: str, language: str) -> str:
     """A heading, verdict or title in a language; English comes back as it is.
 

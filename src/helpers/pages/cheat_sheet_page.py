@@ -15,12 +15,12 @@ from helpers.config.recommended import SHORT
 from helpers.config.values import SHORT_NAMES
 from helpers.knobs import record
 from helpers.ledger.claims import Claim, quoted
-from helpers.ledger.translations import translated, word
+from helpers.ledger.translations import chapter_title, translated, word
 from helpers.pages import cheat_sheet
 from helpers.pages.cheat_sheet import FILLED, MAIN, LaunchStep, Setting
 from helpers.pages.claim_table import section_title
-from helpers.pages.filter_table import ASSETS
 from helpers.pages.key_index import COMPARISON, KNOBS
+from helpers.pages.palette import ASSETS
 from helpers.pages.tables import breakable
 
 INDEXED, COMPARED, TURNED = "key_index.html#index", f"{COMPARISON}.html#key", f"{KNOBS}.html#knob"
@@ -178,7 +178,7 @@ class _SheetInWords:
 
     def _link(self, chapter: str, anchor: str, about: str) -> str:
         fragment = f"#{escape(anchor)}" if anchor else ""
-        title = self.say(chapter.replace("_", " "), "chapters")
+        title = chapter_title(chapter, self.language)
         return (f'<a class="cheat-more" href="{self.chapters}{chapter}.html{fragment}">'
                 f'{escape(title)}<span class="visually-hidden">, {escape(about)}</span></a>')
 

@@ -21,7 +21,7 @@ from helpers.knobs.record import (
     result_text,
     rows,
 )
-from helpers.pages.filter_table import Choice, Column, Row, filter_table
+from helpers.pages.filter_table import Choice, Column, Row, english, filter_table, same
 from helpers.pages.tables import breakable, plain_table, with_code
 
 PLACES_SHOWN = 2
@@ -45,7 +45,6 @@ _MARKS = {LIVE: ("s", "C0"), OTHERWISE: ("^", "C1"), RAISES: ("D", "C2"), NO_EFF
           NEVER_READ: ("X", "C4")}
 _SHAPES = {LIVE: "\u25a0", OTHERWISE: "\u25b2", RAISES: "\u25c6", NO_EFFECT: "\u25cf",
            NEVER_READ: "\u2716"}
-_PLACES = 2
 
 
 def group_of(key: str) -> str:
@@ -82,20 +81,16 @@ def counts_table(knobs: Iterable[Knob]) -> str:
     return plain_table(["Part", *VERDICTS, "keys"], [*rows, ["All", *_counted(knobs)]])
 
 
-def filterable_table(knobs: Sequence[Knob], table_id: str = "knob-table") -> str:
+def filterable_table(knobs: Sequence[Knob]) -> str:
     """HTML of every key: what was tried, the result, what moved, where it is read."""
     columns = (Column("Key and what was tried", "27%"), Column("Result", "28%", "Result"),
                Column("What moved", label="Moved"), Column("Where read", "22%", "Read"))
     parts = sorted({part for knob in knobs for part in knob.moved})
-    choices = (Choice("verdict", "Result", "any", _same(VERDICTS)),
-               Choice("group", "Part", "all", _same(GROUPS)),
-               Choice("moved", "What moved", "anything", _same(parts)))
-    return filter_table(table_id, "Every key of the three configs, and what turning it did.",
-                        columns, [_row(knob) for knob in knobs], choices, "keys")
-
-
-def _same(names: Iterable[str]) -> dict[str, str]:
-    return {name: name for name in names}
+    choices = (Choice("verdict", "Result", "any", same(VERDICTS)),
+               Choice("group", "Part", "all", same(GROUPS)),
+               Choice("moved", "What moved", "anything", same(parts)))
+    return filter_table("knob-table", "Every key of the three configs, and what turning it did.",
+                        columns, list(map(_row, knobs)), choices, english("keys"))
 
 
 def _in_order(knobs: Sequence[Knob], group: str) -> list[Knob]:
@@ -126,9 +121,9 @@ def _row(knob: Knob) -> Row:
 
 def _places(knob: Knob) -> str:
     if knob.read_at:
-        shown, more = knob.read_at[:_PLACES], len(knob.read_at) - _PLACES
-        rest = f"<small>and {more} more</small>" if more > 0 else ""
-        return "".join(f"<small>{breakable(line)}</small>" for line in shown) + rest
+        more = len(knob.read_at) - PLACES_SHOWN
+        lines = [*map(breakable, knob.read_at[:PLACES_SHOWN]), *([f"and {more} more"] * (more > 0))]
+        return "".join(f"<small>{line}</small>" for line in lines)
     if knob.elsewhere:
         return ("nowhere on this path<small>elsewhere: "
                 f"{breakable(knob.elsewhere[0])}</small>")
