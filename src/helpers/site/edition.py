@@ -24,40 +24,7 @@ WORDS = {
            "发现错误了吗？这份书没有注明公开的仓库，请告诉把它给你的人。"),
 }
 
-LOST = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8"/>
-<meta name="viewport" content="width=device-width, initial-scale=1"/>
-<title>Page not found — {title}</title>
-<style>
-body {{ color: #20262d; font: 1.1rem/1.6 system-ui, sans-serif; margin: 3rem auto; max-width: 36rem;
-  padding: 0 1rem; }}
-a {{ color: #00629b; }}
-@media (prefers-color-scheme: dark) {{
-  body {{ background: #14181d; color: #dfe4e9; }}
-  a {{ color: #74c0ee; }}
-}}
-</style>
-</head>
-<body>
-<main>
-<h1>This page does not exist</h1>
-<p>The address may have a typing error, or the page has another name in this edition.</p>
-<ul>
-{links}
-</ul>
-</main>
-<script>
-// The server shows this page at the wrong address, whatever its folder.
-const root = location.pathname.replace(/(notebooks|book)\\/.*$|[^/]*$/, "");
-document.querySelectorAll("a").forEach((one) => {{
-  one.href = root + one.getAttribute("href");
-}});
-</script>
-</body>
-</html>
-"""
+LOST = Path(__file__).with_name("lost.html")
 LINKS = {"index.html": "The front page", "search.html": "Search the book",
          "notebooks/preflight.html": "Check your own config",
          "notebooks/cheat_sheet.html": "The cheat sheet", "book/glossary.html": "The glossary"}
@@ -94,5 +61,7 @@ def write_lost(app: Sphinx) -> None:
     """The page that a server shows in the place of one that is not there."""
     links = "\n".join(f'<li><a href="{address}">{text}</a></li>'
                       for address, text in LINKS.items())
+    page = LOST.read_text(encoding="utf-8")
     (Path(app.outdir) / "404.html").write_text(
-        LOST.format(title=escape(app.config.html_title), links=links), encoding="utf-8")
+        page.replace("{title}", escape(app.config.html_title)).replace("{links}", links),
+        encoding="utf-8")
