@@ -137,18 +137,12 @@ def benchmark(lines: int, many_lines: int, rounds: int, folder: Path) -> dict:
     load = os.getloadavg()[0]
     path = draw(folder / "one.jsonl", lines)
     size = path.stat().st_size
-    runs = []
-    with tqdm(total=rounds * len(READERS), desc="reading", disable=None) as bar:
-        for _ in range(rounds):
-            for reader in READERS:
-                runs.append(measure(reader, path, lines, conf))
-                bar.update()
+    runs = [measure(reader, path, lines, conf)
+            for reader in tqdm(rounds * READERS, desc="reading", disable=None)]
     path.unlink()
     path = draw(folder / "many.jsonl", many_lines)
-    with tqdm(total=2, desc=f"reading {many_lines:,} lines", disable=None) as bar:
-        for reader in READERS[1:]:
-            runs.append(measure(reader, path, many_lines, conf))
-            bar.update()
+    runs += [measure(reader, path, many_lines, conf)
+             for reader in tqdm(READERS[1:], desc=f"reading {many_lines:,} lines", disable=None)]
     kept = {run.kept for run in runs if run.lines == lines}
     if len(kept) != 1:
         raise BookError(f"The readers disagree on how many utterances are kept: {sorted(kept)}.")

@@ -250,10 +250,8 @@ def _unresolved(config: DictConfig) -> str:
 
 
 def _status(base: Any, value: Any) -> Status | None:
-    if base is NOT_SET and value is NOT_SET:
-        return None
     if base is NOT_SET:
-        return "new"
+        return None if value is NOT_SET else "new"
     if value is NOT_SET:
         return "omitted"
     return "same" if same_value(base, value) else "modified"

@@ -226,19 +226,11 @@ def _other_ctc_tokens(path: Path) -> None:
 
 def _cmvn(path: Path) -> None:
     wide = 560
-    numbers = {"<AddShift>": "-8.0 " * wide, "<Rescale>": "0.25 " * wide}
-    lines = [part for name, row in numbers.items()
-             for part in (f"{name} {wide} {wide}", f"<LearnRateCoef> 0 [ {row}]")]
-    path.write_text("\n".join(lines) + "\n")
+    path.write_text("".join(f"<{name}> {wide} {wide}\n<LearnRateCoef> 0 [ {number * wide}]\n"
+                            for name, number in (("AddShift", "-8.0 "), ("Rescale", "0.25 "))))
 
 
-def _words(path: Path) -> None:
-    path.write_text("lisbon\nmarch\n")
-
-
-def _deepspeed(path: Path) -> None:
-    path.write_text(json.dumps({"train_micro_batch_size_per_gpu": 1}))
-
-
-_MAKERS = {FEWER_LAYERS: _fewer_layers, OTHER_TOKENS: _other_tokens, WORDS: _words,
-           OTHER_CTC_TOKENS: _other_ctc_tokens, CMVN: _cmvn, DEEPSPEED: _deepspeed}
+_MAKERS = {FEWER_LAYERS: _fewer_layers, OTHER_TOKENS: _other_tokens,
+           OTHER_CTC_TOKENS: _other_ctc_tokens, CMVN: _cmvn,
+           WORDS: lambda path: path.write_text("lisbon\nmarch\n"),
+           DEEPSPEED: lambda path: path.write_text('{"train_micro_batch_size_per_gpu": 1}')}

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import string
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache
 
 import yaml
 
@@ -83,12 +83,12 @@ def faults(language: str) -> list[str]:
         original = english[name]
         if entry.chapter != original.chapter:
             complaints.append(f"{name} stands in {entry.chapter}.yml, the claim in "
-                         f"{original.chapter}.yml")
+                              f"{original.chapter}.yml")
         if entry.english != of_claim(original):
             complaints.append(f"{name} is stale: its English has changed since it was translated")
         if fields(entry.why) != fields(original.why):
             complaints.append(f"{name} shows the values {fields(entry.why)}, the English "
-                         f"{fields(original.why)}")
+                              f"{fields(original.why)}")
     done = {entry["id"]: entry["english"] for entry in _findings(language)}
     return complaints + [
         f"the finding {name} is {'stale' if name in done else 'not translated'}"
@@ -126,7 +126,7 @@ def translated(language: str) -> list[Claim]:
             for name, claim in claims.load().items()]
 
 
-@lru_cache(maxsize=4)
+@cache
 def words(language: str) -> dict[str, dict[str, str]]:
     """Group to English to translation: what stands around the claims."""
     path = ROOT / "book" / language / "words.yml"

@@ -41,10 +41,9 @@ GROUPS = ("model", "audio_encoder", "llm", "audio_adaptor", "ctc", "frontend", "
 """Parts of a config, in the order of its file."""
 _OF = {"ctc_decoder": "ctc", "detach_ctc_decoder": "ctc", "ctc_weight": "ctc",
        "optim": GROUPS[8], "scheduler": GROUPS[8], "train": "train_conf"}
-_MARKS = {LIVE: ("s", "C0"), OTHERWISE: ("^", "C1"), RAISES: ("D", "C2"), NO_EFFECT: ("o", "C3"),
-          NEVER_READ: ("X", "C4")}
-_SHAPES = {LIVE: "\u25a0", OTHERWISE: "\u25b2", RAISES: "\u25c6", NO_EFFECT: "\u25cf",
-           NEVER_READ: "\u2716"}
+_MARKS = {LIVE: ("s", "\u25a0"), OTHERWISE: ("^", "\u25b2"), RAISES: ("D", "\u25c6"),
+          NO_EFFECT: ("o", "\u25cf"), NEVER_READ: ("X", "\u2716")}
+"""Verdict to its marker in the picture, and the same as a letter."""
 
 
 def group_of(key: str) -> str:
@@ -58,12 +57,12 @@ def tiles(knobs: Iterable[Knob]) -> Figure:
     """One mark for each key, in a row for each part of the config, by result."""
     knobs = list(knobs)
     figure, axes = plt.subplots(figsize=(7.2, 4.8), layout="constrained")
-    for verdict, (marker, colour) in _MARKS.items():
+    for number, (verdict, (marker, _)) in enumerate(_MARKS.items()):
         places = [(column, row) for row, group in enumerate(GROUPS)
                   for column, knob in enumerate(_in_order(knobs, group))
                   if knob.verdict == verdict]
         if places:
-            axes.scatter(*zip(*places, strict=True), marker=marker, color=colour, s=90,
+            axes.scatter(*zip(*places, strict=True), marker=marker, color=f"C{number}", s=90,
                          label=f"{verdict} ({len(places)})")
     axes.set(yticks=range(len(GROUPS)), yticklabels=GROUPS, xticks=[])
     axes.invert_yaxis()
@@ -110,7 +109,7 @@ def _row(knob: Knob) -> Row:
     cells = (
         f"<code>{breakable(knob.key)}</code>{tried}",
         f'<b class="ft-{VERDICTS.index(knob.verdict)}"><span aria-hidden="true">'
-        f"{_SHAPES[knob.verdict]}</span> {escape(knob.verdict)}</b>{note}",
+        f"{_MARKS[knob.verdict][1]}</span> {escape(knob.verdict)}</b>{note}",
         f'{escape(", ".join(knob.moved) or "nothing")}'
         f"<small>baseline: {escape(knob.baseline)}</small>",
         _places(knob))
