@@ -40,7 +40,8 @@ def label_cells(app: Sphinx, page: BeautifulSoup, path: Path) -> None:
         table["class"] = [*(name for name in table.get("class", []) if name != "cards"), "cards"]
         for row in rows:
             for head, cell in zip(heads[1:], row[1:], strict=True):
-                _label(cell, head)
+                if head:
+                    cell["data-label"] = head
         labelled = [cell for row in rows for cell in row[1:]]
         for cell in [*table.select("thead th, thead td"), *labelled]:
             if _width(cell.get_text(strip=True)) > LINE:
@@ -57,11 +58,6 @@ def too_wide(columns: list[tuple[str, ...]]) -> bool:
 def _said(cell: Tag) -> str:
     """Words of a cell; a `<wbr>` parts none."""
     return BeautifulSoup(re.sub("<wbr/?>", "", str(cell)), "html.parser").get_text(" ", strip=True)
-
-
-def _label(cell: Tag, head: str) -> None:
-    if head:
-        cell["data-label"] = head
 
 
 def _width(text: str) -> int:

@@ -11,9 +11,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 from bs4 import BeautifulSoup
-from omegaconf import OmegaConf
 from sphinx.application import Sphinx
 
+from helpers.pages import repository
 from helpers.paths import ROOT
 
 WORDS = {
@@ -47,10 +47,9 @@ def add_line(app: Sphinx, page: BeautifulSoup, path: Path) -> None:
     if foot is None or foot.select(".edition"):
         return
     said, link, without = WORDS["zh" if "zh" in path.relative_to(app.outdir).parts else "en"]
-    repository = OmegaConf.load(ROOT / "_config.yml").repository.url
-    if repository:
+    if address := repository.address():
         name = path.relative_to(app.outdir).with_suffix("").as_posix()
-        report = f'<a href="{escape(repository)}/issues/new?title={escape(name)}%3A%20">{link}</a>'
+        report = f'<a href="{escape(address)}/issues/new?title={escape(name)}%3A%20">{link}</a>'
     else:
         report = without
     foot.append(BeautifulSoup(f'<p class="edition">{said.format(**edition())} {report}</p>',

@@ -12,7 +12,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby, pairwise
 from pathlib import Path
 
 import tinycss2
@@ -115,13 +115,7 @@ def _text(tokens: Iterable[Node], strip: bool = True) -> str:
 
 def selectors(prelude: Sequence[Node]) -> list[list[Node]]:
     """The parts of a list of selectors."""
-    parts: list[list[Node]] = [[]]
-    for token in prelude:
-        if token == ",":
-            parts.append([])
-        else:
-            parts[-1].append(token)
-    return parts
+    return [list(part) for comma, part in groupby(prelude, lambda token: token == ",") if not comma]
 
 
 def usable(selector: Sequence[Node], names: Names) -> bool:

@@ -32,7 +32,9 @@ class LinkFirstUse(SphinxPostTransform):
         page = self.env.docname
         if page.startswith(ELSEWHERE):
             return
-        terms = {name.lower(): anchor for anchor, name in self._terms()}
+        every = self.env.get_domain("std").objects.items()
+        terms = {name.lower(): anchor for (role, name), (place, anchor) in every
+                 if role == "term" and place == GLOSSARY}
         for link in self.document.findall(nodes.reference):
             anchor = (link.get("refid") or link.get("refuri", "")).rpartition("#")[2]
             terms = {name: known for name, known in terms.items() if known != anchor}
@@ -40,11 +42,6 @@ class LinkFirstUse(SphinxPostTransform):
             for text in list(paragraph.findall(nodes.Text)):
                 if terms and not _within(text, paragraph):
                     text.parent.replace(text, list(self._linked(text.astext(), terms, page)))
-
-    def _terms(self) -> Iterator[tuple[str, str]]:
-        for (role, name), (page, anchor) in self.env.get_domain("std").objects.items():
-            if role == "term" and page == GLOSSARY:
-                yield anchor, name
 
     def _linked(self, text: str, terms: dict[str, str], page: str) -> Iterator[nodes.Node]:
         """The text with links; what is linked is taken out of `terms`."""
