@@ -33,7 +33,6 @@ class Translation:
         chapter: the file it stands in.
     """
 
-    id: str
     text: str
     why: str
     english: str
@@ -66,9 +65,8 @@ def load(language: str) -> dict[str, Translation]:
                                 f"{', '.join(sorted(FIELDS))} and no others.")
             if entry["id"] in entries:
                 raise BookError(f"{language}/{path.name}: the id {entry['id']} is used twice.")
-            entries[entry["id"]] = Translation(entry["id"], entry["claim"].strip(),
-                                               entry["why"].strip(), str(entry["english"]),
-                                               path.stem)
+            entries[entry["id"]] = Translation(entry["claim"].strip(), entry["why"].strip(),
+                                               str(entry["english"]), path.stem)
     return entries
 
 

@@ -7,6 +7,7 @@ not built anew comes a second time, so what a finisher has mended it must leave 
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from bs4 import BeautifulSoup
@@ -15,7 +16,6 @@ from sphinx.application import Sphinx
 from helpers.site import (
     accessible,
     cards,
-    clips,
     edition,
     figures,
     languages,
@@ -50,6 +50,13 @@ FINISHERS = (
 """`dress` copies the sizes that `lighten` gives; what collects comes last."""
 
 
+def copy_clips(app: Sphinx) -> None:
+    """Copy the clips of `book/audio` to where pages and notebooks look, none that is gone."""
+    target = Path(app.outdir) / "book" / "audio"
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(Path(app.srcdir) / "book" / "audio", target)
+
+
 def finish_pages(app: Sphinx) -> None:
     """Give every page that Sphinx wrote to the finishers."""
     for name in (*app.env.found_docs, "search", "genindex"):
@@ -66,7 +73,7 @@ def finish_pages(app: Sphinx) -> None:
 def finish_site(app: Sphinx, exception: Exception | None) -> None:
     """After a build: what is done to the whole site."""
     if exception is None and app.builder.format == "html":
-        for act in (clips.copy_clips, light_pages.leave_out_the_sweep, travelling.offer,
+        for act in (copy_clips, light_pages.leave_out_the_sweep, travelling.offer,
                     edition.write_lost, finish_pages, search.write, one_sheet.write):
             act(app)
 

@@ -36,8 +36,12 @@ def record(chapter: str, seconds: float, records: RunRecords = RECORDS) -> None:
     for old in records.read() if records.path.exists() else []:
         if old | {"seconds": row["seconds"]} == row and abs(seconds - old["seconds"]) < NEAR:
             return
-    contents = re.findall(r"notebooks/(\w+)", (ROOT / "_toc.yml").read_text(encoding="utf-8"))
-    records.add(row, [(name,) for name in contents])
+    records.add(row, [(name,) for name in chapters()])
+
+
+def chapters() -> list[str]:
+    """Every notebook that is a page, in the order of the contents."""
+    return re.findall(r"notebooks/(\w+)", (ROOT / "_toc.yml").read_text(encoding="utf-8"))
 
 
 def processor() -> str:
