@@ -22,11 +22,6 @@ from helpers.config.document import section_of
 from helpers.errors import BookError, first_sentence
 from helpers.paths import CONFIGS
 
-__all__ = [
-    "CONFIG_NAMES", "FINE_TUNING", "NOT_SET", "KeyRow", "as_config", "compare", "flatten", "load",
-    "merge_over", "path_of", "resolve", "same_value", "section_of", "values_set",
-]
-
 CONFIG_NAMES = ("pretrained", "config_8k_telephone", "stage1_encoder_adapt")
 FINE_TUNING = CONFIG_NAMES[1:]
 """The two fine-tuning configs, written from the document."""
@@ -90,9 +85,9 @@ def path_of(name_or_path: str | Path) -> Path:
         raise BookError(f"`{text}` is a folder: give the YAML file inside it.")
     if path.exists():
         return path
-    if path.suffix in (".yaml", ".yml") or path.parent != Path("."):
-        raise BookError(f"There is no config file `{text}`{_suggestions(stem)}")
-    raise BookError(f"There is no config named `{text}`{_suggestions(stem)}")
+    is_file = path.suffix in (".yaml", ".yml") or path.parent != Path(".")
+    raise BookError(f"There is no config {'file' if is_file else 'named'} `{text}`"
+                    f"{_suggestions(stem)}")
 
 
 def load(name_or_path: str | Path) -> DictConfig:

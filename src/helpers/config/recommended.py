@@ -283,12 +283,7 @@ def file_text() -> str:
 
 @dataclass(frozen=True)
 class Fence:
-    """A piece of YAML in a chapter's box.
-
-    Attributes:
-        when: the situation that its first line names, or "".
-        keys: dotted keys to values, as they stand there.
-    """
+    """A piece of YAML in a chapter's box: its situation, or "", and its dotted keys."""
 
     when: str
     keys: dict[str, Any]

@@ -18,7 +18,6 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from tqdm import tqdm
@@ -156,8 +155,8 @@ def _shown(value: Any) -> str:
     return Path(text).name if text.startswith("/") else text
 
 
-def turn_all(names: Iterable[str], jobs: int = 2, done: Callable[[Knob], None] = lambda _: None,
-             before: Mapping[str, Knob] = MappingProxyType({})) -> list[Knob]:
+def turn_all(names: Iterable[str], jobs: int, done: Callable[[Knob], None],
+             before: Mapping[str, Knob]) -> list[Knob]:
     """`turn` for many keys, in worker processes with one PyTorch thread each.
 
     Args:

@@ -127,7 +127,7 @@ class Baseline:
         values: dotted keys that differ from that config, beside the bench's own.
         keys: prefixes of the keys that it is for; every key without one.
         skips: prefixes of the keys that it is not for.
-        options: keywords of `knob_bench.observe`.
+        options: keywords of `bench.observe`.
     """
 
     name: str

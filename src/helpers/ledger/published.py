@@ -32,11 +32,7 @@ Rule = Callable[[Values, tuple[str, ...]], Parts]
 
 
 def published(*keys: str) -> dict[str, dict[str, Any]]:
-    """Key to each of the three files to what it sets, NOT_SET where it does not.
-
-    Args:
-        keys: dotted; without any, every key of the files.
-    """
+    """Dotted key (without any, each of the files) to file to what it sets, or NOT_SET."""
     released, tuned = configs.flatten(PRETRAINED), document.public_values()
     return {key: {PRETRAINED: released.get(key, NOT_SET),
                   **{name: tuned.get(key, {}).get(name, NOT_SET) for name in FINE_TUNING}}
@@ -48,8 +44,6 @@ def judged(claim_id: str, keys: tuple[str, ...], section: int | str,
     """The parts of a claim about values, and whether the files hold each.
 
     Args:
-        claim_id: the claim's name.
-        keys: the keys that it is about.
         section: of the document, `impact` for its closing table.
         values: the witnesses, where they are not those of `published`.
     """
@@ -108,8 +102,8 @@ def _ratio(values: Values, key: str, name: str) -> float:
 
 
 def _times(factor: float, name: str) -> Rule:
-    return lambda values, keys: {f"{TITLES[name]}: {key} is {factor:g} times the released": bool(
-        math.isclose(_ratio(values, key, name), factor)) for key in keys}
+    return lambda values, keys: {f"{TITLES[name]}: {key} is {factor:g} times the released":
+                                 math.isclose(_ratio(values, key, name), factor) for key in keys}
 
 
 def _times_between(values: Values, keys: tuple[str, ...]) -> Parts:

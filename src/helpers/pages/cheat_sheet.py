@@ -34,17 +34,13 @@ EXPENSIVE = {
 
 @dataclass(frozen=True)
 class Setting:
-    """A line of the first page.
+    """A line of the first page; reason, grade and chapter are those of `recommended.Advice`.
 
     Attributes:
         keys: dotted; several where one reason covers them.
         section: the document's section.
-        ours: what the recommended config says, or what a merge then fills in.
-        main: the same for the main config.
+        ours, main: what the recommended and the main config say, or what a merge then fills in.
         differs: whether the two, merged over the pretrained config, train with other values.
-        why: a few words.
-        grade: what stands behind the value.
-        chapter: the chapter with the evidence.
     """
 
     keys: tuple[str, ...]
@@ -128,11 +124,7 @@ def steps() -> list[LaunchStep]:
 
 
 def command(chapter: str, start: str, option: str) -> str:
-    """A command that a chapter shows in a box, on one line.
-
-    Args:
-        start: how the command begins.
-        option: what it must contain.
+    """A command that begins so and contains the option, as a chapter shows it, on one line.
 
     Raises:
         BookError: the chapter shows no such command.

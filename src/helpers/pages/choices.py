@@ -19,7 +19,6 @@ def choices(name: str, legend: str, panels: Mapping[str, str], chosen: str = "")
 
     Args:
         name: of this group, unlike that of any other on the page.
-        legend: what is chosen.
         panels: label to the HTML that it shows.
         chosen: the label chosen first; the first one if not given.
     """

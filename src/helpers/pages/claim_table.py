@@ -12,12 +12,12 @@ from matplotlib.figure import Figure
 
 from helpers.config import document
 from helpers.knobs.record import LIVE, NEVER_READ, NO_EFFECT, OTHERWISE, RAISES
+from helpers.ledger import translations
 from helpers.ledger.claims import (
     KINDS,
     UNTRIED,
     VERDICTS,
     Claim,
-    KeyFact,
     counts,
     decided_by,
     findings,
@@ -99,14 +99,9 @@ def tally_table(claims: Iterable[Claim], caption: str, language: str = "en") -> 
         rows, caption)
 
 
-def findings_table(claims: Iterable[Claim], caption: str, language: str = "en",
-                   known: Mapping[str, KeyFact] | None = None) -> str:
-    """HTML of the facts behind many verdicts, with the number of claims that each decides.
-
-    Args:
-        known: the findings as they are to be shown, where not in English.
-    """
-    known = known or findings()
+def findings_table(claims: Iterable[Claim], caption: str, language: str = "en") -> str:
+    """HTML of the facts behind many verdicts, with the number of claims that each decides."""
+    known = findings() if language == "en" else translations.findings(language)
     return plain_table(
         [word("table", "Finding", language), word("table", "Claims", language),
          word("table", "Evidence", language)],

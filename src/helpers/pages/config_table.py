@@ -90,9 +90,8 @@ def _row(row: KeyRow) -> Row:
 
 
 def _value_cell(value: Any) -> str:
-    if value is NOT_SET:
-        return '<i class="ft-quiet">not set</i>'
-    return f"<code>{breakable(shown(value))}</code>"
+    return ('<i class="ft-quiet">not set</i>' if value is NOT_SET
+            else f"<code>{breakable(shown(value))}</code>")
 
 
 def _chip(row: KeyRow, name: str) -> str:

@@ -87,8 +87,7 @@ def index_table(index: Sequence[KeyEntry]) -> str:
 
 
 def _section(entry: KeyEntry) -> str:
-    parent = entry.key.rpartition(".")[0]
-    return parent.partition(".")[0] or "top level"
+    return entry.key.partition(".")[0] if "." in entry.key else "top level"
 
 
 def _row(entry: KeyEntry) -> Row:

@@ -22,7 +22,6 @@ from helpers.site import (
     launch_where_known,
     light_pages,
     one_sheet,
-    page_checker,
     plain_widgets,
     run_times,
     search,
@@ -41,7 +40,7 @@ LISTENERS = {
     "env-get-outdated": [travelling.lacking],
     "doctree-read": [languages.join_lines],
     "doctree-resolved": [travelling.keep_copy],
-    "html-page-context": [languages.add_switch, share_card.add_tags, page_checker.add_scripts]}
+    "html-page-context": [languages.add_switch, share_card.add_tags, light_pages.load_checker]}
 
 FINISHERS = (
     plain_widgets.write_widgets, light_pages.lighten, stored.speak, languages.mark_english,

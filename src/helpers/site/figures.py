@@ -10,7 +10,7 @@ from __future__ import annotations
 from copy import copy
 from pathlib import Path
 
-from bs4 import BeautifulSoup, Tag
+from bs4 import BeautifulSoup
 from sphinx.application import Sphinx
 
 from helpers.pages.palette import darkened
@@ -36,17 +36,13 @@ def dress(app: Sphinx, page: BeautifulSoup, path: Path) -> None:
         if narrow.is_file():
             store(path.parent / f"{address}-phone.svg", narrow.read_text(encoding="utf-8"))
             for shown, ending in ((image, "-phone"), (twin, "-phone-dark")):
-                _choose(page, shown, path.parent, f"{address}{ending}.svg")
+                file = f"{address}{ending}.svg"
+                shown.wrap(page.new_tag("picture"))
+                shown.insert_before(page.new_tag("source", attrs={
+                    "media": PHONE, "srcset": file, **size_of(path.parent / file)}))
 
 
 def store(light: Path, svg: str) -> None:
     """Write a figure and its dark twin."""
     light.write_text(svg, encoding="utf-8")
     light.with_name(f"{light.stem}-dark.svg").write_text(darkened(svg), encoding="utf-8")
-
-
-def _choose(page: BeautifulSoup, image: Tag, folder: Path, narrow: str) -> None:
-    """Have the browser choose between a picture and its narrow drawing."""
-    image.wrap(page.new_tag("picture"))
-    image.insert_before(page.new_tag("source", attrs={
-        "media": PHONE, "srcset": narrow, **size_of(folder / narrow)}))

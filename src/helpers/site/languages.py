@@ -64,8 +64,7 @@ class Findings(FromTheLedger):
     option_spec = {"caption": directives.unchanged_required}
 
     def html(self, language: str, _: str) -> str:
-        return findings_table(claims.load().values(), self.options["caption"], language,
-                              translations.findings(language))
+        return findings_table(claims.load().values(), self.options["caption"], language)
 
 
 class Ledger(FromTheLedger):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 from bs4 import BeautifulSoup, Tag
 from docutils import nodes
@@ -24,6 +25,8 @@ UNUSED = ("script[src*='scripts/fontawesome.js'], script[src*='mathjax/'], "
           "script[src*='searchtools.js'], script[src*='language_data.js'], "
           "script[src*='searchindex.js'], script[src*='doctools.js'], "
           "script[src*='sphinx_highlight.js']")
+CHECKER = ("checker/js-yaml.min.js", "preflight_rules.js", "preflight_page.js")
+FIELD = 'class="preflight preflight-page'
 THEME_SCRIPT = "_static/scripts/pydata-sphinx-theme.js"
 SWEEP = re.compile(r'document\.querySelectorAll\(\["pre".*?'
                    r"\.forEach\(e=>\{e\.tabIndex=.*?\}\)")
@@ -42,6 +45,14 @@ def formula(translator: object, node: nodes.Element) -> None:
     written = latex2mathml.tex2mathml(node.astext(), as_block=block)
     translator.body.append(f'<div class="math">{written}</div>' if block else written)
     raise nodes.SkipNode
+
+
+def load_checker(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any],
+                 doctree: object) -> None:
+    """Load the scripts of the checker on a page that has its field, and nowhere else."""
+    if FIELD in str(context.get("body", "")):
+        for name in CHECKER:
+            app.add_js_file(name, loading_method="defer")
 
 
 def lighten(app: Sphinx, page: BeautifulSoup, path: Path) -> None:

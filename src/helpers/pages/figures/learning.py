@@ -76,9 +76,8 @@ def running_mean(values: Sequence[float], window: int) -> np.ndarray:
 
 
 def _intervals(axes, rates: Mapping[str, Sequence[ErrorRate]], stages: Sequence[str]) -> None:
-    shift = 0.18
     for index, (label, row) in enumerate(rates.items()):
-        places = np.arange(len(row)) + (index - (len(rates) - 1) / 2) * shift
+        places = np.arange(len(row)) + (index - (len(rates) - 1) / 2) * 0.18
         error_bars(axes, places, row, fmt=MARKERS[index], capsize=3, label=label,
                    color=f"C{index + 2}")
     axes.set(xticks=range(len(stages)), xticklabels=stages, ylim=(0, None),

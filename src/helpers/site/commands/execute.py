@@ -98,12 +98,7 @@ def store(notebook, target: Path) -> None:
 
 
 def complaint_of_run(notebook, folder: Path, timeout: int = TIMEOUT_SECONDS) -> str | None:
-    """Run a notebook's cells, whose outputs it then holds; what ended the run, or None.
-
-    Args:
-        folder: where the cells run.
-        timeout: seconds that one cell may take.
-    """
+    """Run a notebook's cells in a folder, each so many seconds at most; what ended it, or None."""
     client = NotebookClient(notebook, timeout=timeout, kernel_name="python3",
                             resources={"metadata": {"path": str(folder)}},
                             store_widget_state=True, coalesce_streams=True)

@@ -218,11 +218,7 @@ def fingerprint(bench: Workbench, quick: bool) -> str:
 
 def do_steps(steps: Sequence[EditionStep], done: dict[str, Any],
              save: Callable[[], object]) -> list[str]:
-    """Do the steps that are not done; a step that fails is told, and the next one goes on.
-
-    Returns:
-        Names of the steps that failed.
-    """
+    """Do the steps that are not done, whatever became of those before; returns which failed."""
     for number, step in enumerate(steps, start=1):
         print(f"{number}/{len(steps)} {step.name}: {step.purpose}", flush=True)
         if "said" in done.get(step.name, {}):

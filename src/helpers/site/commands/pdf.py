@@ -17,7 +17,7 @@ from playwright.sync_api import sync_playwright
 
 from helpers.paths import ROOT
 from helpers.site.commands import build, system
-from helpers.site.edition import edition
+from helpers.site.edition import WORDS, edition
 
 TARGET = ROOT / "_build" / "book.pdf"
 WHOLE = "whole_book.html"
@@ -70,7 +70,7 @@ def title_page(title: str, parts: dict[str, list[str]], titles: dict[str, Tag]) 
         f"<h2>{part}</h2><ul>" + "".join(
             f'<li><a href="#{anchor(name)}">{titles[name].get_text().rstrip("#").strip()}</a></li>'
             for name in pages) + "</ul>" for part, pages in parts.items() if part)
-    said = "Edition {book} of {date}, about FunASR {funasr}.".format(**edition())
+    said = WORDS["en"][0].format(**edition())
     return BeautifulSoup(f'<div class="title-page"><p class="title">{title}</p><p>{said}</p>'
                          f"{lists}</div>", "html.parser").div
 
