@@ -101,29 +101,28 @@ def test_merge_replaces_lists_whole():
     assert configs.flatten(merged) == {"a.list": [9]}
 
 
-def test_diff_uses_the_documents_four_statuses_and_its_critical_marks():
-    rows = {row.key: row for row in configs.diff("config_8k_telephone")}
-    assert rows["frontend_conf.fs"].status == "same"
-    assert rows["optim_conf.lr"].status == "modified"
-    assert rows["specaug"].status == "new"
-    assert rows["audio_encoder_conf.num_blocks"].status == "omitted"
-    assert rows["audio_encoder_conf.num_blocks"].value is configs.NOT_SET
-    assert {key for key, row in rows.items() if row.critical} == {
-        "audio_encoder_conf.freeze", "ctc_decoder_conf.freeze"}
-    stage1 = {row.key for row in configs.diff("stage1_encoder_adapt") if row.critical}
-    assert stage1 == {"audio_encoder_conf.freeze", "frontend_conf.fs"}
-
-
-def test_diff_of_own_mappings_and_of_a_config_with_itself():
-    rows = {row.key: row.status for row in configs.diff({"a": 1, "b": {"c": True}, "n": None},
-                                                        base={"a": 1.0, "b": {"c": 1}, "d": None})}
-    assert rows == {"a": "same", "b.c": "modified", "d": "omitted", "n": "new"}
-    assert {row.status for row in configs.diff("pretrained")} == {"same"}
+def test_the_comparison_uses_the_documents_four_statuses_and_its_critical_marks():
+    rows = {row.key: row for row in configs.compare()}
+    main, stage1 = configs.FINE_TUNING
+    assert rows["frontend_conf.fs"].statuses[main] == "same"
+    assert rows["optim_conf.lr"].statuses[main] == "modified"
+    assert rows["specaug"].statuses[main] == "new"
+    assert rows["audio_encoder_conf.num_blocks"].statuses[main] == "omitted"
+    assert rows["audio_encoder_conf.num_blocks"].values[main] is configs.NOT_SET
+    assert {(key, name) for key, row in rows.items() for name in row.critical} == {
+        ("audio_encoder_conf.freeze", main), ("ctc_decoder_conf.freeze", main),
+        ("audio_encoder_conf.freeze", stage1), ("frontend_conf.fs", stage1)}
 
 
 def test_a_key_set_to_null_is_set():
-    assert [row.status for row in configs.diff({}, base={"a": None})] == ["omitted"]
-    assert [row.status for row in configs.diff({"a": None}, base={})] == ["new"]
+    rows = {row.key: row for row in configs.compare()}
+    assert rows["frontend_conf.cmvn_file"].values["pretrained"] is None
+    assert set(rows["frontend_conf.cmvn_file"].statuses.values()) == {"omitted"}
+    assert rows["train_conf.deepspeed_config"].statuses["config_8k_telephone"] == "same"
+
+
+def test_one_is_not_true_and_a_whole_number_may_have_a_point():
+    assert configs.same_value(1, 1.0) and not configs.same_value(True, 1)
 
 
 @pytest.mark.parametrize("mark, status", [("modified", "modified"), ("new", "new")])

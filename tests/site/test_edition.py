@@ -24,8 +24,7 @@ def test_every_page_names_its_edition_and_where_to_report(name: str) -> None:
 
 def test_a_named_repository_takes_reports(monkeypatch: pytest.MonkeyPatch) -> None:
     address = "https://github.com/someone/book"
-    monkeypatch.setattr(edition.OmegaConf, "load", lambda _: SimpleNamespace(
-        repository=SimpleNamespace(url=address)))
+    monkeypatch.setattr(edition.repository, "address", lambda: address)
     page = BeautifulSoup('<footer class="bd-footer-content"></footer>', "html.parser")
     edition.add_line(SimpleNamespace(outdir=str(SITE)), page, Path(SITE) / "notebooks/dataset.html")
     assert page.a["href"].startswith(f"{address}/issues/new") and "dataset" in page.a["href"]

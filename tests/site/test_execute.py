@@ -100,7 +100,8 @@ def test_a_page_that_quotes_chapters_without_saying_so_fails(chapter):
 
 STYLED = {"data-filter-table": ("filter_table.css", "filter_table.js"),
           'class="players': ("players.css", "players.js"),
-          'class="cheat-sheet': ("cheat_sheet.css",)}
+          'class="cheat-sheet': ("cheat_sheet.css",),
+          'class="choices': ("choices.css",), 'class="preflight ': ("preflight.css",)}
 
 
 @pytest.mark.parametrize("mark", STYLED)

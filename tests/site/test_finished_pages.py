@@ -9,28 +9,14 @@ import pytest
 from browsing import PAGES, SITE
 from bs4 import BeautifulSoup
 
-from helpers.site import (
-    accessible,
-    cards,
-    edition,
-    figures,
-    languages,
-    light_pages,
-    one_sheet,
-    plain_widgets,
-    term_hover,
-)
-
-LISTENERS = (light_pages.lighten, accessible.mend, languages.mark_english, term_hover.define,
-             cards.label_cells, plain_widgets.write_widgets, figures.dress, edition.add_line,
-             one_sheet.collect)
+from helpers.site import extension
 
 
 def finished(html: str, path: Path) -> str:
-    """A page after all listeners."""
+    """A page after all finishers."""
     page = BeautifulSoup(html, "html.parser")
-    for listener in LISTENERS:
-        listener(SimpleNamespace(outdir=str(SITE), env=SimpleNamespace()), page, path)
+    for finish in extension.FINISHERS:
+        finish(SimpleNamespace(outdir=str(SITE), env=SimpleNamespace()), page, path)
     return str(page)
 
 

@@ -47,8 +47,7 @@ def test_nothing_around_the_chinese_ledger_stays_english() -> None:
 def test_the_tables_of_verdicts_and_findings_speak_chinese() -> None:
     ledger = claims.load().values()
     counted = BeautifulSoup(tally_table(ledger, "类别", "zh"), "html.parser")
-    found = BeautifulSoup(findings_table(ledger, "事实", "zh", translations.findings("zh")),
-                          "html.parser")
+    found = BeautifulSoup(findings_table(ledger, "事实", "zh"), "html.parser")
     assert len(found.select("tbody tr")) == len(claims.findings())
     for table in (counted, found):
         firsts = [row.td.text for row in table.select("tbody tr")]

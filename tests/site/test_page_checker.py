@@ -127,13 +127,13 @@ def test_the_field_weighs_little():
 def alone(tmp_path, browser):
     """The field on a page of its own, read from disk with the network cut."""
     from helpers.pages import preflight_report
-    from helpers.site import page_checker
+    from helpers.site import light_pages
 
     package = next(one for one in assets.PACKAGES if one.spec.startswith("js-yaml"))
     if not assets.present(package):
         assets.fetch(package)
     scripts = "".join(f'<script defer src="{(command.ASSETS / name).as_uri()}"></script>'
-                      for name in page_checker.SCRIPTS)
+                      for name in light_pages.CHECKER)
     file = tmp_path / "page.html"
     file.write_text(f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>x</title>'
                     f"{scripts}</head><body><main>{preflight_report.page_checker()}</main></body>",
@@ -196,11 +196,11 @@ def test_what_is_pasted_is_shown_as_text(alone):
 
 
 def test_the_page_of_the_book_has_the_field_and_no_other_page_its_scripts(site):
-    from helpers.site import page_checker
+    from helpers.site import light_pages
 
     for path in site.rglob("*.html"):
         text = path.read_text(encoding="utf-8")
-        loads = [name for name in page_checker.SCRIPTS if f"_static/{name}" in text]
-        expected = list(page_checker.SCRIPTS) if page_checker.FIELD in text else []
+        loads = [name for name in light_pages.CHECKER if f"_static/{name}" in text]
+        expected = list(light_pages.CHECKER) if light_pages.FIELD in text else []
         assert loads == expected, path.name
-    assert page_checker.FIELD in (site / "notebooks" / "preflight.html").read_text("utf-8")
+    assert light_pages.FIELD in (site / "notebooks" / "preflight.html").read_text("utf-8")

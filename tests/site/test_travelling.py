@@ -153,7 +153,7 @@ def test_a_new_chapter_is_copied_and_an_old_one_leaves(tmp_path: Path) -> None:
         (tmp_path / travelling.FOLDER / name / f"{name}.ipynb").write_text(name)
     (tmp_path / "html/_sources/notebooks").mkdir(parents=True)
     assert travelling.lacking(app) == []
-    travelling.offer(app, None)
+    travelling.offer(app)
     assert [path.name for path in (tmp_path / travelling.FOLDER).iterdir()] == ["here"]
     assert (tmp_path / "html/_sources/notebooks/here.ipynb").read_text() == "here"
 

@@ -11,13 +11,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 from tqdm import tqdm
@@ -89,8 +89,8 @@ def draw(path: Path, lines: int) -> Path:
     return path
 
 
-def read_here(reader: str, path: Path) -> tuple[float, float, float, int]:
-    """Read a manifest in this process: seconds, CPU seconds, MB before it, utterances kept."""
+def read_here(reader: str, path: Path) -> dict[str, float]:
+    """Read a manifest in this process: the fields of `Measured`."""
     if reader == "funasr_index":
         import funasr.datasets.fun_asr_datasets.datasets  # noqa: F401
         from funasr.register import tables
@@ -114,7 +114,8 @@ def read_here(reader: str, path: Path) -> tuple[float, float, float, int]:
     before = _peak_mb()
     started, busy = time.perf_counter(), time.process_time()
     kept = read()
-    return time.perf_counter() - started, time.process_time() - busy, before, kept
+    return {"seconds": time.perf_counter() - started, "cpu_seconds": time.process_time() - busy,
+            "peak_mb": _peak_mb(), "import_mb": before, "kept": kept}
 
 
 def measure(reader: str, path: Path, lines: int, conf: dict) -> Measured:
@@ -137,18 +138,12 @@ def benchmark(lines: int, many_lines: int, rounds: int, folder: Path) -> dict:
     load = os.getloadavg()[0]
     path = draw(folder / "one.jsonl", lines)
     size = path.stat().st_size
-    runs = []
-    with tqdm(total=rounds * len(READERS), desc="reading", disable=None) as bar:
-        for _ in range(rounds):
-            for reader in READERS:
-                runs.append(measure(reader, path, lines, conf))
-                bar.update()
+    runs = [measure(reader, path, lines, conf)
+            for reader in tqdm(rounds * READERS, desc="reading", disable=None)]
     path.unlink()
     path = draw(folder / "many.jsonl", many_lines)
-    with tqdm(total=2, desc=f"reading {many_lines:,} lines", disable=None) as bar:
-        for reader in READERS[1:]:
-            runs.append(measure(reader, path, many_lines, conf))
-            bar.update()
+    runs += [measure(reader, path, many_lines, conf)
+             for reader in tqdm(READERS[1:], desc=f"reading {many_lines:,} lines", disable=None)]
     kept = {run.kept for run in runs if run.lines == lines}
     if len(kept) != 1:
         raise BookError(f"The readers disagree on how many utterances are kept: {sorted(kept)}.")
@@ -163,19 +158,17 @@ def summary(runs: list[Measured], lines: int, many_lines: int) -> dict:
     def of(reader: str, count: int) -> list[Measured]:
         return [run for run in runs if (run.reader, run.lines) == (reader, count)]
 
-    own = of("funasr_index", lines)
     by_reader = {}
     for reader in READERS:
         several = of(reader, lines)
+        rounds = [*zip(of("funasr_index", lines), several, strict=True)]
         by_reader[reader] = {
-            "seconds": statistics.median(run.seconds for run in several),
-            "cpu_seconds": statistics.median(run.cpu_seconds for run in several),
+            "seconds": median(run.seconds for run in several),
+            "cpu_seconds": median(run.cpu_seconds for run in several),
             "peak_mb": max(run.peak_mb for run in several),
-            "times_faster": statistics.median(
-                theirs.seconds / ours.seconds for theirs, ours in zip(own, several, strict=True)),
-            "times_faster_cpu": statistics.median(
-                theirs.cpu_seconds / ours.cpu_seconds
-                for theirs, ours in zip(own, several, strict=True))}
+            "times_faster": median(theirs.seconds / ours.seconds for theirs, ours in rounds),
+            "times_faster_cpu": median(theirs.cpu_seconds / ours.cpu_seconds
+                                       for theirs, ours in rounds)}
         for run in of(reader, many_lines) if many_lines != lines else ():
             by_reader[reader] |= {
                 "many_seconds": run.seconds, "many_peak_mb": run.peak_mb,
@@ -204,9 +197,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.read:
         reader, path = options.read
-        seconds, busy, before, kept = read_here(reader, Path(path))
-        print(json.dumps({"seconds": seconds, "cpu_seconds": busy, "peak_mb": _peak_mb(),
-                          "import_mb": before, "kept": kept}))
+        print(json.dumps(read_here(reader, Path(path))))
         return 0
     if min(options.lines, options.many_lines, options.rounds) < 1:
         raise BookError("Lines and rounds must be at least 1: give greater numbers.")

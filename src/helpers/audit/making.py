@@ -11,10 +11,22 @@ import re
 import sys
 from typing import Any
 
+from torch import nn
+
 from funasr_preflight.audit import COMMAND, FILE, load
-from funasr_preflight.laws.names import COMPONENTS
+from funasr_preflight.laws.names import COMPONENTS, component_of
+from helpers.audit import activations
+from helpers.config import configs
 from helpers.config.funasr_source import READERS, SourceLine, default_of, lines_for, lines_of
 from helpers.errors import one_sentence
+from helpers.experiments.provenance import provenance
+from helpers.experiments.records import write_record
+from helpers.knobs import record
+from helpers.model import mini
+from helpers.session import setup
+from helpers.telephone.channel import telephone_set
+from helpers.training import anatomy, finetune
+from helpers.training.unknown_keys import refusals
 
 REGISTERS = {"model": "model_classes", "audio_encoder": "encoder_classes",
              "audio_adaptor": "adaptor_classes", "ctc_decoder": "adaptor_classes",
@@ -40,12 +52,6 @@ def make() -> dict[str, Any]:
     The file also holds where it comes from, and `activations`, which are measured and may differ a
     little on another CPU.
     """
-    from helpers.config import configs
-    from helpers.knobs import record
-    from helpers.model import mini
-    from helpers.telephone.channel import telephone_set
-    from helpers.training.unknown_keys import refusals
-
     turned = record.load()
     flat = configs.flatten("pretrained") | {
         key: value for name in configs.FINE_TUNING for key, value in configs.flatten(name).items()}
@@ -132,8 +138,6 @@ def _deprecated() -> dict[str, dict[str, str]]:
 
 
 def _parameters(model) -> dict[str, dict[str, int]]:
-    from helpers.training.anatomy import component_of
-
     sizes: dict[str, dict[str, int]] = {component: {} for component in COMPONENTS}
     for name, parameter in model.named_parameters():
         component = component_of(name)
@@ -142,8 +146,6 @@ def _parameters(model) -> dict[str, dict[str, int]]:
 
 
 def _linear_layers(llm) -> dict[str, list[int]]:
-    from torch import nn
-
     layers: dict[str, list[int]] = {}
     for name, module in llm.named_modules():
         if isinstance(module, nn.Linear):
@@ -155,13 +157,10 @@ def _linear_layers(llm) -> dict[str, list[int]]:
 
 def _without_gradient(items) -> list[str]:
     """Components that one batch gives no gradient when nothing is frozen, on the mini."""
-    from helpers.model import mini
-    from helpers.training import anatomy, finetune
-
     thawed = {f"{section}.freeze": False for section in
               ("audio_encoder_conf", "audio_adaptor_conf", "llm_conf", "ctc_decoder_conf")}
     built = mini.build(finetune.with_overrides("pretrained", finetune.SHORT_RUN, thawed))
-    reached = {anatomy.component_of(name) for name in anatomy.reached(built, items).names}
+    reached = {component_of(name) for name in anatomy.reached(built, items).names}
     return [component for component in COMPONENTS if component not in reached]
 
 
@@ -171,11 +170,6 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true",
                         help="write nothing; say whether the file is what this FunASR gives")
     options = parser.parse_args(arguments)
-    from helpers.audit import activations
-    from helpers.experiments.provenance import provenance
-    from helpers.experiments.records import write_record
-    from helpers.session import setup
-
     setup()
     made = json.loads(json.dumps(make()))
     if options.check:
@@ -183,9 +177,8 @@ def main(arguments: list[str] | None = None) -> int:
         changed = [key for key in made if made[key] != stored.get(key)]
         print(f"Changed: {', '.join(changed)}." if changed else "The audit is up to date.")
         return int(bool(changed))
-    content = {**made, "activations": activations.at_full_size(),
-            "provenance": provenance(COMMAND, seed=0)}
-    write_record(FILE, content, indent=0)
+    write_record(FILE, {**made, "activations": activations.at_full_size(),
+                        "provenance": provenance(COMMAND, seed=0)}, indent=0)
     return 0
 
 

@@ -22,12 +22,6 @@ from helpers.config.document import section_of
 from helpers.errors import BookError, first_sentence
 from helpers.paths import CONFIGS
 
-__all__ = [
-    "CONFIG_NAMES", "FINE_TUNING", "NOT_SET", "DiffRow", "KeyRow", "as_config", "compare", "diff",
-    "flatten", "load", "merge_over", "path_of", "resolve", "same_value", "section_of",
-    "values_set",
-]
-
 CONFIG_NAMES = ("pretrained", "config_8k_telephone", "stage1_encoder_adapt")
 FINE_TUNING = CONFIG_NAMES[1:]
 """The two fine-tuning configs, written from the document."""
@@ -52,38 +46,19 @@ NOT_SET = _NotSet()
 
 
 @dataclass(frozen=True)
-class DiffRow:
-    """One key of one config against its base.
-
-    Attributes:
-        key: dotted key.
-        section: number of the document's section that the key belongs to (0: in none).
-        base: the base's value as written, or NOT_SET.
-        value: the config's value as written, or NOT_SET.
-        status: "same" and "modified" where both set it, "new" where only the config does,
-            "omitted" where only the base does.
-        critical: whether the document puts its red sign or a warning sign on it.
-    """
-
-    key: str
-    section: int
-    base: Any
-    value: Any
-    status: Status
-    critical: bool = False
-
-
-@dataclass(frozen=True)
 class KeyRow:
     """One key across the three configs.
 
     Attributes:
         key: dotted key.
-        section: see DiffRow.
-        values: config name to value as written, or NOT_SET.
-        statuses: name of a fine-tuning config to its status against the pretrained config;
-            None where neither of the two sets the key.
-        critical: the fine-tuning configs in which the document marks the key as critical.
+        section: number of the document's section that the key belongs to (0: in none).
+        values: config name to value as written, or NOT_SET; an interpolation and the value that
+            it resolves to are different text.
+        statuses: name of a fine-tuning config to its status against the pretrained config:
+            "same" and "modified" where both set the key, "new" where only it does, "omitted"
+            where only the pretrained one does; None where neither does.
+        critical: the fine-tuning configs in which the document puts its red sign or a warning
+            sign on the key.
         stated_in: the numbers of the document's sections that name the key.
     """
 
@@ -110,9 +85,9 @@ def path_of(name_or_path: str | Path) -> Path:
         raise BookError(f"`{text}` is a folder: give the YAML file inside it.")
     if path.exists():
         return path
-    if path.suffix in (".yaml", ".yml") or path.parent != Path("."):
-        raise BookError(f"There is no config file `{text}`{_suggestions(stem)}")
-    raise BookError(f"There is no config named `{text}`{_suggestions(stem)}")
+    is_file = path.suffix in (".yaml", ".yml") or path.parent != Path(".")
+    raise BookError(f"There is no config {'file' if is_file else 'named'} `{text}`"
+                    f"{_suggestions(stem)}")
 
 
 def load(name_or_path: str | Path) -> DictConfig:
@@ -173,22 +148,6 @@ def flatten(config: ConfigLike) -> dict[str, Any]:
                             "write it as nested keys.")
         flat[key] = value
     return flat
-
-
-def diff(config: ConfigLike, base: ConfigLike = "pretrained") -> list[DiffRow]:
-    """Compare a config with its base, key by key, in the base's order, new keys last.
-
-    Values are compared as they are written: an interpolation and the value that it resolves to
-    are different text, hence "modified".
-    """
-    name = _name_of(config)
-    values, base_values = flatten(config), flatten(base)
-    rows = []
-    for key in [*base_values, *(key for key in values if key not in base_values)]:
-        old, new = base_values.get(key, NOT_SET), values.get(key, NOT_SET)
-        rows.append(DiffRow(key, section_of(key), old, new, _status(old, new),
-                            document.is_critical(key, name)))
-    return rows
 
 
 def compare() -> list[KeyRow]:
@@ -286,19 +245,11 @@ def _unresolved(config: DictConfig) -> str:
 
 
 def _status(base: Any, value: Any) -> Status | None:
-    if base is NOT_SET and value is NOT_SET:
-        return None
     if base is NOT_SET:
-        return "new"
+        return None if value is NOT_SET else "new"
     if value is NOT_SET:
         return "omitted"
     return "same" if same_value(base, value) else "modified"
-
-
-def _name_of(config: ConfigLike) -> str:
-    if isinstance(config, (str, Path)):
-        return Path(config).name.removesuffix(".yaml")
-    return ""
 
 
 def _suggestions(name: str) -> str:

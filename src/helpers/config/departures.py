@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from helpers.config import configs
 from helpers.config.recommended import PATH, TABLE, Advice
@@ -15,8 +14,8 @@ def departures() -> list[Advice]:
     """The recommended config's rows that a fine-tuning config, as a file or merged, has not."""
     sources = [configs.flatten(source) for name in configs.FINE_TUNING
                for source in (name, configs.merge_over("pretrained", name))]
-    return [row for row in TABLE if row.in_file and not row.when
-            and not all(_says(values, row) for values in sources)]
+    return [row for row in TABLE if row.in_file and not row.when and not all(
+        row.key in values and configs.same_value(values[row.key], row.value) for values in sources)]
 
 
 def unexplained(table: Sequence[Advice] = TABLE) -> list[str]:
@@ -32,7 +31,3 @@ def unexplained(table: Sequence[Advice] = TABLE) -> list[str]:
                                     for prefix in explained):
                 keys[key] = None
     return list(keys)
-
-
-def _says(values: dict[str, Any], row: Advice) -> bool:
-    return row.key in values and configs.same_value(values[row.key], row.value)

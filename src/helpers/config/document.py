@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
+from itertools import chain
 from typing import Any
 
 from omegaconf import OmegaConf
@@ -48,13 +49,13 @@ class Statement:
     marks: dict[str, str]
 
 
-@lru_cache(maxsize=1)
+@cache
 def contents() -> dict[str, Any]:
     """The data file as a plain dictionary."""
     return OmegaConf.to_container(OmegaConf.load(DOCUMENT))
 
 
-@lru_cache(maxsize=1)
+@cache
 def statements() -> tuple[Statement, ...]:
     """Every statement about a key, in the document's order; a restated key comes twice."""
     stated = []
@@ -75,17 +76,17 @@ def section_titles() -> dict[int, str]:
 def sections_stating(key: str) -> tuple[int, ...]:
     """The sections that name this key, or cover it with the "etc." of section 9."""
     named = tuple(dict.fromkeys(s.section for s in statements() if s.key == key))
-    if named or not _et_cetera(key):
-        return named
-    return (9,)
+    # The "etc." stands for the encoder's architecture: its keys that no config restates.
+    parent, _, name = key.rpartition(".")
+    covered = (parent == contents()["section_9_et_cetera"]
+               and name not in contents()["section_9_et_cetera_excludes"])
+    return named or (9,) * covered
 
 
 def section_of(key: str) -> int:
     """The section a key belongs to: the first that states it, else the one on its subject."""
-    stated = sections_stating(key)
-    if stated:
-        return stated[0]
-    return next((number for prefix, number in _TOPICS if key.startswith(prefix)), OUTSIDE)
+    topics = (number for prefix, number in _TOPICS if key.startswith(prefix))
+    return next(chain(sections_stating(key), topics), OUTSIDE)
 
 
 def is_critical(key: str, config: str) -> bool:
@@ -94,14 +95,7 @@ def is_critical(key: str, config: str) -> bool:
                for s in statements() if s.key == key)
 
 
-def _et_cetera(key: str) -> bool:
-    """The "etc." stands for the encoder's architecture: its keys that no config restates."""
-    parent, _, name = key.rpartition(".")
-    return (parent == contents()["section_9_et_cetera"]
-            and name not in contents()["section_9_et_cetera_excludes"])
-
-
-@lru_cache(maxsize=1)
+@cache
 def public_values() -> dict[str, dict[str, Any]]:
     """Key to config name to value in the published files; a key that a file does not set is absent.
 

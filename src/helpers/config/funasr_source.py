@@ -143,12 +143,7 @@ def default_of(key: str, lines: Collection[SourceLine]) -> CodeDefault:
 
 
 def against(key: str, value: Any) -> str:
-    """What omitting a key means where it would else have this value.
-
-    Returns:
-        "same value" or "other value" for the code's defaults compared with this one; REQUIRED,
-        IGNORED or NO_READER where there is no default to compare.
-    """
+    """"same value" or OTHER_VALUE, as the code's defaults for a key are, or why there are none."""
     default = code_default(key)
     if default.kind != DEFAULT:
         return default.kind
@@ -173,10 +168,9 @@ def on_this_path(key: str, executed: Collection[tuple[str, int]]) -> list[Source
 
 
 def elsewhere(key: str, executed: Collection[tuple[str, int]]) -> list[SourceLine]:
-    """Lines that look at a key of this name and did not run: other classes, other branches.
+    """Lines that look at a key of this name, or of another class's, and did not run.
 
-    Those that would receive this key's section come first; a line in another class may mean
-    another key of the same name.
+    Those that would receive this key's section come first.
     """
     name = key.rpartition(".")[2]
     others = [line for file, text in _texts() if name in text for line in _lines(file)

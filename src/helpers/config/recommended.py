@@ -11,13 +11,15 @@ writes the file and the boxes again; a test compares them, and what the checker 
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import yaml
 
+from funasr_preflight.launch.reading import flatten
 from helpers.config import configs
 from helpers.config.configs import NOT_SET
 from helpers.errors import BookError
@@ -254,27 +256,21 @@ def yaml_of(rows: Sequence[Advice], chapters: bool = False) -> str:
         rows: of the table, in the order in which their sections appear.
         chapters: name the chapter behind each reason.
     """
-    sections: dict[str, list[str]] = {}
-    opened: tuple[str, ...] = ()
-    for row in sorted(rows, key=lambda row: rows.index(_first_of_section(rows, row))):
+    sections: dict[str, list[str]] = {row.key.partition(".")[0]: [] for row in rows}
+    order, opened = list(sections), []
+    for row in sorted(rows, key=lambda row: order.index(row.key.partition(".")[0])):
         *parents, name = row.key.split(".")
-        lines = sections.setdefault(parents[0] if parents else name, [])
-        same = next((depth for depth, pair in enumerate(zip(opened, parents, strict=False))
-                     if pair[0] != pair[1]), min(len(opened), len(parents)))
+        lines = sections[row.key.partition(".")[0]]
+        same = len(os.path.commonprefix([opened, parents]))
         lines += [f"{'  ' * depth}{parents[depth]}:" for depth in range(same, len(parents))]
         indent = "  " * len(parents)
         told = f"# [{row.grade}{f', {row.chapter}' if chapters else ''}] {row.why}"
         line = f"{indent}{name}: {_value(row.value)}"
         lines += ([f"{line}  {told}"] if len(line) + len(told) < WIDEST else
                   [f"{indent}{told}", line])
-        opened = tuple(parents)
+        opened = parents
     blocks = ("\n".join(lines) for lines in sections.values())
     return ("\n\n" if chapters else "\n").join(blocks) + "\n"
-
-
-def _first_of_section(rows: Sequence[Advice], row: Advice) -> Advice:
-    section = row.key.partition(".")[0]
-    return next(one for one in rows if one.key.partition(".")[0] == section)
 
 
 def file_text() -> str:
@@ -287,17 +283,10 @@ def file_text() -> str:
 
 @dataclass(frozen=True)
 class Fence:
-    """A piece of YAML in a chapter's box.
-
-    Attributes:
-        when: the situation that its first line names, or "".
-        keys: dotted keys to values, as they stand there.
-        text: between the fences.
-    """
+    """A piece of YAML in a chapter's box: its situation, or "", and its dotted keys."""
 
     when: str
     keys: dict[str, Any]
-    text: str
 
 
 BOX = re.compile(r"^(`{3,}|:{3,})\{admonition\}[^\n]*\n:class: config-box\n(.*?)^\1[ ]*$",
@@ -315,7 +304,7 @@ def fence(text: str) -> Fence:
     """Read a piece of YAML of a box."""
     first = text.partition("\n")[0]
     when = first.removeprefix(WHEN).rstrip(":") if first.startswith(WHEN) else ""
-    return Fence(when, dict(_leaves(yaml.safe_load(text))), text)
+    return Fence(when, dict(flatten(yaml.safe_load(text))))
 
 
 def rendered(box: Fence) -> str:
@@ -334,14 +323,6 @@ def with_boxes(chapter: str) -> str:
         return FENCE.sub(lambda found: f"```yaml\n{rendered(fence(found[1]))}```", box[0])
 
     return BOX.sub(written, chapter)
-
-
-def _leaves(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in node.items():
-        if isinstance(value, dict):
-            yield from _leaves(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value
 
 
 def _value(value: Any) -> str:

@@ -15,20 +15,16 @@ def yaml_text(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, float):
-        return _short_float(value)
+        if value and abs(value) < 1e-3:
+            mantissa, exponent = f"{value:e}".split("e")
+            return f"{float(mantissa):g}e{int(exponent)}"
+        text = f"{value:g}"
+        return text if "." in text or "e" in text or "n" in text else f"{text}.0"
     if value == "":
         return '""'
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(yaml_text(item) for item in value)}]"
     return str(value)
-
-
-def _short_float(value: float) -> str:
-    if value and abs(value) < 1e-3:
-        mantissa, exponent = f"{value:e}".split("e")
-        return f"{float(mantissa):g}e{int(exponent)}"
-    text = f"{value:g}"
-    return text if "." in text or "e" in text or "n" in text else f"{text}.0"
 
 
 SHORT_NAMES = {"config_8k_telephone": "main", "stage1_encoder_adapt": "stage 1"}

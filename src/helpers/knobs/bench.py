@@ -105,8 +105,7 @@ def without(config: Mapping[str, Any], keys: Iterable[str]) -> dict[str, Any]:
 
 
 def utterances(unreadable: bool = False) -> tuple[list[dict], list[dict]]:
-    """The bench's training and validation lines: short, with hotwords and other context.
-    """
+    """The bench's training and validation lines: short, with hotwords and other context."""
     by_length = sorted(corpus.load_set("adapt"), key=lambda item: item["speech_length"])
     wordy = [item for item in by_length if item["text_length"] >= WORDY_TOKENS][:WORDY]
     items = [_with_context(item, number)
@@ -140,7 +139,7 @@ def observe(config: Mapping[str, Any], unreadable: bool = False, resume: bool = 
     state = _global_state()
     seen: set[tuple[str, int]] = set()
     error = ""
-    with funasr_silenced(), _traced(seen if traced else None):
+    with funasr_silenced(), _traced(seen) if traced else contextlib.nullcontext():
         try:
             with _precision() as asked, mock.patch("tensorboardX.SummaryWriter"):
                 built = _build(config, parts)
@@ -291,13 +290,12 @@ def _outputs(built: mini.Built, item: dict, parts: dict[str, str]) -> None:
         hidden, hidden_lengths = model.encode(speech.clone(), lengths)
         parts["encoder output"] = digest(hidden, hidden_lengths)
         parts["LLM input"] = digest(model.audio_adaptor(hidden.clone(), hidden_lengths))
-        if not has_ctc:
-            parts["CTC output"] = "none"
-        else:
+        parts["CTC output"] = "none"
+        if has_ctc:
             decoded, decoded_lengths = model.ctc_decoder(hidden.clone(), hidden_lengths)
             parts["CTC output"] = digest(model.ctc.log_softmax(decoded), decoded_lengths)
     hypotheses = [decoding.decode(built, [item], branch, longest_answer=ANSWER_TOKENS)[0]
-             for branch in (["llm", "both"] if has_ctc else ["llm"])]
+                  for branch in (["llm", "both"] if has_ctc else ["llm"])]
     parts["decoding"] = digest([(heard.llm, heard.ctc) for heard in hypotheses])
 
 
@@ -378,12 +376,8 @@ def _precision() -> Iterator[set[str]]:
 
 
 @contextlib.contextmanager
-def _traced(seen: set[tuple[str, int]] | None) -> Iterator[None]:
+def _traced(seen: set[tuple[str, int]]) -> Iterator[None]:
     """Collect the lines of FunASR and of PyTorch's optimizers that run in this thread."""
-    if seen is None:
-        yield
-        return
-
     def lines(frame, event, _):
         if event == "line":
             seen.add((short_file(frame.f_code.co_filename), frame.f_lineno))

@@ -15,13 +15,9 @@ from helpers.knobs.record import LIVE, NEVER_READ, NO_EFFECT, OTHERWISE, RAISES,
 
 @dataclass(frozen=True)
 class Note:
-    """A sentence about a key, and the observation that it needs.
+    """A sentence about a key, and the result that it needs: what moved, and what stood still.
 
     Attributes:
-        text: the sentence.
-        verdict: the result that the bench gave.
-        moved: parts that must be among what moved.
-        still: parts that must not be.
         otherwise: whether the key is live in another way than its name or the document says.
     """
 
@@ -112,16 +108,14 @@ NOTES: dict[str, Note] = {
 
 
 def reviewed(knob: Knob) -> Knob:
-    """The knob with its reviewed note and class, if the note fits what was observed."""
+    """The knob with its reviewed note and class, if the note fits what was observed.
+
+    A key that nothing reads gets a sentence on the function that takes it and drops it.
+    """
     note = NOTES.get(knob.key)
-    if note is None or not note.fits(knob):
-        return _explained(knob)
-    verdict = OTHERWISE if note.verdict == LIVE and note.otherwise else knob.verdict
-    return replace(knob, verdict=verdict, note=" ".join(filter(None, (note.text, knob.note))))
-
-
-def _explained(knob: Knob) -> Knob:
-    """A sentence for a key that nothing reads: the function that takes it and drops it."""
+    if note is not None and note.fits(knob):
+        verdict = OTHERWISE if note.verdict == LIVE and note.otherwise else knob.verdict
+        return replace(knob, verdict=verdict, note=" ".join(filter(None, (note.text, knob.note))))
     owner = ignored_by(knob.key) if knob.verdict == NEVER_READ and not knob.note else ""
     text = f"A parameter of {owner} that the function never mentions again." if owner else knob.note
     return replace(knob, note=text)

@@ -11,7 +11,6 @@ import faulthandler
 import json
 import multiprocessing
 import resource
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -19,13 +18,17 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, NamedTuple
+
+from tqdm import tqdm
 
 from funasr_preflight.laws.memory import GIBIBYTE
 from helpers.config import configs, funasr_source
+from helpers.config.values import yaml_text
 from helpers.errors import BookError, one_sentence
+from helpers.experiments.provenance import provenance
 from helpers.experiments.records import RunRecords, write_record
+from helpers.knobs import notes
 from helpers.knobs.record import (
     LIVE,
     NEVER_READ,
@@ -37,6 +40,7 @@ from helpers.knobs.record import (
     from_row,
 )
 from helpers.paths import CACHE
+from helpers.session import setup
 
 PLACES_ELSEWHERE = 3
 UNFINISHED = RunRecords(CACHE / "knobs" / "turned.json", "python -m helpers.knobs", ("key",))
@@ -75,12 +79,12 @@ def turn(key: str) -> Knob:
     for baseline in values.BASELINES:
         if not baseline.concerns(key):
             continue
-        old = _value(baseline, key)
+        old = configs.flatten(_baseline(baseline.name)[0]).get(key)
         for new in values.other_values(key, old):
             if configs.same_value(old, new):
                 continue
             attempts.append(Trial(f"{_shown(old)} -> {_shown(new)}", baseline.name,
-                                    *_compared(baseline, key, new)))
+                                  *_compared(baseline, key, new)))
             if attempts[-1].decisive:
                 return _judged(key, attempts)
     knob = _judged(key, attempts)
@@ -109,8 +113,6 @@ def _by_hand(key: str) -> str:
 
 
 def _judged(key: str, attempts: Sequence[Trial]) -> Knob:
-    from helpers.knobs import notes
-
     changes = tuple(dict.fromkeys(attempt.change for attempt in attempts))
     baselines = tuple(dict.fromkeys(attempt.baseline for attempt in attempts))
     executed = frozenset().union(*(_baseline(name)[1].executed for name in baselines))
@@ -135,13 +137,8 @@ def _baseline(name: str):
     from helpers.knobs import bench, values
 
     baseline = next(listed for listed in values.BASELINES if listed.name == name)
-    config = bench.changed(bench.base_config(baseline.config),
-                                values.with_files(baseline.values))
+    config = bench.changed(bench.base_config(baseline.config), values.with_files(baseline.values))
     return config, bench.observe(config, traced=True, **baseline.options)
-
-
-def _value(baseline, key: str) -> Any:
-    return configs.flatten(_baseline(baseline.name)[0]).get(key)
 
 
 def _compared(baseline, key: str, new: Any) -> tuple[tuple[str, ...], str]:
@@ -149,19 +146,17 @@ def _compared(baseline, key: str, new: Any) -> tuple[tuple[str, ...], str]:
 
     config, expected = _baseline(baseline.name)
     observed = bench.observe(bench.changed(config, values.with_files({key: new})),
-                               **baseline.options)
+                             **baseline.options)
     return bench.differences(expected, observed), observed.error
 
 
 def _shown(value: Any) -> str:
-    from helpers.config.values import yaml_text
-
     text = yaml_text(value)
     return Path(text).name if text.startswith("/") else text
 
 
-def turn_all(names: Iterable[str], jobs: int = 2, done: Callable[[Knob], None] = lambda _: None,
-             before: Mapping[str, Knob] = MappingProxyType({})) -> list[Knob]:
+def turn_all(names: Iterable[str], jobs: int, done: Callable[[Knob], None],
+             before: Mapping[str, Knob]) -> list[Knob]:
     """`turn` for many keys, in worker processes with one PyTorch thread each.
 
     Args:
@@ -190,8 +185,6 @@ def turn_all(names: Iterable[str], jobs: int = 2, done: Callable[[Knob], None] =
 
 
 def _prepare() -> None:
-    from helpers.session import setup
-
     faulthandler.enable()
     multiprocessing.set_start_method("fork", force=True)  # Linux's own, for data loaders
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
@@ -200,8 +193,6 @@ def _prepare() -> None:
 
 def record(knobs: Sequence[Knob], command: str, path: Path = RECORD) -> Path:
     """Store the table, with where it comes from."""
-    from helpers.experiments.provenance import provenance
-
     counts = Counter(knob.verdict for knob in knobs)
     stored = {"provenance": provenance(command, seed=0),
               "counts": {verdict: counts[verdict] for verdict in VERDICTS},
@@ -212,8 +203,6 @@ def record(knobs: Sequence[Knob], command: str, path: Path = RECORD) -> Path:
 @one_sentence
 def main(arguments: list[str] | None = None) -> int:
     """`python -m helpers.knobs`: turn keys, print what moved, record all of them."""
-    from tqdm import tqdm
-
     parser = argparse.ArgumentParser(prog="python -m helpers.knobs", description=__doc__)
     parser.add_argument("--jobs", type=int, default=2, help="worker processes (2)")
     parser.add_argument("--continue", action="store_true", dest="goes_on",
@@ -242,7 +231,3 @@ def main(arguments: list[str] | None = None) -> int:
 def _turned() -> dict[str, Knob]:
     rows = UNFINISHED.read() if UNFINISHED.path.is_file() else []
     return {row["key"]: from_row(row) for row in rows}
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -127,7 +127,7 @@ class Baseline:
         values: dotted keys that differ from that config, beside the bench's own.
         keys: prefixes of the keys that it is for; every key without one.
         skips: prefixes of the keys that it is not for.
-        options: keywords of `knob_bench.observe`.
+        options: keywords of `bench.observe`.
     """
 
     name: str
@@ -226,19 +226,11 @@ def _other_ctc_tokens(path: Path) -> None:
 
 def _cmvn(path: Path) -> None:
     wide = 560
-    numbers = {"<AddShift>": "-8.0 " * wide, "<Rescale>": "0.25 " * wide}
-    lines = [part for name, row in numbers.items()
-             for part in (f"{name} {wide} {wide}", f"<LearnRateCoef> 0 [ {row}]")]
-    path.write_text("\n".join(lines) + "\n")
+    path.write_text("".join(f"<{name}> {wide} {wide}\n<LearnRateCoef> 0 [ {number * wide}]\n"
+                            for name, number in (("AddShift", "-8.0 "), ("Rescale", "0.25 "))))
 
 
-def _words(path: Path) -> None:
-    path.write_text("lisbon\nmarch\n")
-
-
-def _deepspeed(path: Path) -> None:
-    path.write_text(json.dumps({"train_micro_batch_size_per_gpu": 1}))
-
-
-_MAKERS = {FEWER_LAYERS: _fewer_layers, OTHER_TOKENS: _other_tokens, WORDS: _words,
-           OTHER_CTC_TOKENS: _other_ctc_tokens, CMVN: _cmvn, DEEPSPEED: _deepspeed}
+_MAKERS = {FEWER_LAYERS: _fewer_layers, OTHER_TOKENS: _other_tokens,
+           OTHER_CTC_TOKENS: _other_ctc_tokens, CMVN: _cmvn,
+           WORDS: lambda path: path.write_text("lisbon\nmarch\n"),
+           DEEPSPEED: lambda path: path.write_text('{"train_micro_batch_size_per_gpu": 1}')}

@@ -100,13 +100,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class KeyFact:
-    """One fact that makes a part of several claims come out "no".
-
-    Attributes:
-        id: its name.
-        text: the fact, one sentence.
-        chapter: the notebook that shows it.
-    """
+    """One fact that makes a part of several claims come out "no", and the chapter that shows it."""
 
     id: str
     text: str
@@ -178,11 +172,7 @@ def verdict_of(parts: Mapping[str, bool]) -> str:
 
 
 def value_parts(claim: Claim, values: Values | None = None) -> dict[str, bool]:
-    """The parts of a claim about values, as the published files decide them.
-
-    Args:
-        values: other witnesses, such as a test has.
-    """
+    """The parts of a claim about values, as the published files (or other values) decide them."""
     return judged(claim.id, claim.keys, claim.section, values)
 
 

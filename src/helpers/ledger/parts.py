@@ -87,10 +87,8 @@ class Witness:
 
     def _in_full(self, node: ast.AST, name: ast.Name) -> str:
         full = self.imported[name.id]
-        for one in ast.walk(node):
-            if isinstance(one, ast.Attribute) and one.value is name:
-                return f"{full}.{one.attr}"
-        return full
+        return next((f"{full}.{one.attr}" for one in ast.walk(node)
+                     if isinstance(one, ast.Attribute) and one.value is name), full)
 
     def parts(self, given: ast.expr) -> Iterator[tuple[str, ast.expr]]:
         """Label and expression of each part of a mapping, followed through names and functions."""

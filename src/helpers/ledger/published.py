@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from helpers.config import configs, document
+from helpers.config.configs import same_value
 from helpers.config.document import FINE_TUNING, NOT_SAID, NOT_SET
 from helpers.config.values import shown
 from helpers.errors import BookError
@@ -31,11 +32,7 @@ Rule = Callable[[Values, tuple[str, ...]], Parts]
 
 
 def published(*keys: str) -> dict[str, dict[str, Any]]:
-    """Key to each of the three files to what it sets, NOT_SET where it does not.
-
-    Args:
-        keys: dotted; without any, every key of the files.
-    """
+    """Dotted key (without any, each of the files) to file to what it sets, or NOT_SET."""
     released, tuned = configs.flatten(PRETRAINED), document.public_values()
     return {key: {PRETRAINED: released.get(key, NOT_SET),
                   **{name: tuned.get(key, {}).get(name, NOT_SET) for name in FINE_TUNING}}
@@ -47,8 +44,6 @@ def judged(claim_id: str, keys: tuple[str, ...], section: int | str,
     """The parts of a claim about values, and whether the files hold each.
 
     Args:
-        claim_id: the claim's name.
-        keys: the keys that it is about.
         section: of the document, `impact` for its closing table.
         values: the witnesses, where they are not those of `published`.
     """
@@ -60,38 +55,31 @@ def _value(values: Values, key: str, name: str) -> Any:
     return values.get(key, {}).get(name, NOT_SET)
 
 
-def _same(value: Any, other: Any) -> bool:
-    if NOT_SET in (value, other):
-        return value == other
-    return configs.same_value(value, other)
-
-
-def _says(values: Values, key: str, expected: Mapping[str, Any]) -> Parts:
-    return {f"{TITLES[name]}: {key} {shown(value)}": _same(_value(values, key, name), value)
-            for name, value in expected.items() if value != NOT_SAID}
+def _says(values: Values, stated: Mapping[str, Mapping[str, Any]]) -> Parts:
+    """Each value that is stated, by key and file."""
+    return {f"{TITLES[name]}: {key} {shown(value)}": same_value(_value(values, key, name), value)
+            for key, expected in stated.items() for name, value in expected.items()
+            if value != NOT_SAID}
 
 
 def _stated(values: Values, keys: tuple[str, ...]) -> Parts:
     """Each value that the first section about a key states."""
-    found: Parts = {}
+    first = {one.key: one.values for one in reversed(document.statements())}
     for key in keys:
-        stated = next((one for one in document.statements() if one.key == key), None)
-        if stated is None:
+        if key not in first:
             raise BookError(f"The document states no values for {key}.")
-        found |= _says(values, key, stated.values)
-    return found
+    return _says(values, {key: first[key] for key in keys})
 
 
 def _summary(values: Values, keys: tuple[str, ...]) -> Parts:
     """The closing table: one value before, one for both fine-tuning files."""
     table = {key: pair for key, *pair in document.contents()["summary"]}
-    return {part: true for key in keys for part, true in _says(
-        values, key, dict(zip(TITLES, (*table[key], table[key][1]), strict=True))).items()}
+    return _says(values, {key: dict(zip(TITLES, (*table[key], table[key][1]), strict=True))
+                          for key in keys})
 
 
 def _exactly(**expected: Any) -> Rule:
-    return lambda values, keys: {part: true for key in keys
-                                 for part, true in _says(values, key, expected).items()}
+    return lambda values, keys: _says(values, dict.fromkeys(keys, expected))
 
 
 def _left_out(values: Values, keys: tuple[str, ...]) -> Parts:
@@ -100,7 +88,7 @@ def _left_out(values: Values, keys: tuple[str, ...]) -> Parts:
 
 
 def _as_pretrained(values: Values, keys: tuple[str, ...]) -> Parts:
-    return {f"{TITLES[STAGE1]}: {key} as in the {TITLES[PRETRAINED]}": _same(
+    return {f"{TITLES[STAGE1]}: {key} as in the {TITLES[PRETRAINED]}": same_value(
         _value(values, key, STAGE1), _value(values, key, PRETRAINED)) for key in keys}
 
 
@@ -114,8 +102,8 @@ def _ratio(values: Values, key: str, name: str) -> float:
 
 
 def _times(factor: float, name: str) -> Rule:
-    return lambda values, keys: {f"{TITLES[name]}: {key} is {factor:g} times the released": bool(
-        math.isclose(_ratio(values, key, name), factor)) for key in keys}
+    return lambda values, keys: {f"{TITLES[name]}: {key} is {factor:g} times the released":
+                                 math.isclose(_ratio(values, key, name), factor) for key in keys}
 
 
 def _times_between(values: Values, keys: tuple[str, ...]) -> Parts:
@@ -131,15 +119,14 @@ def _lower(values: Values, keys: tuple[str, ...]) -> Parts:
 
 def _epochs(values: Values, keys: tuple[str, ...]) -> Parts:
     low, high = document.contents()["summary_epochs"]
-    return _says(values, keys[0], {PRETRAINED: 2}) | {
-        f"{TITLES[name]}: {keys[0]} {low} to {high}":
-            low <= _number(values, keys[0], name) <= high
+    return _says(values, {keys[0]: {PRETRAINED: 2}}) | {
+        f"{TITLES[name]}: {keys[0]} {low} to {high}": low <= _number(values, keys[0], name) <= high
         for name in FINE_TUNING}
 
 
 def _changed(values: Values, keys: tuple[str, ...]) -> Parts:
-    return {f"{TITLES[name]} changes {key}": not _same(_value(values, key, name),
-                                                      _value(values, key, PRETRAINED))
+    return {f"{TITLES[name]} changes {key}": not same_value(_value(values, key, name),
+                                                           _value(values, key, PRETRAINED))
             for key in keys for name in FINE_TUNING}
 
 
@@ -155,21 +142,21 @@ def _marked_new(values: Values, keys: tuple[str, ...]) -> Parts:
 
 def _own_rate(values: Values, keys: tuple[str, ...]) -> Parts:
     main, stage1 = (_value(values, keys[0], name) for name in FINE_TUNING)
-    return _says(values, keys[0], {STAGE1: 8000}) | {
-        "published stage 1 differs from the published main config": not _same(main, stage1)}
+    return _says(values, {keys[0]: {STAGE1: 8000}}) | {
+        "published stage 1 differs from the published main config": not same_value(main, stage1)}
 
 
 def _stage_specific(values: Values, keys: tuple[str, ...]) -> Parts:
     rates = {name: _value(values, keys[0], name) for name in FINE_TUNING}
     return {f"{TITLES[name]}: {keys[0]} is 8000 or 16000": rate in (8000, 16000)
             for name, rate in rates.items()} | {
-        "the two published files have rates of their own": not _same(*rates.values())}
+        "the two published files have rates of their own": not same_value(*rates.values())}
 
 
 def _more_workers(values: Values, keys: tuple[str, ...]) -> Parts:
     workers, rate = keys
     return {f"{TITLES[STAGE1]}: {workers} above the released": _ratio(values, workers, STAGE1) > 1,
-            **_says(values, rate, {STAGE1: 8000})}
+            **_says(values, {rate: {STAGE1: 8000}})}
 
 
 def _five_times(values: Values, keys: tuple[str, ...]) -> Parts:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import string
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache
 
 import yaml
 
@@ -33,7 +33,6 @@ class Translation:
         chapter: the file it stands in.
     """
 
-    id: str
     text: str
     why: str
     english: str
@@ -66,9 +65,8 @@ def load(language: str) -> dict[str, Translation]:
                                 f"{', '.join(sorted(FIELDS))} and no others.")
             if entry["id"] in entries:
                 raise BookError(f"{language}/{path.name}: the id {entry['id']} is used twice.")
-            entries[entry["id"]] = Translation(entry["id"], entry["claim"].strip(),
-                                               entry["why"].strip(), str(entry["english"]),
-                                               path.stem)
+            entries[entry["id"]] = Translation(entry["claim"].strip(), entry["why"].strip(),
+                                               str(entry["english"]), path.stem)
     return entries
 
 
@@ -83,12 +81,12 @@ def faults(language: str) -> list[str]:
         original = english[name]
         if entry.chapter != original.chapter:
             complaints.append(f"{name} stands in {entry.chapter}.yml, the claim in "
-                         f"{original.chapter}.yml")
+                              f"{original.chapter}.yml")
         if entry.english != of_claim(original):
             complaints.append(f"{name} is stale: its English has changed since it was translated")
         if fields(entry.why) != fields(original.why):
             complaints.append(f"{name} shows the values {fields(entry.why)}, the English "
-                         f"{fields(original.why)}")
+                              f"{fields(original.why)}")
     done = {entry["id"]: entry["english"] for entry in _findings(language)}
     return complaints + [
         f"the finding {name} is {'stale' if name in done else 'not translated'}"
@@ -126,11 +124,16 @@ def translated(language: str) -> list[Claim]:
             for name, claim in claims.load().items()]
 
 
-@lru_cache(maxsize=4)
+@cache
 def words(language: str) -> dict[str, dict[str, str]]:
     """Group to English to translation: what stands around the claims."""
     path = ROOT / "book" / language / "words.yml"
     return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def chapter_title(chapter: str, language: str = "en") -> str:
+    """What a chapter's notebook is called in a line of text."""
+    return word("chapters", chapter.replace("_", " "), language)
 
 
 def word(group: str, english: str, language: str) -> str:

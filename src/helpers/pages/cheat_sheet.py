@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 from typing import Any
 
-from helpers.config import configs, departures, recommended
+from helpers.config import configs, departures, document, recommended
 from helpers.config.values import shown
 from helpers.errors import BookError
 from helpers.knobs import record
@@ -33,17 +34,13 @@ EXPENSIVE = {
 
 @dataclass(frozen=True)
 class Setting:
-    """A line of the first page.
+    """A line of the first page; reason, grade and chapter are those of `recommended.Advice`.
 
     Attributes:
         keys: dotted; several where one reason covers them.
         section: the document's section.
-        ours: what the recommended config says, or what a merge then fills in.
-        main: the same for the main config.
+        ours, main: what the recommended and the main config say, or what a merge then fills in.
         differs: whether the two, merged over the pretrained config, train with other values.
-        why: a few words.
-        grade: what stands behind the value.
-        chapter: the chapter with the evidence.
     """
 
     keys: tuple[str, ...]
@@ -67,7 +64,7 @@ class LaunchStep:
 
 def settings() -> list[Setting]:
     """What to set, in the order of the document's sections; what differs comes first in each."""
-    order = [number for number in sorted(_titles()) if number] + [0]
+    order = list(document.section_titles())
     return sorted(_settings(),
                   key=lambda setting: (order.index(setting.section), not setting.differs))
 
@@ -91,7 +88,7 @@ def expensive() -> dict[str, list[Claim]]:
     """What is at stake to the claims that hold in part, as EXPENSIVE chooses them."""
     ledger = claims.load()
     stakes = {stake: [ledger[claim_id] for claim_id in ids] for stake, ids in EXPENSIVE.items()}
-    for claim in (claim for group in stakes.values() for claim in group):
+    for claim in chain.from_iterable(stakes.values()):
         if claim.verdict != "partly":
             raise BookError(f"The claim {claim.id} no longer holds in part: take it out of "
                             "helpers.pages.cheat_sheet.EXPENSIVE.")
@@ -127,11 +124,7 @@ def steps() -> list[LaunchStep]:
 
 
 def command(chapter: str, start: str, option: str) -> str:
-    """A command that a chapter shows in a box, on one line.
-
-    Args:
-        start: how the command begins.
-        option: what it must contain.
+    """A command that begins so and contains the option, as a chapter shows it, on one line.
 
     Raises:
         BookError: the chapter shows no such command.
@@ -151,26 +144,23 @@ def _settings() -> Iterator[Setting]:
         keys = (row.key,)
         if row.value is configs.NOT_SET:
             keys = tuple(key for key in main for name in row.key.split(", ")
-                         if key == name or key.startswith(f"{name}."))
+                         if f"{key}.".startswith(f"{name}."))
         yield Setting(keys, configs.section_of(keys[0]), _together(departures.RECOMMENDED, keys),
                       _together(MAIN, keys), any(map(_differs, keys)), row.why, row.grade,
                       row.chapter)
 
 
 def _differs(key: str) -> bool:
-    ours, main = (_merged(name).get(key, configs.NOT_SET) 
-                  for name in (departures.RECOMMENDED, MAIN))
-    if configs.NOT_SET in (ours, main):
-        return ours is not main
-    return not configs.same_value(ours, main)
+    return not configs.same_value(*(_merged(name).get(key, configs.NOT_SET)
+                                    for name in (departures.RECOMMENDED, MAIN)))
 
 
 def _together(name: str, keys: tuple[str, ...]) -> str:
     """The values of keys that share a line."""
-    values = {key: _value(name, key) for key in keys}
-    if len(values) == 1 or name != MAIN:
-        return next(iter(values.values())) if len(values) == 1 else LEFT_OUT
-    return "; ".join(f"{key.rpartition('.')[2]} {value}" for key, value in values.items())
+    if len(keys) == 1:
+        return _value(name, keys[0])
+    return LEFT_OUT if name != MAIN else "; ".join(
+        f"{key.rpartition('.')[2]} {_value(name, key)}" for key in keys)
 
 
 def _value(name: str, key: str) -> str:
@@ -189,9 +179,3 @@ def _values(name: str) -> Mapping[str, Any]:
 @cache
 def _merged(name: str) -> Mapping[str, Any]:
     return configs.flatten(configs.merge_over("pretrained", name))
-
-
-def _titles() -> Mapping[int, str]:
-    from helpers.config import document
-
-    return document.section_titles()

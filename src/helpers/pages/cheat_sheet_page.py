@@ -15,12 +15,12 @@ from helpers.config.recommended import SHORT
 from helpers.config.values import SHORT_NAMES
 from helpers.knobs import record
 from helpers.ledger.claims import Claim, quoted
-from helpers.ledger.translations import translated, word
+from helpers.ledger.translations import chapter_title, translated, word
 from helpers.pages import cheat_sheet
 from helpers.pages.cheat_sheet import FILLED, MAIN, LaunchStep, Setting
 from helpers.pages.claim_table import section_title
-from helpers.pages.filter_table import ASSETS
 from helpers.pages.key_index import COMPARISON, KNOBS
+from helpers.pages.palette import ASSETS
 from helpers.pages.tables import breakable
 
 INDEXED, COMPARED, TURNED = "key_index.html#index", f"{COMPARISON}.html#key", f"{KNOBS}.html#knob"
@@ -34,12 +34,6 @@ LEAD = ("Values of <code>recommended_8k.yaml</code> beside those of the main con
 LONG, BELOW = 11, "below"
 """A value of more characters stands below its row."""
 
-_SCRIPT = """<script>(() => {
-  const button = document.querySelector(".cheat-print");
-  button.hidden = false;
-  button.addEventListener("click", () => window.print());
-})();</script>"""
-
 
 def sheet(language: str = "en", chapters: str = "") -> str:
     """HTML of both sheets, with the style and the button that prints them.
@@ -48,13 +42,14 @@ def sheet(language: str = "en", chapters: str = "") -> str:
         language: of everything but the document's own words, keys and commands.
         chapters: the folder of the chapters' pages, seen from the page of the sheet.
     """
-    style = (ASSETS / "cheat_sheet.css").read_text(encoding="utf-8")
+    style, script = ((ASSETS / f"cheat_sheet.{suffix}").read_text(encoding="utf-8")
+                     for suffix in ("css", "js"))
     made = _SheetInWords(language, chapters)
     return (f"<style>{style}</style>\n"
             '<div class="cheat-sheet tex2jax_ignore">\n'
             '<button type="button" class="cheat-print" hidden>'
             f'{escape(made.say("Print or save as PDF"))}</button>\n'
-            f"{made.settings()}\n{made.surprises()}\n</div>\n{_SCRIPT}")
+            f"{made.settings()}\n{made.surprises()}\n</div>\n<script>{script.rstrip()}</script>")
 
 
 @dataclass(frozen=True)
@@ -159,11 +154,7 @@ class _SheetInWords:
         return f"<li>{escape(title)} {command} {self._link(step.chapter, '', title)}</li>"
 
     def _grouped(self, keys: Iterable[str], target: str) -> str:
-        """Keys in one line, those of a part of the config together, each with a link.
-
-        Args:
-            target: page and beginning of the anchor that a key leads to.
-        """
+        """Keys in one line, those of a part of the config together, each linked to the target."""
         groups: dict[str, list[str]] = {}
         for key in keys:
             groups.setdefault(key.rpartition(".")[0], []).append(key)
@@ -178,7 +169,7 @@ class _SheetInWords:
 
     def _link(self, chapter: str, anchor: str, about: str) -> str:
         fragment = f"#{escape(anchor)}" if anchor else ""
-        title = self.say(chapter.replace("_", " "), "chapters")
+        title = chapter_title(chapter, self.language)
         return (f'<a class="cheat-more" href="{self.chapters}{chapter}.html{fragment}">'
                 f'{escape(title)}<span class="visually-hidden">, {escape(about)}</span></a>')
 

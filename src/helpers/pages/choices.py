@@ -9,22 +9,9 @@ import re
 from collections.abc import Mapping
 from html import escape
 
-STYLE = """<style>
-.choices { border: 1px solid var(--pst-color-border, #767676); border-radius: .3rem;
-  margin: 1rem 0; padding: .4rem .8rem; position: relative; }
-.choices legend { float: none; font-size: 1rem; font-weight: 600; padding: 0 .3rem; width: auto; }
-.choices input { opacity: 0; position: absolute; }
-.choices label { display: inline-block; margin: .2rem 1rem .2rem 0; min-height: 1.6rem; }
-.choices label::before { background: radial-gradient(circle, currentColor 40%, transparent 45%)
-  center / 0 no-repeat; border: .1rem solid; border-radius: 50%; content: ""; display: inline-block;
-  height: .8rem; margin-right: .4rem; vertical-align: -.1rem; width: .8rem; }
-.choices input:checked + label::before { background-size: 100%; }
-.choices input:focus-visible + label { outline: .15rem solid; outline-offset: .15rem; }
-.choices > div { border-top: 1px solid var(--pst-color-border, #767676); display: none;
-  margin-top: .4rem; padding-top: .6rem; }
-.choices pre { white-space: pre-wrap; }
-@media print { .choices > div { display: block; } }
-</style>"""
+from helpers.pages.palette import ASSETS
+
+STYLE = (ASSETS / "choices.css").read_text(encoding="utf-8")
 
 
 def choices(name: str, legend: str, panels: Mapping[str, str], chosen: str = "") -> str:
@@ -32,7 +19,6 @@ def choices(name: str, legend: str, panels: Mapping[str, str], chosen: str = "")
 
     Args:
         name: of this group, unlike that of any other on the page.
-        legend: what is chosen.
         panels: label to the HTML that it shows.
         chosen: the label chosen first; the first one if not given.
     """
@@ -45,8 +31,9 @@ def choices(name: str, legend: str, panels: Mapping[str, str], chosen: str = "")
                        f'{" checked" if label == first else ""}>'
                        f'<label for="{own}-choice">{escape(label)}</label>')
         shown.append(f'<div id="{own}"><p><strong>{escape(label)}</strong></p>{panel}</div>')
-    return (f'{STYLE}<style>{" ".join(rules)}</style><fieldset class="choices tex2jax_ignore">'
-            f'<legend>{escape(legend)}</legend>{"".join(buttons)}{"".join(shown)}</fieldset>')
+    return (f'<style>\n{STYLE}</style><style>{" ".join(rules)}</style>'
+            f'<fieldset class="choices tex2jax_ignore"><legend>{escape(legend)}</legend>'
+            f'{"".join(buttons)}{"".join(shown)}</fieldset>')
 
 
 def code_panel(code: str, *says: str) -> str:

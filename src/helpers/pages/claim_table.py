@@ -7,23 +7,25 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
 from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from helpers.config import document
 from helpers.knobs.record import LIVE, NEVER_READ, NO_EFFECT, OTHERWISE, RAISES
+from helpers.ledger import translations
 from helpers.ledger.claims import (
     KINDS,
     UNTRIED,
     VERDICTS,
     Claim,
-    KeyFact,
+    counts,
     decided_by,
     findings,
     quoted,
     tally,
     tally_full_size,
 )
-from helpers.ledger.translations import word
+from helpers.ledger.translations import chapter_title, word
 from helpers.pages.filter_table import Choice, Column, Labels, Row, filter_table
 from helpers.pages.tables import breakable, plain_table, with_code
 
@@ -44,11 +46,10 @@ def section_title(section: int | str, language: str = "en") -> str:
 
 def section_order() -> list[int | str]:
     """The document's sections, in its own order."""
-    return [number for number in sorted(document.section_titles()) if number] + [*_OTHER_SECTIONS]
+    return [*filter(None, document.section_titles()), *_OTHER_SECTIONS]
 
 
-def claim_table(claims: Iterable[Claim], table_id: str = "claim-table", language: str = "en",
-                chapters: str = "") -> str:
+def claim_table(claims: Iterable[Claim], language: str = "en", chapters: str = "") -> str:
     """HTML of the ledger, sorted by verdict and then by section.
 
     Args:
@@ -76,9 +77,8 @@ def claim_table(claims: Iterable[Claim], table_id: str = "claim-table", language
                     say("{shown} of {all} claims shown"), say("{all} claims"),
                     say("Nothing matches: no claims are shown."))
     caption = say("Every statement of the source document, in our words and its own.")
-    return filter_table(table_id, caption, columns,
-                        [_row(claim, language, chapters) for claim in rows], choices, "claims",
-                        labels)
+    return filter_table("claim-table", caption, columns,
+                        [_row(claim, language, chapters) for claim in rows], choices, labels)
 
 
 def tally_table(claims: Iterable[Claim], caption: str, language: str = "en") -> str:
@@ -99,19 +99,13 @@ def tally_table(claims: Iterable[Claim], caption: str, language: str = "en") -> 
         rows, caption)
 
 
-def findings_table(claims: Iterable[Claim], caption: str, language: str = "en",
-                   known: Mapping[str, KeyFact] | None = None) -> str:
-    """HTML of the facts behind many verdicts, with the number of claims that each decides.
-
-    Args:
-        known: the findings as they are to be shown, where not in English.
-    """
-    known = known or findings()
+def findings_table(claims: Iterable[Claim], caption: str, language: str = "en") -> str:
+    """HTML of the facts behind many verdicts, with the number of claims that each decides."""
+    known = findings() if language == "en" else translations.findings(language)
     return plain_table(
         [word("table", "Finding", language), word("table", "Claims", language),
          word("table", "Evidence", language)],
-        [[known[name].text, len(decided),
-          word("chapters", known[name].chapter.replace("_", " "), language)]
+        [[known[name].text, len(decided), chapter_title(known[name].chapter, language)]
          for name, decided in decided_by(claims).items()], caption)
 
 
@@ -133,19 +127,9 @@ def found_bars(claims: Iterable[Claim], knob_verdicts: Sequence[str]) -> Figure:
         "holds": turned[LIVE], "partly": turned[OTHERWISE],
         "fails": turned[NEVER_READ] + turned[NO_EFFECT], "untestable": turned[RAISES]}
     figure, axes = plt.subplots(figsize=(7.2, 2.9), layout="constrained")
-    left = [0.0] * len(rows)
-    for verdict, of_key in meaning.items():
-        shares = [numbers[verdict] / sum(numbers.values()) for numbers in rows.values()]
-        label = of_key if verdict == "untestable" else f"{VERDICTS[verdict]} / {of_key}"
-        axes.barh([*rows], shares, left=left, color=_COLOURS[verdict], edgecolor="white",
-                  label=label)
-        for row, (start, share, numbers) in enumerate(zip(left, shares, rows.values(),
-                                                          strict=True)):
-            if numbers[verdict]:
-                axes.text(start + share / 2, row, str(numbers[verdict]), ha="center", va="center",
-                          color="black")
-        left = [start + share for start, share in zip(left, shares, strict=True)]
-    axes.invert_yaxis()
+    _stack(axes, rows, {verdict: of_key if verdict == "untestable" else
+                        f"{VERDICTS[verdict]} / {of_key}" for verdict, of_key in meaning.items()},
+           shares=True)
     axes.set(xlim=(0, 1), xticks=())
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)
@@ -157,25 +141,32 @@ def found_bars(claims: Iterable[Claim], knob_verdicts: Sequence[str]) -> Figure:
 def verdict_bars(claims: Iterable[Claim]) -> Figure:
     """Claims of each section of the document by verdict, as stacked bars."""
     claims = list(claims)
-    order = section_order()
+    rows = {section_title(section): counts(claim for claim in claims if claim.section == section)
+            for section in section_order()}
     figure, axes = plt.subplots(figsize=(7, 5), layout="constrained")
-    left = [0] * len(order)
-    for verdict in ("holds", "partly", "fails", "untestable"):
-        number = [sum(c.section == section and c.verdict == verdict for c in claims)
-                  for section in order]
-        axes.barh([section_title(section) for section in order], number, left=left,
-                  color=_COLOURS[verdict], label=VERDICTS[verdict], edgecolor="white",
-                  linewidth=0.5)
-        for row, (start, count) in enumerate(zip(left, number, strict=True)):
-            if count:
-                axes.text(start + count / 2, row, str(count), ha="center", va="center",
-                          color="black")
-        left = [start + count for start, count in zip(left, number, strict=True)]
-    axes.invert_yaxis()
+    _stack(axes, rows, VERDICTS, linewidth=0.5)
     axes.set_xlabel("claims")
     axes.grid(axis="y", visible=False)
     figure.legend(loc="outside upper center", ncols=4)
     return figure
+
+
+def _stack(axes: Axes, rows: Mapping[str, Mapping[str, int]], labels: Mapping[str, str],
+           shares: bool = False, **style: float) -> None:
+    """Draw the numbers of each row beside one another, by verdict, or their shares of the row."""
+    left = [0] * len(rows)
+    for verdict, label in labels.items():
+        numbers = [row[verdict] for row in rows.values()]
+        widths = [number / sum(row.values()) if shares else number
+                  for number, row in zip(numbers, rows.values(), strict=True)]
+        axes.barh([*rows], widths, left=left, color=_COLOURS[verdict], edgecolor="white",
+                  label=label, **style)
+        for place, (start, width, number) in enumerate(zip(left, widths, numbers, strict=True)):
+            if number:
+                axes.text(start + width / 2, place, str(number), ha="center", va="center",
+                          color="black")
+        left = [start + width for start, width in zip(left, widths, strict=True)]
+    axes.invert_yaxis()
 
 
 def summary(claims: Iterable[Claim]) -> dict[str, int]:
@@ -197,7 +188,6 @@ def _row(claim: Claim, language: str, chapters: str) -> Row:
     more = ""
     if (left := len(claim.keys) - 3) > 0:
         more = " " + word("table", "and {number} more", language).format(number=left)
-    title = word("chapters", claim.chapter.replace("_", " "), language)
     section = section_title(claim.section, language)
     verdict = word("verdicts", VERDICTS[claim.verdict], language)
     if claim.full_size:
@@ -209,7 +199,7 @@ def _row(claim: Claim, language: str, chapters: str) -> Row:
         f"{with_code(claim.text)}<small>{quoted(claim)}</small>"
         f"<small>{escape(section)} {keys}{more}</small>",
         with_code(claim.reason()),
-        f'<a href="{chapters}{claim.evidence}">{escape(title)}'
+        f'<a href="{chapters}{claim.evidence}">{escape(chapter_title(claim.chapter, language))}'
         f'<span class="visually-hidden">, {escape(claim.id)}</span></a>')
     return Row(f"ledger-{claim.id}", cells,
                " ".join([claim.text, claim.quote, claim.reason(), *claim.keys]),

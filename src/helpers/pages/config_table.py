@@ -10,7 +10,7 @@ from typing import Any
 from helpers.config import document
 from helpers.config.configs import CONFIG_NAMES, FINE_TUNING, NOT_SET, STATUSES, KeyRow
 from helpers.config.values import SHORT_NAMES, shown
-from helpers.pages.filter_table import Choice, Column, Group, Row, english, filter_table
+from helpers.pages.filter_table import Choice, Column, Group, Row, english, filter_table, same
 from helpers.pages.tables import breakable
 
 _LOOKS = {"same": "ft-0 ft-dot", "modified": "ft-1 ft-dot", "new": "ft-2 ft-dot",
@@ -18,21 +18,19 @@ _LOOKS = {"same": "ft-0 ft-dot", "modified": "ft-1 ft-dot", "new": "ft-2 ft-dot"
 """Status to the classes of its colour and sign."""
 
 
-def filterable_table(rows: Sequence[KeyRow], table_id: str = "config-table") -> str:
-    """HTML of the whole comparison: a row per key, grouped by the document's sections.
-    """
+def filterable_table(rows: Sequence[KeyRow]) -> str:
+    """HTML of the whole comparison: a row per key, grouped by the document's sections."""
     columns = (Column("Parameter", "27%"), Column("Pretrained", label="Pretrained"),
                *(Column(name, label=name) for name in FINE_TUNING), Column("Status", "23%"))
-    states = {state: state for state in (*STATUSES, "critical")}
     choices = (
-        Choice("status", "Status", "any", states),
-        Choice("config", "in", "either config", {name: name for name in FINE_TUNING}, "status"),
-        Choice("section", "Section", "all", {str(number): _title(number)
-                                             for number in _section_order()}))
+        Choice("status", "Status", "any", same((*STATUSES, "critical"))),
+        Choice("config", "in", "either config", same(FINE_TUNING), "status"),
+        Choice("section", "Section", "all", {str(number): title
+                                             for number, title in _titles().items()}))
     caption = 'Status is against the pretrained config. "Critical" is the document\'s own mark.'
     return filter_table(
-        table_id, caption, columns, [_group(number, rows) for number in _section_order()],
-        choices, labels=replace(english("keys"), text="Text in the key or a value"),
+        "config-table", caption, columns, [_group(*section, rows) for section in _titles().items()],
+        choices, replace(english("keys"), text="Text in the key or a value"),
         region="Comparison of the three configs")
 
 
@@ -46,8 +44,8 @@ def status_counts(rows: Iterable[KeyRow]) -> dict[str, Counter]:
 def section_counts(rows: Iterable[KeyRow]) -> list[tuple[str, dict[str, Counter]]]:
     """One entry per section that has keys of its own: its title, and its status counts."""
     rows = list(rows)
-    counted = [(_title(number), status_counts(row for row in rows if row.section == number))
-               for number in _section_order()]
+    counted = [(title, status_counts(row for row in rows if row.section == number))
+               for number, title in _titles().items()]
     return [(title, counts) for title, counts in counted if any(counts.values())]
 
 
@@ -60,17 +58,12 @@ def paired_section_counts(rows: Iterable[KeyRow]) -> list[list[str]]:
             for title, counts in [*section_counts(rows), ("All", status_counts(rows))]]
 
 
-def _section_order() -> list[int]:
-    numbers = sorted(document.section_titles())
-    return [number for number in numbers if number] + [document.OUTSIDE]
+def _titles() -> dict[int, str]:
+    return {number: f"{number}. {title}" if number else title
+            for number, title in document.section_titles().items()}
 
 
-def _title(number: int) -> str:
-    title = document.section_titles()[number]
-    return f"{number}. {title}" if number else title
-
-
-def _group(number: int, rows: Sequence[KeyRow]) -> Group:
+def _group(number: int, title: str, rows: Sequence[KeyRow]) -> Group:
     own = [row for row in rows if row.section == number]
     restated = [row for row in rows if number in row.stated_in and row.section != number]
     notes = [f"{len(own)} {'key' if len(own) == 1 else 'keys'}"] if own else []
@@ -78,7 +71,7 @@ def _group(number: int, rows: Sequence[KeyRow]) -> Group:
         sections = sorted({row.section for row in restated})
         listed = ", ".join(map(str, sections[:-1])) + (" and " if sections[1:] else "")
         notes.append(f"restates {len(restated)} keys, listed in sections {listed}{sections[-1]}")
-    return Group([_row(row) for row in own], _title(number), "; ".join(notes),
+    return Group([_row(row) for row in own], title, "; ".join(notes),
                  {"section": [str(number)]})
 
 
@@ -97,9 +90,8 @@ def _row(row: KeyRow) -> Row:
 
 
 def _value_cell(value: Any) -> str:
-    if value is NOT_SET:
-        return '<i class="ft-quiet">not set</i>'
-    return f"<code>{breakable(shown(value))}</code>"
+    return ('<i class="ft-quiet">not set</i>' if value is NOT_SET
+            else f"<code>{breakable(shown(value))}</code>")
 
 
 def _chip(row: KeyRow, name: str) -> str:

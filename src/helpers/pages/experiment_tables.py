@@ -7,10 +7,10 @@ from html import escape
 from helpers.evaluation.decoding import BRANCHES
 from helpers.experiments.arms import BANDS, EXPERIMENTS
 from helpers.experiments.results import Results
-from helpers.pages.filter_table import Choice, Column, Row, filter_table
+from helpers.pages.filter_table import Choice, Column, Row, english, filter_table
 
 
-def all_table(results: Results, table_id: str = "experiments-table") -> str:
+def all_table(results: Results) -> str:
     """HTML of every experiment's arms, with a filter."""
     columns = [(band, branch) for band in BANDS[:2] for branch in BRANCHES]
     heads = [Column("Arm", "24%"), Column("Seeds", "10%", "Seeds"),
@@ -29,6 +29,6 @@ def all_table(results: Results, table_id: str = "experiments-table") -> str:
                             {"experiment": [experiment.name]}))
     choice = Choice("experiment", "Experiment", "all",
                     {experiment.name: experiment.title for experiment in EXPERIMENTS.values()})
-    return filter_table(table_id, "Word error rates in percent with 95 % intervals; last, the "
-                        "telephone's CTC branch against the experiment's base, in points.", heads,
-                        rows, [choice], "arms")
+    return filter_table("experiments-table", "Word error rates in percent with 95 % intervals; "
+                        "last, the telephone's CTC branch against the experiment's base, in "
+                        "points.", heads, rows, [choice], english("arms"))

@@ -6,15 +6,14 @@ output) shows the filter controls and hides rows, so with scripts off every row 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
-from pathlib import Path
 
+from helpers.pages.palette import ASSETS
 from helpers.pages.synonyms import with_synonyms
 from helpers.pages.tables import breakable
 
-ASSETS = Path(__file__).parent / "assets"
 _SEARCH = '<input type="search" name="text" autocomplete="off" spellcheck="false">'
 
 
@@ -109,29 +108,27 @@ class Labels:
 
 
 def english(noun: str) -> Labels:
-    """The controls' words in English, for rows of this name."""
+    """The controls' words in English, for rows of this name, such as "keys"."""
     return Labels(f"Filter the {noun}", "Words or a key", "Show all",
                   f"{{shown}} of {{all}} {noun} shown", f"{{all}} {noun}",
                   f"Nothing matches: no {noun} are shown. Try fewer words, or “Show all”.")
 
 
 def filter_table(table_id: str, caption: str, columns: Sequence[Column],
-                 rows: Sequence[Row] | Sequence[Group], choices: Sequence[Choice],
-                 noun: str = "rows", labels: Labels | None = None, region: str = "") -> str:
+                 rows: Sequence[Row] | Sequence[Group], choices: Sequence[Choice], labels: Labels,
+                 region: str = "") -> str:
     """HTML of the whole table.
 
     Args:
         rows: all rows, or groups of them.
         choices: menus; a row is kept by a menu if one of its values of that facet is chosen.
-        noun: what the rows are, such as "keys".
-        labels: of the controls, where they are not those of `english(noun)`.
         region: name of the box that scrolls, where it is not the caption.
     """
-    labels = labels or english(noun)
     groups = rows if rows and isinstance(rows[0], Group) else [Group(rows)]
     everything = sum(len(group.rows) for group in groups)
-    head = "".join(f'<th scope="col"{_width(column)}>{breakable(column.head)}</th>'
-                   for column in columns)
+    widths = [_attribute("style", column.width and f"width:{column.width}") for column in columns]
+    head = "".join(f'<th scope="col"{width}>{breakable(column.head)}</th>'
+                   for column, width in zip(columns, widths, strict=True))
     style = (ASSETS / "filter_table.css").read_text(encoding="utf-8")
     script = (ASSETS / "filter_table.js").read_text(encoding="utf-8")
     return f"""<style>{style}</style>
@@ -147,6 +144,11 @@ data-shown="{escape(labels.some)}" data-none="{escape(labels.none)}"
 <script>{script.replace("TABLE_ID", escape(table_id))}</script>"""
 
 
+def same(names: Iterable[str]) -> dict[str, str]:
+    """Options of a menu whose values are its texts."""
+    return {name: name for name in names}
+
+
 def links(entries: Sequence[str], without: str = "none") -> str:
     """HTML of a cell that holds several links, or the word for a cell without one."""
     items = "".join(f"<li>{link}</li>" for link in entries)
@@ -155,26 +157,19 @@ def links(entries: Sequence[str], without: str = "none") -> str:
 
 def _controls(choices: Sequence[Choice], labels: Labels) -> str:
     menus = "".join(
-        f'<label>{escape(choice.label)}<select name="{choice.name}"{_narrows(choice)}>'
-        f'<option value="">{escape(choice.every)}</option>'
-        f'{"".join(_option(*pair) for pair in choice.options.items())}</select></label>\n'
-        for choice in choices)
+        f'<label>{escape(choice.label)}'
+        f'<select name="{choice.name}"{_attribute("data-narrows", choice.narrows)}>'
+        + "".join(f'<option value="{escape(value)}">{escape(text)}</option>'
+                  for value, text in {"": choice.every, **choice.options}.items())
+        + "</select></label>\n" for choice in choices)
     return f"""<form class="ft-controls" hidden aria-label="{escape(labels.form)}">
 <label>{escape(labels.text)}{_SEARCH}</label>
 {menus}<button type="reset">{escape(labels.reset)}</button>
 </form>"""
 
 
-def _narrows(choice: Choice) -> str:
-    return f' data-narrows="{choice.narrows}"' if choice.narrows else ""
-
-
-def _option(value: str, text: str) -> str:
-    return f'<option value="{escape(value)}">{escape(text)}</option>'
-
-
-def _width(column: Column) -> str:
-    return f' style="width:{column.width}"' if column.width else ""
+def _attribute(name: str, value: str) -> str:
+    return f' {name}="{escape(value)}"' if value else ""
 
 
 def _group(group: Group, columns: Sequence[Column]) -> str:
@@ -194,9 +189,8 @@ def _facets(facets: Mapping[str, Sequence[str]]) -> str:
 def _row(row: Row, columns: Sequence[Column]) -> str:
     cells = []
     for number, (cell, column) in enumerate(zip(row.cells, columns, strict=True)):
-        label = f' data-label="{escape(column.label)}"' if column.label else ""
-        mark = f' class="ft-mark {row.marked}"' if row.marked and not number else ""
+        mark = _attribute("class", f"ft-mark {row.marked}" if row.marked and not number else "")
         cells.append(f'<th scope="row">{cell}</th>' if number == row.heading
-                     else f"<td{mark}{label}>{cell}</td>")
+                     else f'<td{mark}{_attribute("data-label", column.label)}>{cell}</td>')
     return (f'<tr id="{escape(row.anchor)}"{_facets(row.facets)} '
             f'data-text="{escape(with_synonyms(row.text))}">{"".join(cells)}</tr>\n')

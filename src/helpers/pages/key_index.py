@@ -13,8 +13,9 @@ from helpers.config.values import SHORT_NAMES, shown
 from helpers.knobs import record
 from helpers.ledger import chapters
 from helpers.ledger.claims import Claim, load, verdict_words
+from helpers.ledger.translations import chapter_title
 from helpers.pages import rule_index
-from helpers.pages.filter_table import Choice, Column, Row, filter_table, links
+from helpers.pages.filter_table import Choice, Column, Row, english, filter_table, links, same
 from helpers.pages.tables import breakable
 
 COMPARISON, KNOBS, LEDGER = "configs_side_by_side", "which_knobs", "claim_ledger"
@@ -60,36 +61,33 @@ def entries() -> list[KeyEntry]:
     verdicts = {knob.key: knob.verdict for knob in record.load()}
     ledger = load().values()
     index = []
-    for row in sorted(configs.compare(), key=attrgetter("key")):
+    for row in configs.compare():
         about = tuple(claim for claim in ledger if row.key in claim.keys)
         chapters = dict.fromkeys([*_chapters_with(row.key), *(claim.chapter for claim in about)])
         index.append(KeyEntry(row.key, {name: shown(value) for name, value in row.values.items()},
-                           verdicts[row.key], tuple(chapters) or (KNOBS,), about,
-                           rule_index.rules_about(row.key)))
+                              verdicts[row.key], tuple(chapters) or (KNOBS,), about,
+                              rule_index.rules_about(row.key)))
     for key, (chapter, _) in UNSET.items():
         pages = tuple(dict.fromkeys([chapter, *_chapters_with(key)]))
         index.append(KeyEntry(key, {}, NOT_SET_ANYWHERE, pages, (), ()))
     return sorted(index, key=attrgetter("key"))
 
 
-def index_table(index: Sequence[KeyEntry], table_id: str = "key-index") -> str:
+def index_table(index: Sequence[KeyEntry]) -> str:
     """HTML of the index, for a page beside the notebooks' pages."""
     columns = (Column("Key", "27%"), Column("Turned", "14%", "Turned"),
                Column("Chapters", "18%", "Chapters"), Column("Claims", label="Claims"),
                Column("Pre-flight", "17%", "Pre-flight"))
     choices = (
-        Choice("verdict", "Turning it", "any", {
-            verdict: verdict for verdict in (*record.VERDICTS, NOT_SET_ANYWHERE)}),
-        Choice("section", "Section", "all",
-               {name: name for name in dict.fromkeys(map(_section, index))}))
+        Choice("verdict", "Turning it", "any", same((*record.VERDICTS, NOT_SET_ANYWHERE))),
+        Choice("section", "Section", "all", same(map(_section, index))))
     caption = "Every key of the three configs, and some more, with links."
-    rows = [_row(entry) for entry in index]
-    return filter_table(table_id, caption, columns, rows, choices, "keys")
+    return filter_table("key-index", caption, columns, list(map(_row, index)), choices,
+                        english("keys"))
 
 
 def _section(entry: KeyEntry) -> str:
-    parent = entry.key.rpartition(".")[0]
-    return parent.partition(".")[0] or "top level"
+    return entry.key.partition(".")[0] if "." in entry.key else "top level"
 
 
 def _row(entry: KeyEntry) -> Row:
@@ -105,7 +103,7 @@ def _row(entry: KeyEntry) -> Row:
         f"{escape(verdict_words(claim))}</small>" for claim in entry.claims)
     cells = (
         f"{code}<small>{escape(values)}</small>", verdict,
-        links([f'<a href="{name}.html">{escape(name.replace("_", " "))}</a>'
+        links([f'<a href="{name}.html">{escape(chapter_title(name))}</a>'
                for name in entry.chapters]),
         about or "none",
         links([f'<a href="{PREFLIGHT}.html#rule-{rule}">{breakable(rule)}</a>'

@@ -21,7 +21,7 @@ from helpers.knobs.record import (
     result_text,
     rows,
 )
-from helpers.pages.filter_table import Choice, Column, Row, filter_table
+from helpers.pages.filter_table import Choice, Column, Row, english, filter_table, same
 from helpers.pages.tables import breakable, plain_table, with_code
 
 PLACES_SHOWN = 2
@@ -41,11 +41,9 @@ GROUPS = ("model", "audio_encoder", "llm", "audio_adaptor", "ctc", "frontend", "
 """Parts of a config, in the order of its file."""
 _OF = {"ctc_decoder": "ctc", "detach_ctc_decoder": "ctc", "ctc_weight": "ctc",
        "optim": GROUPS[8], "scheduler": GROUPS[8], "train": "train_conf"}
-_MARKS = {LIVE: ("s", "C0"), OTHERWISE: ("^", "C1"), RAISES: ("D", "C2"), NO_EFFECT: ("o", "C3"),
-          NEVER_READ: ("X", "C4")}
-_SHAPES = {LIVE: "\u25a0", OTHERWISE: "\u25b2", RAISES: "\u25c6", NO_EFFECT: "\u25cf",
-           NEVER_READ: "\u2716"}
-_PLACES = 2
+_MARKS = {LIVE: ("s", "\u25a0"), OTHERWISE: ("^", "\u25b2"), RAISES: ("D", "\u25c6"),
+          NO_EFFECT: ("o", "\u25cf"), NEVER_READ: ("X", "\u2716")}
+"""Verdict to its marker in the picture, and the same as a letter."""
 
 
 def group_of(key: str) -> str:
@@ -59,12 +57,12 @@ def tiles(knobs: Iterable[Knob]) -> Figure:
     """One mark for each key, in a row for each part of the config, by result."""
     knobs = list(knobs)
     figure, axes = plt.subplots(figsize=(7.2, 4.8), layout="constrained")
-    for verdict, (marker, colour) in _MARKS.items():
+    for number, (verdict, (marker, _)) in enumerate(_MARKS.items()):
         places = [(column, row) for row, group in enumerate(GROUPS)
                   for column, knob in enumerate(_in_order(knobs, group))
                   if knob.verdict == verdict]
         if places:
-            axes.scatter(*zip(*places, strict=True), marker=marker, color=colour, s=90,
+            axes.scatter(*zip(*places, strict=True), marker=marker, color=f"C{number}", s=90,
                          label=f"{verdict} ({len(places)})")
     axes.set(yticks=range(len(GROUPS)), yticklabels=GROUPS, xticks=[])
     axes.invert_yaxis()
@@ -82,20 +80,16 @@ def counts_table(knobs: Iterable[Knob]) -> str:
     return plain_table(["Part", *VERDICTS, "keys"], [*rows, ["All", *_counted(knobs)]])
 
 
-def filterable_table(knobs: Sequence[Knob], table_id: str = "knob-table") -> str:
+def filterable_table(knobs: Sequence[Knob]) -> str:
     """HTML of every key: what was tried, the result, what moved, where it is read."""
     columns = (Column("Key and what was tried", "27%"), Column("Result", "28%", "Result"),
                Column("What moved", label="Moved"), Column("Where read", "22%", "Read"))
     parts = sorted({part for knob in knobs for part in knob.moved})
-    choices = (Choice("verdict", "Result", "any", _same(VERDICTS)),
-               Choice("group", "Part", "all", _same(GROUPS)),
-               Choice("moved", "What moved", "anything", _same(parts)))
-    return filter_table(table_id, "Every key of the three configs, and what turning it did.",
-                        columns, [_row(knob) for knob in knobs], choices, "keys")
-
-
-def _same(names: Iterable[str]) -> dict[str, str]:
-    return {name: name for name in names}
+    choices = (Choice("verdict", "Result", "any", same(VERDICTS)),
+               Choice("group", "Part", "all", same(GROUPS)),
+               Choice("moved", "What moved", "anything", same(parts)))
+    return filter_table("knob-table", "Every key of the three configs, and what turning it did.",
+                        columns, list(map(_row, knobs)), choices, english("keys"))
 
 
 def _in_order(knobs: Sequence[Knob], group: str) -> list[Knob]:
@@ -115,7 +109,7 @@ def _row(knob: Knob) -> Row:
     cells = (
         f"<code>{breakable(knob.key)}</code>{tried}",
         f'<b class="ft-{VERDICTS.index(knob.verdict)}"><span aria-hidden="true">'
-        f"{_SHAPES[knob.verdict]}</span> {escape(knob.verdict)}</b>{note}",
+        f"{_MARKS[knob.verdict][1]}</span> {escape(knob.verdict)}</b>{note}",
         f'{escape(", ".join(knob.moved) or "nothing")}'
         f"<small>baseline: {escape(knob.baseline)}</small>",
         _places(knob))
@@ -126,9 +120,9 @@ def _row(knob: Knob) -> Row:
 
 def _places(knob: Knob) -> str:
     if knob.read_at:
-        shown, more = knob.read_at[:_PLACES], len(knob.read_at) - _PLACES
-        rest = f"<small>and {more} more</small>" if more > 0 else ""
-        return "".join(f"<small>{breakable(line)}</small>" for line in shown) + rest
+        more = len(knob.read_at) - PLACES_SHOWN
+        lines = [*map(breakable, knob.read_at[:PLACES_SHOWN]), *([f"and {more} more"] * (more > 0))]
+        return "".join(f"<small>{line}</small>" for line in lines)
     if knob.elsewhere:
         return ("nowhere on this path<small>elsewhere: "
                 f"{breakable(knob.elsewhere[0])}</small>")

@@ -21,10 +21,8 @@ class Control:
     """A slider, or a drop-down list.
 
     Attributes:
-        label: beside it.
         entries: what it shows to what that stands for.
         chosen: the entry shown first; the first one if not given.
-        slider: whether it is a slider.
     """
 
     label: str
@@ -64,13 +62,7 @@ def explorer(controls: Sequence[Control], panel: Callable[..., str]):
 
 
 def menu(label: str, panels: Mapping[str, str], chosen: str = ""):
-    """A drop-down list that shows one of several panels.
-
-    Args:
-        label: beside the list.
-        panels: entry of the list to the HTML that it shows.
-        chosen: the entry shown first; the first one if not given.
-    """
+    """A drop-down list that shows one of several panels, each some HTML."""
     return explorer([Control(label, panels, chosen, slider=False)], str)
 
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
-
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from helpers import session
-from helpers.pages import phone_drawing
+from helpers.pages import palette, phone_drawing
 
 
 def setup(seed: int = 0, threads: int = 1) -> None:
@@ -19,14 +17,10 @@ def setup(seed: int = 0, threads: int = 1) -> None:
 
 def style_figures() -> None:
     """Use the book's matplotlib style, and SVG figures inside a notebook."""
-    style = files("helpers.pages") / "assets" / "book.mplstyle"
-    if style.is_file():
-        plt.style.use(str(style))
-    try:
-        from IPython import get_ipython
-        from matplotlib_inline.backend_inline import set_matplotlib_formats
-    except ImportError:
-        return
+    from IPython import get_ipython
+    from matplotlib_inline.backend_inline import set_matplotlib_formats
+
+    plt.style.use(palette.LIGHT_STYLE)
     if get_ipython() is not None:
         set_matplotlib_formats("svg")
         formatter = get_ipython().display_formatter.formatters["image/svg+xml"]

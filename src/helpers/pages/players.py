@@ -21,6 +21,7 @@ from PIL import Image
 
 from helpers.errors import BookError
 from helpers.experiments import call_cost
+from helpers.pages.palette import ASSETS
 from helpers.paths import ROOT
 from helpers.speech import manifests
 from helpers.telephone import line_noise, recordings
@@ -42,7 +43,6 @@ PICTURE = (560, 160)
 """Width and height of a picture in pixels; pages show it at half of that or less."""
 
 WINDOW_SECONDS, RANGE_DB = 0.02, 60.0
-ASSETS = Path(__file__).parent / "assets"
 
 
 def slug(stage: str) -> str:

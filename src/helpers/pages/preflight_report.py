@@ -10,30 +10,9 @@ from funasr_preflight.laws.memory import GIBIBYTE
 from funasr_preflight.report import escaped, html_finding, summary
 from funasr_preflight.rules.memory import TIGHT
 from funasr_preflight.run import cards, gpu_memory
+from helpers.pages.palette import ASSETS
 
-PAGE_STYLE = """
-.preflight { color: var(--pst-color-text-base, #222); font-size: .9rem; margin: 1rem 0; }
-.preflight .findings { list-style: none; padding: 0; }
-.preflight .findings li { border-left: .3rem solid var(--pst-color-border, #c9c9c9);
-  margin: .7rem 0; padding: 0 .8rem; }
-.preflight .findings p { margin: .15rem 0; overflow-wrap: anywhere; }
-.preflight small { color: var(--pst-color-text-muted, #5a5a5a); }
-.preflight code { background: none; border: 0; color: inherit; padding: 0; white-space: normal; }
-.preflight .findings .pf-error { border-color: var(--vermillion-line, #d55e00); }
-.preflight .findings .pf-warning { border-color: var(--orange-line, #e69f00); }
-.preflight .pf-error strong { color: var(--vermillion-ink, #8a3a00); }
-.preflight .pf-warning strong { color: var(--orange-ink, #6b4700); }
-.preflight-page label { display: block; font-weight: 600; margin: .6rem 0 .2rem; }
-.preflight-page textarea { background: var(--pst-color-background, #fff); box-sizing: border-box;
-  border: 1px solid var(--pst-color-border, #767676); color: inherit; font-family: monospace;
-  min-height: 12rem; padding: .5rem; width: 100%; }
-.preflight-page input, .preflight-page select { background: var(--pst-color-background, #fff);
-  border: 1px solid var(--pst-color-border, #767676); color: inherit; max-width: 100%;
-  min-height: 1.8rem; }
-.preflight-page .pf-row { display: flex; flex-wrap: wrap; gap: 0 1.5rem; }
-.preflight-page.pf-over textarea { outline: 3px solid var(--pst-color-primary, #0072b2); }
-.preflight-page output { display: block; }
-"""
+PAGE_STYLE = "\n" + (ASSETS / "preflight.css").read_text(encoding="utf-8")
 
 
 def for_page(report: Report, least: Severity = Severity.WARNING, folded: bool = False) -> str:

@@ -14,7 +14,8 @@ from funasr_preflight import check
 from funasr_preflight.checking import all_rules
 from funasr_preflight.rules.registry import Rule
 from helpers.config import configs
-from helpers.pages.filter_table import Choice, Column, Row, filter_table, links
+from helpers.ledger.translations import chapter_title
+from helpers.pages.filter_table import Choice, Column, Row, english, filter_table, links
 from helpers.pages.tables import breakable, with_code
 from helpers.paths import CONFIGS
 from helpers.speech import manifests
@@ -51,15 +52,16 @@ def rules_about(key: str) -> tuple[str, ...]:
     return tuple(name for name, keys in keys_of_rules().items() if key in keys)
 
 
-def rule_table(table_id: str = "rules") -> str:
+def rule_table() -> str:
     """HTML of every rule, with links, for a page beside the notebooks' pages."""
     columns = (Column("Rule", "30%"), Column("Keys", "48%", "Keys"),
                Column("Chapter", label="Chapter"))
-    chapters = dict.fromkeys(_page(rule) for rule in all_rules().values())
-    choices = (Choice("chapter", "Chapter", "all", {page: _words(page) for page in chapters}),)
-    rows = [_row(rule) for rule in all_rules().values()]
+    rules = all_rules().values()
+    choice = Choice("chapter", "Chapter", "all",
+                    {page: chapter_title(page) for page in map(_page, rules)})
     caption = "Every rule, the keys it is about, and where the book explains it."
-    return filter_table(table_id, caption, columns, rows, choices, "rules")
+    return filter_table("rules", caption, columns, list(map(_row, rules)), [choice],
+                        english("rules"))
 
 
 def _row(rule: Rule) -> Row:
@@ -68,17 +70,13 @@ def _row(rule: Rule) -> Row:
                for key in keys]
     cells = (f"{with_code(str(rule.title))}<small><code>{breakable(rule.id)}</code></small>",
              links(entries, "none in particular"),
-             f'<a href="{_page(rule)}.html">{escape(_words(_page(rule)))}</a>')
+             f'<a href="{_page(rule)}.html">{escape(chapter_title(_page(rule)))}</a>')
     return Row(f"rule-{rule.id}", cells, " ".join([rule.id, str(rule.title), *keys]),
                {"chapter": [_page(rule)]})
 
 
 def _page(rule: Rule) -> str:
     return rule.chapter.partition("#")[0]
-
-
-def _words(page: str) -> str:
-    return page.replace("_", " ")
 
 
 def _literals(rule: Rule) -> set[str]:

@@ -10,8 +10,6 @@ from pathlib import Path
 from bs4 import BeautifulSoup
 from sphinx.application import Sphinx
 
-from helpers.site.finished_pages import PAGE_FINISHED
-
 
 def mend(app: Sphinx, page: BeautifulSoup, path: Path) -> None:
     """Mend a finished page."""
@@ -36,10 +34,3 @@ def mend(app: Sphinx, page: BeautifulSoup, path: Path) -> None:
     # Deprecated roles of the bibliography, and a list whose children are no items.
     for entry in page.select("div.citation[role=doc-biblioentry], div.citation-list[role=list]"):
         del entry["role"]
-
-
-def setup(app: Sphinx) -> dict[str, bool]:
-    """Sphinx's entry point."""
-    app.setup_extension("helpers.site.finished_pages")
-    app.connect(PAGE_FINISHED, mend)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -13,8 +13,6 @@ from pathlib import Path
 from bs4 import BeautifulSoup, Tag
 from sphinx.application import Sphinx
 
-from helpers.site.finished_pages import PAGE_FINISHED
-
 TABLES = "main article :is(.table-wrap, .pst-scrollable-table-container) > table"
 FITS = 38
 """Characters beside one another that a phone shows."""
@@ -42,7 +40,8 @@ def label_cells(app: Sphinx, page: BeautifulSoup, path: Path) -> None:
         table["class"] = [*(name for name in table.get("class", []) if name != "cards"), "cards"]
         for row in rows:
             for head, cell in zip(heads[1:], row[1:], strict=True):
-                _label(cell, head)
+                if head:
+                    cell["data-label"] = head
         labelled = [cell for row in rows for cell in row[1:]]
         for cell in [*table.select("thead th, thead td"), *labelled]:
             if _width(cell.get_text(strip=True)) > LINE:
@@ -61,11 +60,6 @@ def _said(cell: Tag) -> str:
     return BeautifulSoup(re.sub("<wbr/?>", "", str(cell)), "html.parser").get_text(" ", strip=True)
 
 
-def _label(cell: Tag, head: str) -> None:
-    if head:
-        cell["data-label"] = head
-
-
 def _width(text: str) -> int:
     """Width in letters; a Chinese character takes two."""
     return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
@@ -73,10 +67,3 @@ def _width(text: str) -> int:
 
 def _longest_word(text: str) -> int:
     return max(map(_width, _BREAKS.split(text)))
-
-
-def setup(app: Sphinx) -> dict[str, bool]:
-    """Sphinx's entry point."""
-    app.setup_extension("helpers.site.finished_pages")
-    app.connect(PAGE_FINISHED, label_cells)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -11,11 +11,10 @@ from importlib.metadata import version
 from pathlib import Path
 
 from bs4 import BeautifulSoup
-from omegaconf import OmegaConf
 from sphinx.application import Sphinx
 
+from helpers.pages import repository
 from helpers.paths import ROOT
-from helpers.site.finished_pages import PAGE_FINISHED
 
 WORDS = {
     "en": ("Edition {book} of {date}, about FunASR {funasr}.", "Report an error on this page",
@@ -25,40 +24,7 @@ WORDS = {
            "发现错误了吗？这份书没有注明公开的仓库，请告诉把它给你的人。"),
 }
 
-LOST = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8"/>
-<meta name="viewport" content="width=device-width, initial-scale=1"/>
-<title>Page not found — {title}</title>
-<style>
-body {{ color: #20262d; font: 1.1rem/1.6 system-ui, sans-serif; margin: 3rem auto; max-width: 36rem;
-  padding: 0 1rem; }}
-a {{ color: #00629b; }}
-@media (prefers-color-scheme: dark) {{
-  body {{ background: #14181d; color: #dfe4e9; }}
-  a {{ color: #74c0ee; }}
-}}
-</style>
-</head>
-<body>
-<main>
-<h1>This page does not exist</h1>
-<p>The address may have a typing error, or the page has another name in this edition.</p>
-<ul>
-{links}
-</ul>
-</main>
-<script>
-// The server shows this page at the wrong address, whatever its folder.
-const root = location.pathname.replace(/(notebooks|book)\\/.*$|[^/]*$/, "");
-document.querySelectorAll("a").forEach((one) => {{
-  one.href = root + one.getAttribute("href");
-}});
-</script>
-</body>
-</html>
-"""
+LOST = Path(__file__).with_name("lost.html")
 LINKS = {"index.html": "The front page", "search.html": "Search the book",
          "notebooks/preflight.html": "Check your own config",
          "notebooks/cheat_sheet.html": "The cheat sheet", "book/glossary.html": "The glossary"}
@@ -81,28 +47,20 @@ def add_line(app: Sphinx, page: BeautifulSoup, path: Path) -> None:
     if foot is None or foot.select(".edition"):
         return
     said, link, without = WORDS["zh" if "zh" in path.relative_to(app.outdir).parts else "en"]
-    repository = OmegaConf.load(ROOT / "_config.yml").repository.url
-    if repository:
+    if address := repository.address():
         name = path.relative_to(app.outdir).with_suffix("").as_posix()
-        report = f'<a href="{escape(repository)}/issues/new?title={escape(name)}%3A%20">{link}</a>'
+        report = f'<a href="{escape(address)}/issues/new?title={escape(name)}%3A%20">{link}</a>'
     else:
         report = without
     foot.append(BeautifulSoup(f'<p class="edition">{said.format(**edition())} {report}</p>',
                               "html.parser"))
 
 
-def write_lost(app: Sphinx, exception: Exception | None) -> None:
-    """After a build: the page that a server shows in the place of one that is not there."""
-    if exception is None and app.builder.format == "html":
-        links = "\n".join(f'<li><a href="{address}">{text}</a></li>'
-                          for address, text in LINKS.items())
-        (Path(app.outdir) / "404.html").write_text(
-            LOST.format(title=escape(app.config.html_title), links=links), encoding="utf-8")
-
-
-def setup(app: Sphinx) -> dict[str, bool]:
-    """Sphinx's entry point."""
-    app.setup_extension("helpers.site.finished_pages")
-    app.connect(PAGE_FINISHED, add_line)
-    app.connect("build-finished", write_lost)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}
+def write_lost(app: Sphinx) -> None:
+    """The page that a server shows in the place of one that is not there."""
+    links = "\n".join(f'<li><a href="{address}">{text}</a></li>'
+                      for address, text in LINKS.items())
+    page = LOST.read_text(encoding="utf-8")
+    (Path(app.outdir) / "404.html").write_text(
+        page.replace("{title}", escape(app.config.html_title)).replace("{links}", links),
+        encoding="utf-8")

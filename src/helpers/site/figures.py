@@ -10,12 +10,11 @@ from __future__ import annotations
 from copy import copy
 from pathlib import Path
 
-from bs4 import BeautifulSoup, Tag
+from bs4 import BeautifulSoup
 from sphinx.application import Sphinx
 
 from helpers.pages.palette import darkened
 from helpers.paths import ROOT
-from helpers.site.finished_pages import PAGE_FINISHED
 from helpers.site.light_pages import size_of
 
 SINGLE = "img[src*='_images/'][src$='.svg']:not(.only-light, .only-dark, picture img)"
@@ -37,24 +36,13 @@ def dress(app: Sphinx, page: BeautifulSoup, path: Path) -> None:
         if narrow.is_file():
             store(path.parent / f"{address}-phone.svg", narrow.read_text(encoding="utf-8"))
             for shown, ending in ((image, "-phone"), (twin, "-phone-dark")):
-                _choose(page, shown, path.parent, f"{address}{ending}.svg")
+                file = f"{address}{ending}.svg"
+                shown.wrap(page.new_tag("picture"))
+                shown.insert_before(page.new_tag("source", attrs={
+                    "media": PHONE, "srcset": file, **size_of(path.parent / file)}))
 
 
 def store(light: Path, svg: str) -> None:
     """Write a figure and its dark twin."""
     light.write_text(svg, encoding="utf-8")
     light.with_name(f"{light.stem}-dark.svg").write_text(darkened(svg), encoding="utf-8")
-
-
-def _choose(page: BeautifulSoup, image: Tag, folder: Path, narrow: str) -> None:
-    """Have the browser choose between a picture and its narrow drawing."""
-    image.wrap(page.new_tag("picture"))
-    image.insert_before(page.new_tag("source", attrs={
-        "media": PHONE, "srcset": narrow, **size_of(folder / narrow)}))
-
-
-def setup(app: Sphinx) -> dict[str, bool]:
-    """Sphinx's entry point."""
-    app.setup_extension("helpers.site.finished_pages")
-    app.connect(PAGE_FINISHED, dress, priority=900)  # their sizes are already there
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

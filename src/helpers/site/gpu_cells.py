@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import symtable
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 TAG = "your-gpu"
@@ -46,7 +46,7 @@ def is_marked(cell) -> bool:
 def to_run(cells: Sequence) -> list[int]:
     """Numbers of the cells to run, in order: the marked ones, their consequences, their grounds."""
     names = [names_of(cell.source if cell.cell_type == "code" else "") for cell in cells]
-    modules = frozenset().union(*(one.imported for one in names))  # a call changes none of them
+    modules = _modules(names)
     chosen: set[int] = set()
     made: set[str] = set()
     for number, (cell, one) in enumerate(zip(cells, names, strict=True)):
@@ -55,6 +55,12 @@ def to_run(cells: Sequence) -> list[int]:
             made |= one.bound | one.changed - modules
         else:
             made -= one.surely_bound
+    return with_grounds(names, chosen)
+
+
+def with_grounds(names: Sequence[CellNames], cells: Iterable[int]) -> list[int]:
+    """Numbers of these cells and of those that make what they use, in order."""
+    modules, chosen = _modules(names), set(cells)
     while True:
         before = len(chosen)
         wanted = set().union(*(names[number].used_later for number in chosen))
@@ -64,8 +70,7 @@ def to_run(cells: Sequence) -> list[int]:
                 chosen.add(number)
                 wanted = (wanted - one.surely_bound) | one.used
         if len(chosen) == before:
-            break
-    return sorted(chosen)
+            return sorted(chosen)
 
 
 def names_of(source: str) -> CellNames:
@@ -89,6 +94,11 @@ def names_of(source: str) -> CellNames:
         changed |= set(_changed(statement)) - surely
         imported |= {one.get_name() for one in top.get_symbols() if one.is_imported()}
     return CellNames(*map(frozenset, (bound, surely, changed, used, later, imported)))
+
+
+def _modules(names: Iterable[CellNames]) -> frozenset[str]:
+    """What is imported: a call changes none of them."""
+    return frozenset().union(*(one.imported for one in names))
 
 
 def _globals(table: symtable.SymbolTable) -> Iterator[str]:

@@ -28,10 +28,9 @@ _SIZES = {"fa", "fas", "far", "fa-solid", "fa-lg"}
 
 
 def drawn(classes: list[str], attributes: str = "") -> str | None:
-    """The icon that these classes of the theme ask for, as SVG; None when it is not drawn here.
+    """The icon that classes such as `fa-solid fa-moon` ask for, as SVG; None if there is none here.
 
     Args:
-        classes: of the theme's element, such as `fa-solid fa-moon fa-lg theme-switch`.
         attributes: to keep on the icon, with a space before each.
     """
     name = next((name for name in PATHS if f"fa-{name}" in classes), None)

@@ -20,8 +20,9 @@ from docutils.parsers.rst import directives
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from helpers.paths import RESULTS, ROOT
-from helpers.site.finished_pages import PAGE_FINISHED
+from helpers.ledger import claims, translations
+from helpers.pages.cheat_sheet_page import sheet
+from helpers.pages.claim_table import claim_table, findings_table, tally_table
 
 ENGLISH_FOLDER = "notebooks"
 LANGUAGES = {"zh": ("zh-CN", "简体中文")}
@@ -35,68 +36,51 @@ IN_ENGLISH = (".bd-skip-link, .bd-header, .bd-sidebar-primary, .bd-header-articl
 _CHINESE = re.compile("[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef“”]")
 
 
-class Counts(SphinxDirective):
+class FromTheLedger(SphinxDirective):
+    """HTML in the page's language; the page is read again when one of the sources changes."""
+
+    sources = ("book/claims/**/*.yml", "book/zh/*.yml", "book/chapters.json")
+
+    def run(self) -> list[nodes.Node]:
+        root, page = Path(self.env.srcdir), self.env.docname
+        for pattern in self.sources:
+            for path in root.glob(pattern):
+                self.env.note_dependency(path.relative_to(root).as_posix())
+        return [nodes.raw("", self.html(language_of(page), chapters_from(page)), format="html")]
+
+
+class Counts(FromTheLedger):
     """Number of claims by kind and verdict."""
 
     option_spec = {"caption": directives.unchanged_required}
 
-    def run(self) -> list[nodes.Node]:
-        from helpers.ledger import claims
-        from helpers.pages.claim_table import tally_table
-
-        depend_on_the_ledger(self)
-        return [nodes.raw("", tally_table(claims.load().values(), self.options["caption"],
-                                          language_of(self.env.docname)), format="html")]
+    def html(self, language: str, _: str) -> str:
+        return tally_table(claims.load().values(), self.options["caption"], language)
 
 
-class Findings(SphinxDirective):
-    """The facts behind many verdicts, in the page's language."""
+class Findings(FromTheLedger):
+    """The facts behind many verdicts."""
 
     option_spec = {"caption": directives.unchanged_required}
 
-    def run(self) -> list[nodes.Node]:
-        from helpers.ledger import claims
-        from helpers.ledger.translations import findings
-        from helpers.pages.claim_table import findings_table
-
-        depend_on_the_ledger(self)
-        language = language_of(self.env.docname)
-        return [nodes.raw("", findings_table(claims.load().values(), self.options["caption"],
-                                             language, findings(language)), format="html")]
+    def html(self, language: str, _: str) -> str:
+        return findings_table(claims.load().values(), self.options["caption"], language)
 
 
-class Ledger(SphinxDirective):
-    """The claim ledger in the page's language."""
+class Ledger(FromTheLedger):
+    """The claim ledger."""
 
-    def run(self) -> list[nodes.Node]:
-        from helpers.ledger.translations import translated
-        from helpers.pages.claim_table import claim_table
-
-        depend_on_the_ledger(self)
-        language = language_of(self.env.docname)
-        return [nodes.raw("", claim_table(translated(language), language=language,
-                                          chapters=chapters_from(self.env.docname)), format="html")]
+    def html(self, language: str, chapters: str) -> str:
+        return claim_table(translations.translated(language), language, chapters)
 
 
-class CheatSheet(SphinxDirective):
-    """The cheat sheet in the page's language."""
+class CheatSheet(FromTheLedger):
+    """The cheat sheet."""
 
-    def run(self) -> list[nodes.Node]:
-        from helpers.pages.cheat_sheet_page import sheet
+    sources = (*FromTheLedger.sources, "configs/*.yaml", "results/knobs.json")
 
-        depend_on_the_ledger(self)
-        for source in (*(ROOT / "configs").glob("*.yaml"), RESULTS / "knobs.json"):
-            self.env.note_dependency(source.relative_to(ROOT).as_posix())
-        page = self.env.docname
-        return [nodes.raw("", sheet(language_of(page), chapters_from(page)), format="html")]
-
-
-def depend_on_the_ledger(directive: SphinxDirective) -> None:
-    """Have the page read again when a claim, its translation or a quoted value changes."""
-    root = Path(directive.env.srcdir)
-    for pattern in ("book/claims/**/*.yml", "book/zh/*.yml", "book/chapters.json"):
-        for path in root.glob(pattern):
-            directive.env.note_dependency(path.relative_to(root).as_posix())
+    def html(self, language: str, chapters: str) -> str:
+        return sheet(language, chapters)
 
 
 def chapters_from(page: str) -> str:
@@ -169,17 +153,3 @@ def mark_english(app: Sphinx, page: BeautifulSoup, path: Path) -> None:
     if language_of(path.relative_to(app.outdir).with_suffix("").as_posix()) != "en":
         for part in page.select(IN_ENGLISH):
             part["lang"] = "en"
-
-
-def setup(app: Sphinx) -> dict[str, bool]:
-    """Sphinx's entry point."""
-    app.setup_extension("helpers.site.finished_pages")
-    app.setup_extension("helpers.site.stored")
-    app.add_directive("claim-counts", Counts)
-    app.add_directive("claim-findings", Findings)
-    app.add_directive("claim-ledger", Ledger)
-    app.add_directive("cheat-sheet", CheatSheet)
-    app.connect("doctree-read", join_lines)
-    app.connect("html-page-context", add_switch)
-    app.connect(PAGE_FINISHED, mark_english)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -12,8 +12,6 @@ from bs4 import BeautifulSoup
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
-from helpers.site.finished_pages import PAGE_FINISHED
-
 BRANCH = "downloads"
 """Where `.github/workflows/book.yml` puts `_build/travelling`."""
 COLAB = "https://colab.research.google.com/github/"
@@ -32,11 +30,3 @@ def open_the_download(app: Sphinx, page: BeautifulSoup, path: Path) -> None:
         repository, found, _ = link["href"].partition("/blob/")
         if found:
             link["href"] = f"{repository}/blob/{BRANCH}/{path.stem}/{path.stem}.ipynb"
-
-
-def setup(app: Sphinx) -> dict[str, bool]:
-    """Sphinx's entry point."""
-    app.setup_extension("helpers.site.finished_pages")
-    app.connect("config-inited", drop_launch)
-    app.connect(PAGE_FINISHED, open_the_download)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

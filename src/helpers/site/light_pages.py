@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 from bs4 import BeautifulSoup, Tag
 from docutils import nodes
@@ -19,12 +20,13 @@ from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 
 from helpers.site import icons
-from helpers.site.finished_pages import PAGE_FINISHED
 
 UNUSED = ("script[src*='scripts/fontawesome.js'], script[src*='mathjax/'], "
           "script[src*='searchtools.js'], script[src*='language_data.js'], "
           "script[src*='searchindex.js'], script[src*='doctools.js'], "
           "script[src*='sphinx_highlight.js']")
+CHECKER = ("checker/js-yaml.min.js", "preflight_rules.js", "preflight_page.js")
+FIELD = 'class="preflight preflight-page'
 THEME_SCRIPT = "_static/scripts/pydata-sphinx-theme.js"
 SWEEP = re.compile(r'document\.querySelectorAll\(\["pre".*?'
                    r"\.forEach\(e=>\{e\.tabIndex=.*?\}\)")
@@ -43,6 +45,14 @@ def formula(translator: object, node: nodes.Element) -> None:
     written = latex2mathml.tex2mathml(node.astext(), as_block=block)
     translator.body.append(f'<div class="math">{written}</div>' if block else written)
     raise nodes.SkipNode
+
+
+def load_checker(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any],
+                 doctree: object) -> None:
+    """Load the scripts of the checker on a page that has its field, and nowhere else."""
+    if FIELD in str(context.get("body", "")):
+        for name in CHECKER:
+            app.add_js_file(name, loading_method="defer")
 
 
 def lighten(app: Sphinx, page: BeautifulSoup, path: Path) -> None:
@@ -98,8 +108,8 @@ def size_of(file: Path) -> dict[str, str]:
     return {name: f"{length:.0f}" for name, length in zip(("width", "height"), size, strict=False)}
 
 
-def leave_out_the_sweep(app: Sphinx, exception: Exception | None) -> None:
-    """After a build: take out of the theme's script what asks every box for its size.
+def leave_out_the_sweep(app: Sphinx) -> None:
+    """Take out of the theme's script what asks every box for its size.
 
     It sets an attribute after each answer, so that the page is laid out once for each box, folded
     ones included; half of what a phone computes before a reader can do anything.
@@ -108,8 +118,6 @@ def leave_out_the_sweep(app: Sphinx, exception: Exception | None) -> None:
         ExtensionError: the script has changed.
     """
     script = Path(app.outdir) / THEME_SCRIPT
-    if exception is not None or app.builder.format != "html":
-        return
     text = script.read_text(encoding="utf-8")
     swept, found = SWEEP.subn(SWEPT, text)
     if found != 1 and SWEPT not in text:
@@ -117,12 +125,3 @@ def leave_out_the_sweep(app: Sphinx, exception: Exception | None) -> None:
                              "it did: look whether SWEEP in helpers.site.light_pages is needed.")
     if found:
         script.write_text(swept, encoding="utf-8")
-
-
-def setup(app: Sphinx) -> dict[str, bool]:
-    """Sphinx's entry point."""
-    app.setup_extension("helpers.site.finished_pages")
-    app.add_html_math_renderer("mathml", (formula, None), (formula, None))
-    app.connect(PAGE_FINISHED, lighten, priority=100)
-    app.connect("build-finished", leave_out_the_sweep)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

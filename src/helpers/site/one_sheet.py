@@ -12,15 +12,13 @@ import hashlib
 import re
 from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby, pairwise
 from pathlib import Path
 
 import tinycss2
 from bs4 import BeautifulSoup
 from sphinx.application import Sphinx
 from tinycss2.ast import Node
-
-from helpers.site.finished_pages import PAGE_FINISHED
 
 IMPORTS = "styles/theme.css"
 SHEETS = ("basic.css", "styles/pydata-sphinx-theme.css", "pygments.css",
@@ -63,11 +61,8 @@ def collect(app: Sphinx, page: BeautifulSoup, path: Path) -> None:
         link.attrs = {"href": static + WHOLE, "rel": "stylesheet"}
 
 
-def write(app: Sphinx, exception: Exception | None) -> None:
-    """After a build: write the sheet, and its digest into the pages, so that none keeps an old one.
-    """
-    if exception is not None or app.builder.format != "html":
-        return
+def write(app: Sphinx) -> None:
+    """Write the sheet, and its digest into the pages, so that none keeps an old one."""
     static = Path(app.outdir) / "_static"
     words = app.env.book_words - {None}
     for pattern in SCRIPTS:
@@ -120,24 +115,10 @@ def _text(tokens: Iterable[Node], strip: bool = True) -> str:
 
 def selectors(prelude: Sequence[Node]) -> list[list[Node]]:
     """The parts of a list of selectors."""
-    parts: list[list[Node]] = [[]]
-    for token in prelude:
-        if token == ",":
-            parts.append([])
-        else:
-            parts[-1].append(token)
-    return parts
+    return [list(part) for comma, part in groupby(prelude, lambda token: token == ",") if not comma]
 
 
 def usable(selector: Sequence[Node], names: Names) -> bool:
     """Whether all that a selector names outside brackets is there."""
     return all(token.value in names for before, token in pairwise([None, *selector])
                if token.type in ("ident", "hash") and before != ":")
-
-
-def setup(app: Sphinx) -> dict[str, bool]:
-    """Sphinx's entry point."""
-    app.setup_extension("helpers.site.finished_pages")
-    app.connect(PAGE_FINISHED, collect, priority=990)
-    app.connect("build-finished", write, priority=850)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -28,9 +28,6 @@ _LIKE_A_BLOCK = re.compile(r"\A(\d+(?=[.)](?:\s|\Z))|(?=(?:[-+>=~]|#+)(?:\s|\Z))
 
 def block(node: nodes.Element, address: Address) -> str:
     """The markdown of one block, without a heading's level."""
-    def within() -> str:
-        return blocks(node.children, address)
-
     if isinstance(node, LEFT_OUT):
         return ""
     if isinstance(node, nodes.paragraph | nodes.term | nodes.caption):
@@ -43,19 +40,16 @@ def block(node: nodes.Element, address: Address) -> str:
         return f"{fence}{CODE.get(language, language)}\n{text}\n{fence}"
     if isinstance(node, nodes.math_block):
         return f"$$\n{node.astext().strip()}\n$$"
-    if isinstance(node, nodes.bullet_list | nodes.enumerated_list):
-        first = None if isinstance(node, nodes.bullet_list) else node.get("start", 1)
-        return "\n".join(_item("- " if first is None else f"{first + place}. ",
-                               blocks(item.children, address))
-                         for place, item in enumerate(node.children))
-    if isinstance(node, nodes.definition_list):
-        return "\n".join(_item("- ", blocks(item.children, address)) for item in node.children)
+    if isinstance(node, nodes.bullet_list | nodes.enumerated_list | nodes.definition_list):
+        numbered, first = isinstance(node, nodes.enumerated_list), node.get("start", 1)
+        return "\n".join(_item(f"{number}. " if numbered else "- ", blocks(item.children, address))
+                         for number, item in enumerate(node.children, first))
     if isinstance(node, nodes.table):
         return _table(node, address)
     if isinstance(node, nodes.Admonition):
         return _box(node, address)
     if isinstance(node, nodes.container | nodes.compound | nodes.definition):
-        return within()
+        return blocks(node.children, address)
     raise BookError(f"A downloaded notebook has no markdown for the node {node.tagname}: teach "
                     "helpers.site.plain_markdown.")
 

@@ -20,7 +20,6 @@ from sphinx.application import Sphinx
 
 from helpers.errors import BookError
 from helpers.site.figures import store
-from helpers.site.finished_pages import PAGE_FINISHED
 from helpers.site.light_pages import size_of
 
 STATE = "script[type='application/vnd.jupyter.widget-state+json']"
@@ -39,8 +38,8 @@ class Tree:
 
     def __init__(self, models: Mapping[str, Any], images: Path, address: str) -> None:
         self.models, self.images, self.address = models, images, address
-        self.leader = {state["target"][0]: state["source"][0] for state in (
-            model["state"] for model in models.values() if model["model_name"] == "LinkModel")}
+        links = [model["state"] for model in models.values() if model["model_name"] == "LinkModel"]
+        self.leader = {name_of(link["target"][0]): name_of(link["source"][0]) for link in links}
 
     def html(self, reference: str) -> Tag:
         """A widget and all below it.
@@ -51,10 +50,10 @@ class Tree:
         Raises:
             BookError: the widget is of a kind that is not written here.
         """
-        model = self.models[reference.removeprefix("IPY_MODEL_")]
-        kind, state = model["model_name"], model["state"]
+        name = name_of(reference)
+        kind, state = self.models[name]["model_name"], self.models[name]["state"]
         if kind in ("SelectionSliderModel", "DropdownModel"):
-            return control(reference.removeprefix("IPY_MODEL_"), kind, state)
+            return control(name, kind, state)
         if kind == "HTMLModel":
             return self._panel(state["value"])
         if kind not in ("VBoxModel", "StackModel"):
@@ -67,8 +66,7 @@ class Tree:
                 shown["hidden"] = ""
             box.append(shown)
         if kind == "StackModel":
-            box["data-follows"] = self.leader[f"IPY_MODEL_{reference.removeprefix('IPY_MODEL_')}"
-                                              ].removeprefix("IPY_MODEL_")
+            box["data-follows"] = self.leader[name]
         return box
 
     def _panel(self, html: str) -> Tag:
@@ -92,33 +90,33 @@ class Tree:
         return panel
 
 
-def element(kind: str, css: str = "", **attributes: str) -> Tag:
+def name_of(reference: str) -> str:
+    """A widget's id, without the mark that children carry."""
+    return reference.removeprefix("IPY_MODEL_")
+
+
+def element(kind: str, css: str = "", text: str = "", **attributes: str) -> Tag:
     """An HTML element."""
     return BeautifulSoup("", "html.parser").new_tag(
-        kind, attrs={**({"class": css} if css else {}), **attributes})
+        kind, attrs={**({"class": css} if css else {}), **attributes}, string=text or None)
 
 
 def control(name: str, kind: str, state: Mapping[str, Any]) -> Tag:
     """A slider with the value beside it, or a menu; scripts alone can make use of them."""
     label, options = element("label", "explorer-control pst-js-only"), state["_options_labels"]
-    caption = element("span")
-    caption.string = state["description"]
-    label.append(caption)
+    label.append(element("span", text=state["description"]))
     if kind == "DropdownModel":
         field = element("select", **{"data-leads": name})
         for number, text in enumerate(options):
-            option = element("option", **({"selected": ""} if number == state["index"] else {}))
-            option.string = text
-            field.append(option)
+            field.append(element("option", text=text, **(
+                {"selected": ""} if number == state["index"] else {})))
         label.append(field)
         return label
     shown = options[state["index"]]
     label.append(element("input", type="range", min="0", max=str(len(options) - 1), step="1", **{
         "value": str(state["index"]), "data-leads": name, "data-values": json.dumps(options),
         "aria-valuetext": shown}))
-    value = element("output")
-    value.string = shown
-    label.append(value)
+    label.append(element("output", text=shown))
     return label
 
 
@@ -136,10 +134,3 @@ def write_widgets(app: Sphinx, page: BeautifulSoup, path: Path) -> None:
         view.replace_with(widget)
     page.head.append(page.new_tag("script", src=f"{'../' * depth}_static/explorers.js",
                                   attrs={"defer": ""}))
-
-
-def setup(app: Sphinx) -> dict[str, bool]:
-    """Sphinx's entry point."""
-    app.setup_extension("helpers.site.finished_pages")
-    app.connect(PAGE_FINISHED, write_widgets, priority=50)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

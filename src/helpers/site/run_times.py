@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from docutils import nodes
-from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxRole
 
 from helpers.errors import BookError
@@ -37,8 +36,12 @@ def record(chapter: str, seconds: float, records: RunRecords = RECORDS) -> None:
     for old in records.read() if records.path.exists() else []:
         if old | {"seconds": row["seconds"]} == row and abs(seconds - old["seconds"]) < NEAR:
             return
-    contents = re.findall(r"notebooks/(\w+)", (ROOT / "_toc.yml").read_text(encoding="utf-8"))
-    records.add(row, [(name,) for name in contents])
+    records.add(row, [(name,) for name in chapters()])
+
+
+def chapters() -> list[str]:
+    """Every notebook that is a page, in the order of the contents."""
+    return re.findall(r"notebooks/(\w+)", (ROOT / "_toc.yml").read_text(encoding="utf-8"))
 
 
 def processor() -> str:
@@ -72,9 +75,3 @@ class RunTime(SphinxRole):
                 return [nodes.inline("", said)], []
         raise BookError(f"{self.env.docname}: no time is recorded of {self.text}: record it with "
                         f"`{RECORDS.command} {self.text}`.")
-
-
-def setup(app: Sphinx) -> dict[str, bool]:
-    """Sphinx's entry point."""
-    app.add_role("run-time", RunTime())
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -18,7 +18,6 @@ from bs4 import BeautifulSoup, Tag
 from sphinx.application import Sphinx
 
 from helpers.pages.synonyms import SYNONYMS
-from helpers.site.finished_pages import PAGE_FINISHED
 
 INDEX = "search_index.js"
 OMITTED = ("script, style, noscript, form, button, wbr, details.hide, .headerlink, .sd-badge, "
@@ -69,20 +68,11 @@ def load(page: BeautifulSoup) -> None:
             page.head.append(page.new_tag("script", src=f"_static/{name}", attrs={"defer": ""}))
 
 
-def write(app: Sphinx, exception: Exception | None) -> None:
-    """After a build: write the index."""
-    if exception is None and app.builder.format == "html":
-        pages = [[name, *entry] for name, entry in sorted(app.env.book_search.items())
-                 if name in app.env.found_docs]
-        index = json.dumps({"pages": pages, "synonyms": SYNONYMS}, ensure_ascii=False,
-                           separators=(",", ":"))
-        (Path(app.outdir) / "_static" / INDEX).write_text(f"const SEARCH_INDEX = {index};\n",
-                                                          encoding="utf-8")
-
-
-def setup(app: Sphinx) -> dict[str, bool]:
-    """Sphinx's entry point."""
-    app.setup_extension("helpers.site.finished_pages")
-    app.connect(PAGE_FINISHED, collect, priority=950)
-    app.connect("build-finished", write, priority=800)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}
+def write(app: Sphinx) -> None:
+    """Write the index."""
+    pages = [[name, *entry] for name, entry in sorted(app.env.book_search.items())
+             if name in app.env.found_docs]
+    index = json.dumps({"pages": pages, "synonyms": SYNONYMS}, ensure_ascii=False,
+                       separators=(",", ":"))
+    (Path(app.outdir) / "_static" / INDEX).write_text(f"const SEARCH_INDEX = {index};\n",
+                                                      encoding="utf-8")

@@ -56,9 +56,3 @@ def base_address(app: Sphinx) -> str:
                           app.config.html_theme_options.get("repository_url") or "")
     named = app.config.html_baseurl.rstrip("/")
     return named or (f"https://{hosted[1].lower()}.github.io/{hosted[2]}" if hosted else "")
-
-
-def setup(app: Sphinx) -> dict[str, bool]:
-    """Sphinx's entry point."""
-    app.connect("html-page-context", add_tags)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -24,9 +24,11 @@ from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.docutils import SphinxDirective
 
+from funasr_preflight import check, texts
 from helpers.errors import BookError
 from helpers.ledger import translations
-from helpers.site.finished_pages import PAGE_FINISHED
+from helpers.pages import phone_drawing, translated_drawing
+from helpers.pages.preflight_report import for_page
 from helpers.site.languages import LANGUAGES, chapters_from, language_of
 
 BREAK = "\u200b"
@@ -38,9 +40,8 @@ class Stored(SphinxDirective):
     """A stored output of a notebook, found by what it says."""
 
     required_arguments = 1
-    option_spec = {"has": directives.unchanged_required, "caption": directives.unchanged,
-                   "heads": directives.unchanged, "words": directives.unchanged,
-                   "lexer": directives.unchanged, "lang": directives.unchanged}
+    option_spec = {"has": directives.unchanged_required, **dict.fromkeys(
+        ("caption", "heads", "words", "lexer", "lang"), directives.unchanged)}
 
     def run(self) -> list[nodes.Node]:
         if "has" not in self.options:
@@ -64,12 +65,7 @@ class Stored(SphinxDirective):
 
 
 def translated(form: str, text: str, options: Mapping[str, str], page: str) -> str:
-    """A stored output in the words of a translated page.
-
-    Args:
-        form: `text` or `html`.
-        options: of the directive, by name.
-        page: the page that shows it, as `book/zh/NAME`.
+    """A stored output, `text` or `html`, in the words of a page such as `book/zh/NAME`.
 
     Raises:
         BookError: the output has not all the words that the directive replaces.
@@ -109,12 +105,7 @@ def _html(text: str, words: Words, options: Mapping[str, str], page: str) -> str
 
 
 class Words:
-    """English words to those of a page, and which of them were met.
-
-    Args:
-        own: of one output; each has to be met.
-        common: of all outputs.
-    """
+    """English words to those of a page: of one output, each of which has to be met, and of all."""
 
     def __init__(self, own: Mapping[str, str], common: Mapping[str, str]) -> None:
         self._own, self._all, self._met = own, {**common, **own}, set()
@@ -153,11 +144,8 @@ class StoredFigure(SphinxDirective):
             raise self.error(f"{relative} needs one figure {self.arguments[1]}; give it :alt: and "
                              "a caption.")
         # Under the name that MyST-NB gives it, so that its drawing for phones is found.
-        from helpers.pages.phone_drawing import fingerprint
-        from helpers.pages.translated_drawing import folder
-
-        name, language = fingerprint(drawn[0]), language_of(self.env.docname)
-        own = folder(language) / f"{name}.svg"
+        name, language = phone_drawing.fingerprint(drawn[0]), language_of(self.env.docname)
+        own = translated_drawing.folder(language) / f"{name}.svg"
         if own.is_file():
             drawn, name = [own.read_text(encoding="utf-8")], f"{name}-{language}"
         file = Path(self.env.mystnb_config.output_folder) / f"{name}.svg"
@@ -176,9 +164,6 @@ class Checked(SphinxDirective):
     required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
-        from funasr_preflight import check, texts
-        from helpers.pages.preflight_report import for_page
-
         relative, path = self.env.relfn2path(self.arguments[0])
         self.env.note_dependency(relative)
         with texts.speak(LANGUAGES[language_of(self.env.docname)][0].replace("-", "_")):
@@ -250,13 +235,3 @@ def _cells(notebook: Path) -> list[dict]:
 def parts(options: Mapping[str, str], name: str) -> list[str]:
     """What stands between the bars of an option."""
     return [part.strip() for part in options.get(name, "").split("|") if part.strip()]
-
-
-def setup(app: Sphinx) -> dict[str, bool]:
-    """Sphinx's entry point."""
-    app.add_directive("stored", Stored)
-    app.add_directive("stored-figure", StoredFigure)
-    app.add_directive("checked", Checked)
-    app.add_post_transform(ValuesInWords)
-    app.connect(PAGE_FINISHED, speak)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

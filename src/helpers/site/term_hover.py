@@ -16,8 +16,6 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
-from helpers.site.finished_pages import PAGE_FINISHED
-
 GLOSSARY = "book/glossary"
 ELSEWHERE = (GLOSSARY, "book/bibliography", "book/zh/")
 _SKIPPED = (nodes.reference, nodes.literal, nodes.math, nodes.raw)
@@ -34,7 +32,9 @@ class LinkFirstUse(SphinxPostTransform):
         page = self.env.docname
         if page.startswith(ELSEWHERE):
             return
-        terms = {name.lower(): anchor for anchor, name in self._terms()}
+        every = self.env.get_domain("std").objects.items()
+        terms = {name.lower(): anchor for (role, name), (place, anchor) in every
+                 if role == "term" and place == GLOSSARY}
         for link in self.document.findall(nodes.reference):
             anchor = (link.get("refid") or link.get("refuri", "")).rpartition("#")[2]
             terms = {name: known for name, known in terms.items() if known != anchor}
@@ -42,11 +42,6 @@ class LinkFirstUse(SphinxPostTransform):
             for text in list(paragraph.findall(nodes.Text)):
                 if terms and not _within(text, paragraph):
                     text.parent.replace(text, list(self._linked(text.astext(), terms, page)))
-
-    def _terms(self) -> Iterator[tuple[str, str]]:
-        for (role, name), (page, anchor) in self.env.get_domain("std").objects.items():
-            if role == "term" and page == GLOSSARY:
-                yield anchor, name
 
     def _linked(self, text: str, terms: dict[str, str], page: str) -> Iterator[nodes.Node]:
         """The text with links; what is linked is taken out of `terms`."""
@@ -87,11 +82,3 @@ def define(app: Sphinx, page: BeautifulSoup, path: Path) -> None:
         for link in page.select("a.reference.internal[href*='glossary.html#term-']"):
             if meaning := definitions(glossary).get(link["href"].partition("#")[2]):
                 link["data-definition"] = meaning
-
-
-def setup(app: Sphinx) -> dict[str, bool]:
-    """Sphinx's entry point."""
-    app.setup_extension("helpers.site.finished_pages")
-    app.add_post_transform(LinkFirstUse)
-    app.connect(PAGE_FINISHED, define)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -158,21 +158,11 @@ def lacking(app: Sphinx, *_: object) -> list[str]:
             if is_chapter(app, page) and not copy_of(app, page).is_file()]
 
 
-def offer(app: Sphinx, exception: Exception | None) -> None:
-    """After a build: put the copies where the button takes them from; drop those of old pages."""
-    if exception is not None or app.builder.format != "html":
-        return
+def offer(app: Sphinx) -> None:
+    """Put the copies where the button takes them from; drop those of old pages."""
     copies = {page: copy_of(app, page) for page in app.env.found_docs if is_chapter(app, page)}
     for page, copy in copies.items():
         shutil.copyfile(copy, Path(app.outdir) / "_sources" / f"{page}.ipynb")
     for folder in (Path(app.outdir).parent / FOLDER).glob("*"):
         if folder not in {copy.parent for copy in copies.values()}:
             shutil.rmtree(folder)
-
-
-def setup(app: Sphinx) -> dict[str, bool]:
-    """Sphinx's entry point."""
-    app.connect("env-get-outdated", lacking)
-    app.connect("doctree-resolved", keep_copy)
-    app.connect("build-finished", offer)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -13,8 +13,6 @@ from helpers.speech.turns import seconds_of
 from helpers.training.batches import DataPass, reach
 
 SLIDER = (128, 256, 512, 768, 1024, 1536, 2048, 3500, 6000)
-
-
 EDGES = np.array([0, 0.5, 1, 2, 3, 5, 7, 10, 15, 20, 33, 60, 180.1])
 
 
@@ -37,14 +35,13 @@ def kept_figure(items: Sequence[dict], reached: Mapping[str, DataPass]) -> Figur
     return figure
 
 
-def batches_figure(items: Sequence[dict], reached: Mapping[str, DataPass],
-                   first: int = 400) -> Figure:
-    """Longest utterance of the first batches, in order; and samples in a batch by its longest."""
+def batches_figure(items: Sequence[dict], reached: Mapping[str, DataPass]) -> Figure:
+    """The first 400 batches by longest utterance, in order; and samples by the longest."""
     seconds = seconds_of(items)
     figure, (order, size) = plt.subplots(1, 2, figsize=(8.6, 3.5), width_ratios=(1.4, 1))
     for number, (label, served_by) in enumerate(reached.items()):
         longest = [seconds[batch].max() for batch in served_by.batches]
-        order.plot(longest[:first], label=label, color=f"C{number}", linestyle=("-", "--")[number])
+        order.plot(longest[:400], label=label, color=f"C{number}", linestyle=("-", "--")[number])
         size.plot(longest, [len(batch) for batch in served_by.batches], ("o", "^")[number],
                   markersize=3, color=f"C{number}", label=label)
     order.set(yscale="log", xlabel="batch", ylabel="longest utterance (s)", title="Order",
@@ -58,19 +55,19 @@ def batches_figure(items: Sequence[dict], reached: Mapping[str, DataPass],
     return figure
 
 
-def kept_at(name: str, items: Sequence[dict], limits: Sequence[int] = SLIDER) -> dict[int, tuple]:
+def kept_at(name: str, items: Sequence[dict]) -> dict[int, tuple]:
     """For each `max_token_length`: share of lines, share of hours, longest kept in seconds."""
     seconds = seconds_of(items)
     states = {}
-    for limit in limits:
+    for limit in SLIDER:
         kept = reach(name, items, {"max_token_length": limit}, collate=False).kept["sampler"]
         states[limit] = (kept.mean(), seconds[kept].sum() / seconds.sum(), seconds[kept].max())
     return states
 
 
-def limit_slider(states: Mapping[int, tuple], chosen: int = 1024):
+def limit_slider(states: Mapping[int, tuple]):
     """A slider of `max_token_length` over panels made beforehand."""
-    limits = menus.Control("max_token_length", {str(limit): limit for limit in states}, str(chosen))
+    limits = menus.Control("max_token_length", {str(limit): limit for limit in states}, "1024")
     return menus.explorer([limits], lambda limit: _panel(limit, *states[limit]))
 
 

@@ -17,6 +17,8 @@ from helpers.pages.figures.error_bars import error_bars
 from helpers.speech import manifests
 
 WINDOW = 512
+IN_A_PANEL = 12
+"""Utterances whose spectrum a panel of the menu shows."""
 
 
 def mean_spectrum(stage: str, utterances: int) -> tuple[np.ndarray, np.ndarray]:
@@ -29,37 +31,37 @@ def mean_spectrum(stage: str, utterances: int) -> tuple[np.ndarray, np.ndarray]:
     return frequencies, 10 * np.log10(total / utterances + 1e-14)
 
 
-def spectra(stages: Sequence[str], utterances: int = 24) -> Figure:
+def spectra(stages: Sequence[str]) -> Figure:
     """Long-term spectra of some stages, one line each."""
     figure, axes = plt.subplots(figsize=(7, 3.6), layout="constrained")
     for stage, style in zip(stages, ("-", "--", "-.", ":"), strict=False):
-        frequencies, power = mean_spectrum(stage, utterances)
+        frequencies, power = mean_spectrum(stage, 24)
         axes.plot(frequencies / 1000, power, style, label=stage)
     axes.set(xlabel="frequency, kHz", ylabel="power density, dB", xlim=(0, 8))
     axes.legend()
     return figure
 
 
-def stage_menu(rates: Mapping[str, Mapping[str, ErrorRate]], utterances: int = 12):
+def stage_menu(rates: Mapping[str, Mapping[str, ErrorRate]]):
     """A menu of stages: the spectrum of each beside wideband speech, and what it costs the mini.
 
     Args:
         rates: stage to the error rates of both branches; a stage that this machine cannot make is
             left out.
     """
-    wide = mean_spectrum("wideband", utterances)
+    wide = mean_spectrum("wideband", IN_A_PANEL)
     able = call_cost.possible()
     return menus.menu("Stage of the call", {
-        stage: _stage_panel(stage, wide, row, utterances) for stage, row in rates.items()
-        if stage in able}, "G.711 mu-law")
+        stage: _stage_panel(stage, wide, row) for stage, row in rates.items() if stage in able},
+        "G.711 mu-law")
 
 
-def _stage_panel(stage: str, wide: tuple[np.ndarray, np.ndarray], row: Mapping[str, ErrorRate],
-                 utterances: int) -> str:
+def _stage_panel(stage: str, wide: tuple[np.ndarray, np.ndarray],
+                 row: Mapping[str, ErrorRate]) -> str:
     figure, axes = plt.subplots(figsize=(6.6, 2.6), layout="constrained")
     axes.plot(wide[0][::4] / 1000, wide[1][::4], label="wideband", color="C6", linestyle="--")
     if stage != "wideband":
-        frequencies, power = mean_spectrum(stage, utterances)
+        frequencies, power = mean_spectrum(stage, IN_A_PANEL)
         axes.plot(frequencies[::2] / 1000, power[::2], label=stage, color="C0")
     axes.set(xlabel="frequency, kHz", ylabel="power density, dB", xlim=(0, 8), ylim=(-130, -30))
     axes.legend(loc="upper right")

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from matplotlib import pyplot as plt
+from matplotlib.patches import Patch
+
 from helpers.training.checkpoints import Diary
 
 
@@ -13,9 +16,6 @@ def lifetimes(diary: Diary, ranked: Mapping[str, float], steps: int):
     Args:
         ranked: checkpoint name to the validation accuracy that ranks it.
     """
-    import matplotlib.pyplot as plt
-    from matplotlib.patches import Patch
-
     born = {name: event.step for event in diary.of("saves") for name in event.names
             if name.startswith("model.pt.ep")}
     dead = {name: event.step for event in diary.of("deletes") for name in event.names}

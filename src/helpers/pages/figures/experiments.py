@@ -32,9 +32,8 @@ def dots(results: Results, experiment: Experiment, branch: str = "ctc") -> Figur
     return figure
 
 
-def curve(results: Results, experiment: Experiment, places: dict[str, float], label: str,
-          branch: str = "ctc", untrained: bool = True) -> Figure:
-    """Error rate over a quantity, a line for each band, its interval as a band.
+def curve(results: Results, experiment: Experiment, places: dict[str, float], label: str) -> Figure:
+    """Error rate of the CTC branch over a quantity, a line for each band, its interval as a band.
 
     Args:
         places: arm to its place on the axis; arms that it lacks are left out.
@@ -44,17 +43,16 @@ def curve(results: Results, experiment: Experiment, places: dict[str, float], la
     arms = sorted(places, key=places.get)
     x = [places[arm] for arm in arms]
     for number, band in enumerate(experiment.bands):
-        rates = [results.rate(arm, band, branch) for arm in arms]
+        rates = [results.rate(arm, band, "ctc") for arm in arms]
         low, high = 100 * np.array([(rate.low, rate.high) for rate in rates]).T
         axes.fill_between(x, low, high, color=f"C{number}", alpha=0.18, linewidth=0)
         axes.plot(x, [100 * rate.value for rate in rates], MARKERS[number] + "-",
                   color=f"C{number}", label=band)
-        if untrained:
-            before = 100 * results.rate("none", band, branch).value
-            axes.axhline(before, color=f"C{number}", linestyle="--", linewidth=1,
-                         label=f"{band}, nothing trained")
-    axes.set(xscale="log", xlabel=label, ylabel=f"word error rate, {branch.upper()} branch (%)",
-             ylim=(0, None), xticks=x, xticklabels=[f"{tick:g}" for tick in x])
+        before = 100 * results.rate("none", band, "ctc").value
+        axes.axhline(before, color=f"C{number}", linestyle="--", linewidth=1,
+                     label=f"{band}, nothing trained")
+    axes.set(xscale="log", xlabel=label, ylabel="word error rate, CTC branch (%)", ylim=(0, None),
+             xticks=x, xticklabels=[f"{tick:g}" for tick in x])
     axes.minorticks_off()
     figure.legend(loc="outside upper left", ncols=2)
     return figure

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from matplotlib import pyplot as plt
+
 from funasr_preflight.laws.names import COMPONENTS
 from helpers.model.launch import Attempt, pretrained_tensors
 
@@ -12,8 +14,6 @@ def arrival_figure(attempts: dict[str, Attempt]):
     Args:
         attempts: legend label to the launch it stands for.
     """
-    import matplotlib.pyplot as plt
-
     pretrained = pretrained_tensors()
     figure, axes = plt.subplots(figsize=(7, 3.4), layout="constrained")
     height = 0.8 / len(attempts)

@@ -41,20 +41,20 @@ def memory_bars(rows: Mapping[str, TrainingMemory]) -> Figure:
 
 
 def learning_curves(runs: Mapping[str, Run], rates: Mapping[str, Mapping[str, Sequence[ErrorRate]]],
-                    stages: Sequence[str], window: int = 8) -> Figure:
+                    stages: Sequence[str]) -> Figure:
     """Training loss of some runs beside panels of error rates with their intervals.
 
     Args:
-        runs: label to run; drawn left, step by step and as a running mean.
+        runs: label to run; drawn left, step by step and as a running mean over eight steps, or
+            all of a run that has fewer.
         rates: title of a panel to label of a test set to its error rates, one for each stage.
         stages: what each error rate was measured after.
-        window: steps in the running mean; all of a run that has fewer.
     """
     figure, (curves, *panels) = plt.subplots(
         1, 1 + len(rates), figsize=(8.6, 3.6), width_ratios=(1.5, *[1] * len(rates)))
     for label, run in runs.items():
         losses = np.array([step.loss for step in run.steps])
-        width = min(window, len(losses))
+        width = min(8, len(losses))
         line, = curves.plot(range(width, len(losses) + 1), running_mean(losses, width),
                             label=label)
         curves.plot(range(1, len(losses) + 1), losses, color=line.get_color(), alpha=0.3,
@@ -76,9 +76,8 @@ def running_mean(values: Sequence[float], window: int) -> np.ndarray:
 
 
 def _intervals(axes, rates: Mapping[str, Sequence[ErrorRate]], stages: Sequence[str]) -> None:
-    shift = 0.18
     for index, (label, row) in enumerate(rates.items()):
-        places = np.arange(len(row)) + (index - (len(rates) - 1) / 2) * shift
+        places = np.arange(len(row)) + (index - (len(rates) - 1) / 2) * 0.18
         error_bars(axes, places, row, fmt=MARKERS[index], capsize=3, label=label,
                    color=f"C{index + 2}")
     axes.set(xticks=range(len(stages)), xticklabels=stages, ylim=(0, None),

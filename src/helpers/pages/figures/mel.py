@@ -18,8 +18,6 @@ GROUP = 20
 LINE_LIMIT_HZ = 4000
 """What a call of 8 kHz can carry."""
 
-LINES = ("-", "--", "-.", ":")
-
 
 def filter_triangles(banks: Mapping[str, Bank]) -> Figure:
     """Each bank's filters on one frequency axis, coloured in groups of twenty bins."""
@@ -90,25 +88,14 @@ def levels(curves: Mapping[str, np.ndarray], bank: Bank) -> Figure:
     Args:
         curves: label to mean features, shape (bins,), natural logarithms of power.
     """
-    figure, axes = plt.subplots(figsize=(7.2, 3.6))
-    for (label, curve), line in zip(curves.items(), LINES, strict=False):
-        axes.plot(bank.centres, DECIBELS * curve, line, label=label)
-    _mark_4khz(axes)
-    axes.set(xlabel="centre of the bin (Hz)", ylabel="mean level (dB)", xlim=(0, 8000))
-    figure.legend(loc="outside upper center", ncols=2)
-    return figure
+    return _over_frequency({label: DECIBELS * curve for label, curve in curves.items()}, bank, 3.6,
+                           xlabel="centre of the bin (Hz)", ylabel="mean level (dB)")
 
 
 def correlations(curves: Mapping[str, np.ndarray], bank: Bank) -> Figure:
     """Correlation of each bin with wideband's, over the frequency that the encoder has there."""
-    figure, axes = plt.subplots(figsize=(7.2, 3.5))
-    for (label, curve), line in zip(curves.items(), LINES, strict=False):
-        axes.plot(bank.centres, curve, line, label=label)
-    _mark_4khz(axes)
-    axes.set(xlabel="what the bin was in pretraining (Hz)", ylabel="correlation", ylim=(-0.1, 1.02),
-             xlim=(0, 8000))
-    figure.legend(loc="outside upper center", ncols=2)
-    return figure
+    return _over_frequency(curves, bank, 3.5, xlabel="what the bin was in pretraining (Hz)",
+                           ylabel="correlation", ylim=(-0.1, 1.02))
 
 
 def error_rate_dots(rates: Mapping[str, Mapping[str, ErrorRate]]) -> Figure:
@@ -133,5 +120,12 @@ def error_rate_dots(rates: Mapping[str, Mapping[str, ErrorRate]]) -> Figure:
     return figure
 
 
-def _mark_4khz(axes) -> None:
-    axes.axvline(4000, color="C6", linewidth=1)
+def _over_frequency(curves: Mapping[str, np.ndarray], bank: Bank, height: float, **axis) -> Figure:
+    """A value of each bin over its frequency, with a mark where a call ends."""
+    figure, axes = plt.subplots(figsize=(7.2, height))
+    for (label, curve), line in zip(curves.items(), ("-", "--", "-.", ":"), strict=False):
+        axes.plot(bank.centres, curve, line, label=label)
+    axes.axvline(LINE_LIMIT_HZ, color="C6", linewidth=1)
+    axes.set(xlim=(0, 8000), **axis)
+    figure.legend(loc="outside upper center", ncols=2)
+    return figure

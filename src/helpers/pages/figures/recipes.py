@@ -15,12 +15,12 @@ from helpers.pages.figures.learning import MARKERS
 
 
 def plane(recorded: RecordedRecipes, paths: Mapping[str, Sequence[Stage]],
-          names: Mapping[Stage, str] | None = None, limit: float = 100) -> Figure:
+          names: Mapping[Stage, str]) -> Figure:
     """Telephone against wideband error rate, a panel for each branch, a path for each recipe.
 
     Args:
         paths: a recipe's title to the stages that it passes, in order.
-        limit: upper end of both axes, in percent.
+        names: of stages that get one.
     """
     figure, panels = plt.subplots(1, len(BRANCHES), figsize=(8.6, 4.7), sharex=True, sharey=True)
     for axes, branch in zip(panels, BRANCHES, strict=True):
@@ -35,10 +35,10 @@ def plane(recorded: RecordedRecipes, paths: Mapping[str, Sequence[Stage]],
             axes.plot(*places[:-1].T, MARKERS[number], color=f"C{number}", fillstyle="none")
             axes.plot(*places[-1], MARKERS[number], color=f"C{number}", label=title, markersize=8)
             for stage, place in zip(stages, places, strict=True):
-                axes.annotate((names or {}).get(stage, ""), place, xytext=(6, 6),
+                axes.annotate(names.get(stage, ""), place, xytext=(6, 6),
                               textcoords="offset points", fontsize="small")
         axes.set(title=f"{branch.upper()} branch", xlabel="telephone word error rate (%)",
-                 xlim=(0, limit), ylim=(0, limit), aspect="equal")
+                 xlim=(0, 100), ylim=(0, 100), aspect="equal")
     panels[0].set(ylabel="wideband word error rate (%)")
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper left", ncols=4)

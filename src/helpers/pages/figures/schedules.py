@@ -20,9 +20,9 @@ HOURS = (1, 3, 10, 30, 100, 300, 1000, 3000, 10_000)
 STYLES = ("-", "--", "-.")
 
 
-def curves_figure(names: Sequence[str], ratios_to: str, last: int = 100_000) -> Figure:
+def curves_figure(names: Sequence[str], ratios_to: str) -> Figure:
     """The rate of every update under each config, and its ratio to one of them."""
-    updates = np.unique(np.geomspace(1, last, 400).round().astype(int))
+    updates = np.unique(np.geomspace(1, 100_000, 400).round().astype(int))
     figure, (rates, ratios) = plt.subplots(1, 2, figsize=(8.6, 3.6), width_ratios=(1.35, 1))
     base = rates_at(ratios_to, updates)
     for number, name in enumerate(names):
@@ -52,8 +52,7 @@ def range_figure(rates: Sequence[float], ratios: Sequence[float],
     return figure
 
 
-def sweep_figure(rates: Mapping[float, tuple[Sequence[float], ErrorRate]],
-                 untrained: float | None = None) -> Figure:
+def sweep_figure(rates: Mapping[float, tuple[Sequence[float], ErrorRate]]) -> Figure:
     """Recorded runs at several peak rates: validation loss of each seed, and word error rate."""
     figure, (losses, errors) = plt.subplots(1, 2, figsize=(8.6, 3.5))
     places = list(rates)
@@ -65,8 +64,6 @@ def sweep_figure(rates: Mapping[float, tuple[Sequence[float], ErrorRate]],
     losses.set(xscale="log", xlabel="peak learning rate", title="Validation loss")
     errors.set(xscale="log", xlabel="peak learning rate", title="Telephone word error rate (%)",
                ylim=(0, None))
-    if untrained is not None:
-        errors.axhline(untrained, color="C6", linewidth=0.9, linestyle=":")
     return figure
 
 

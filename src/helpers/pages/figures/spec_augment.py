@@ -67,7 +67,7 @@ def duration_curves(durations: Mapping[str, np.ndarray]) -> Figure:
     return figure
 
 
-def explorer(mat: np.ndarray, widths: Sequence[int], numbers: Sequence[int], seed: int = 0):
+def explorer(mat: np.ndarray, widths: Sequence[int], numbers: Sequence[int]):
     """Two sliders, width and number of time masks, over pictures made beforehand.
 
     Args:
@@ -78,13 +78,13 @@ def explorer(mat: np.ndarray, widths: Sequence[int], numbers: Sequence[int], see
         menus.Control("Width", {f"{width} ({width * ENCODER_FRAME_SECONDS:.2f} s)": width
                                 for width in widths}),
         menus.Control("Masks", {str(number): number for number in numbers})],
-        lambda width, number: _panel(mat, width, number, seed))
+        lambda width, number: _panel(mat, width, number))
 
 
-def _panel(mat: np.ndarray, width: int, number: int, seed: int) -> str:
+def _panel(mat: np.ndarray, width: int, number: int) -> str:
     module = SpecAugLFR(apply_time_warp=False, apply_freq_mask=False, num_time_mask=number,
                         time_mask_width_range=(width, width + 1))
-    masked = draw(module, len(mat), seed=seed)[0]
+    masked = draw(module, len(mat), seed=0)[0]
     widest, clip = width * ENCODER_FRAME_SECONDS, len(mat) * ENCODER_FRAME_SECONDS
     sentence = (f"{number} time mask{'s' if number > 1 else ''} of {widest:.2f} s: "
                 f"{masked[:, 0].mean():.0%} of this clip of {clip:.1f} s is hidden")

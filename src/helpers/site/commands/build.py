@@ -37,6 +37,17 @@ def drop_removed_pages(root: Path = ROOT) -> None:
                 page.unlink()
 
 
+def built() -> Path:
+    """The folder of the built site.
+
+    Raises:
+        SystemExit: it is not built.
+    """
+    if not (SITE / "index.html").is_file():
+        sys.exit("The book is not built yet: run `make book` first.")
+    return SITE
+
+
 def main() -> None:
     built = subprocess.run([*JUPYTER_BOOK, "build", ".", "-W", "--keep-going", "-n", "--quiet"],
                            cwd=ROOT, check=False, stdin=subprocess.DEVNULL)

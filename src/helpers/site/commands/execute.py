@@ -34,6 +34,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
 from helpers.config import configs
+from helpers.experiments.records import write_record
 from helpers.ledger import chapters
 from helpers.pages import phone_drawing, translated_drawing
 from helpers.paths import ROOT
@@ -47,18 +48,13 @@ TIMEOUT_SECONDS = 600
 
 def in_step(source: Path) -> bool:
     """Whether the stored notebook has the source's cells and some outputs."""
-    stored = source.with_suffix(".ipynb")
-    if not stored.exists():
-        return False
-    notebook = jupytext.read(stored)
-    if not any(cell.get("outputs") for cell in notebook.cells):
-        return False
     try:
+        notebook = jupytext.read(source.with_suffix(".ipynb"))
         compare_notebooks(jupytext.read(source), notebook, fmt="md:myst", compare_outputs=False,
                           compare_ids=False)
-    except NotebookDifference:
+    except (FileNotFoundError, NotebookDifference):
         return False
-    return True
+    return any(cell.get("outputs") for cell in notebook.cells)
 
 
 def execute(source: Path, only_time: bool = False) -> str:
@@ -102,12 +98,7 @@ def store(notebook, target: Path) -> None:
 
 
 def complaint_of_run(notebook, folder: Path, timeout: int = TIMEOUT_SECONDS) -> str | None:
-    """Run a notebook's cells, whose outputs it then holds; what ended the run, or None.
-
-    Args:
-        folder: where the cells run.
-        timeout: seconds that one cell may take.
-    """
+    """Run a notebook's cells in a folder, each so many seconds at most; what ended it, or None."""
     client = NotebookClient(notebook, timeout=timeout, kernel_name="python3",
                             resources={"metadata": {"path": str(folder)}},
                             store_widget_state=True, coalesce_streams=True)
@@ -166,8 +157,7 @@ def quotes_chapters(notebook) -> bool:
 
 def stored_chapters(folder: Path = NOTEBOOKS) -> dict[str, dict[str, Any]]:
     """The fields of `helpers.ledger.chapters.Chapter` for every stored notebook, by its name."""
-    contents = re.findall(r"notebooks/(\w+)", (ROOT / "_toc.yml").read_text(encoding="utf-8"))
-    return {name: quotable(folder / f"{name}.md") for name in contents
+    return {name: quotable(folder / f"{name}.md") for name in run_times.chapters()
             if (folder / f"{name}.ipynb").exists()}
 
 
@@ -208,12 +198,10 @@ def as_text(stored: Mapping[str, Any]) -> str:
 
 def store_chapters() -> bool:
     """Write what the stored notebooks say; returns whether that has changed."""
-    text = as_text(stored_chapters())
-    if chapters.FILE.exists() and chapters.FILE.read_text(encoding="utf-8") == text:
+    stored = stored_chapters()
+    if chapters.FILE.exists() and chapters.FILE.read_text(encoding="utf-8") == as_text(stored):
         return False
-    partial = chapters.FILE.with_suffix(".partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(chapters.FILE)
+    write_record(chapters.FILE, stored)
     return True
 
 
@@ -235,8 +223,7 @@ def drop_left_over_drawings() -> None:
 
 
 def run(sources: Sequence[Path], only_time: bool = False) -> list[str]:
-    """Run notebooks, two beside each other if not for time; prints and returns a line about each.
-    """
+    """Run notebooks, two beside each other if not for time; prints and returns a line of each."""
     lines = []
     with ProcessPoolExecutor(max_workers=1 if only_time else 2) as pool:
         for done in as_completed([pool.submit(execute, source, only_time) for source in sources]):
@@ -253,9 +240,8 @@ def main() -> int:
                         help="run all, or those named, one at a time, and store only how long "
                              "they took")
     options = parser.parse_args()
-    sources = sorted(path for path in NOTEBOOKS.glob("*.md"))
-    unknown = set(options.names) - {path.stem for path in sources}
-    if unknown:
+    sources = sorted(NOTEBOOKS.glob("*.md"))
+    if unknown := set(options.names) - {path.stem for path in sources}:
         print(f"There is no notebook {', '.join(sorted(unknown))} in notebooks/.")
         return 2
     quoting = [path for path in sources if quotes_chapters(jupytext.read(path))]

@@ -11,6 +11,7 @@ stopped goes on where it stopped, as long as model, data, device and the book it
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
 import json
 import os
@@ -19,7 +20,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import Any
@@ -79,18 +80,15 @@ def stop_where_unfit(bench: Workbench, disk: Path) -> str:
         raise BookError(f"{workbench.MODEL_SETTING}=mini needs no GPU, and the book shows it as it "
                         f"is: set {workbench.MODEL_SETTING} to a Fun-ASR-Nano folder, to a hub "
                         "name, or to full.")
-    wrong = list(unmet_packages())
-    if wrong:
+    if wrong := list(unmet_packages()):
         raise BookError(f"The environment lacks {', '.join(wrong)}: run `make environment`.")
-    about = [device_of(bench)]
+    device = device_of(bench)
     need = DISK_GIB["folder" if Path(bench.model).expanduser().is_dir() else "hub"]
     free = shutil.disk_usage(disk).free / GIBIBYTE
     if free < need:
         raise BookError(f"Only {free:.1f} GiB are free on the disk of {disk.name}, and {need} are "
                         "needed: make room, or give --out a folder on a larger disk.")
-    about.append(f"{free:.0f} GiB of disk")
-    about.append(f"{len(bench.calls())} calls to hear")
-    return ", ".join(about)
+    return f"{device}, {free:.0f} GiB of disk, {len(bench.calls())} calls to hear"
 
 
 def unmet_packages() -> Iterator[str]:
@@ -99,11 +97,9 @@ def unmet_packages() -> Iterator[str]:
         wanted = Requirement(text)
         if wanted.marker and not wanted.marker.evaluate({"extra": ""}):
             continue
-        try:
+        with contextlib.suppress(PackageNotFoundError):
             if wanted.specifier.contains(version(wanted.name), prereleases=True):
                 continue
-        except PackageNotFoundError:
-            pass
         yield f"{wanted.name}{wanted.specifier}"
 
 
@@ -222,11 +218,7 @@ def fingerprint(bench: Workbench, quick: bool) -> str:
 
 def do_steps(steps: Sequence[EditionStep], done: dict[str, Any],
              save: Callable[[], object]) -> list[str]:
-    """Do the steps that are not done; a step that fails is told, and the next one goes on.
-
-    Returns:
-        Names of the steps that failed.
-    """
+    """Do the steps that are not done, whatever became of those before; returns which failed."""
     for number, step in enumerate(steps, start=1):
         print(f"{number}/{len(steps)} {step.name}: {step.purpose}", flush=True)
         if "said" in done.get(step.name, {}):
@@ -264,9 +256,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"{machine}; model {bench.model}, data {bench.data}", flush=True)
     if bench.model != "full":
         folder = mini.complete_directory(workbench.model_folder(bench.model).resolve())
-        bench = Workbench(str(folder), bench.data, bench.device)
+        bench = replace(bench, model=str(folder))
     if bench.data.endswith(".jsonl"):
-        bench = Workbench(bench.model, str(Path(bench.data).resolve()), bench.device)
+        bench = replace(bench, data=str(Path(bench.data).resolve()))
 
     book, state = out / "book", out / "progress.json"
     mark = fingerprint(bench, options.quick)

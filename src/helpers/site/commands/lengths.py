@@ -8,7 +8,7 @@ What is folded (a cell's code under `hide-input`, a dropdown) is not counted, no
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -23,14 +23,6 @@ FOLDED = {"hide-input", "hide-cell", "remove-input", "remove-cell"}
 READ = re.compile(r"admonition|note|tip|warning|important|seealso|hint|list-table|glossary")
 FENCE = re.compile(r"^\s*(`{3,}|:{3,})\s*(?:\{([\w-]+)\})?(.*)$")
 ROLE = re.compile(r"\{[\w:-]+\}`+([^`]*)`+")
-
-
-@dataclass(frozen=True)
-class ChapterLength:
-    """What is to be read on a page: words of prose, and lines of code that is not folded."""
-
-    words: int
-    code: int
 
 
 def chapters() -> list[str]:
@@ -74,26 +66,24 @@ def words(markdown: str) -> int:
     return len(re.findall(r"[^\W_][^\s|]*", text))
 
 
-def length(name: str) -> ChapterLength:
-    """The length of one chapter."""
+def length(name: str) -> tuple[int, int]:
+    """What is to be read of one chapter: words of prose, and lines of code that is not folded."""
     cells = source(name).cells
-    return ChapterLength(sum(words(cell.source) for cell in cells if cell.cell_type == "markdown"),
-                  sum(bool(line.strip()) for cell in cells if shows_code(cell)
-                      for line in cell.source.splitlines()))
+    return (sum(words(cell.source) for cell in cells if cell.cell_type == "markdown"),
+            sum(bool(line.strip()) for cell in cells if shows_code(cell)
+                for line in cell.source.splitlines()))
 
 
-def median_length(lengths: list[ChapterLength]) -> tuple[float, float]:
+def median_length(lengths: Iterable[tuple[int, int]]) -> tuple[float, float]:
     """Median words and median lines of code."""
-    return median(one.words for one in lengths), median(one.code for one in lengths)
+    return tuple(map(median, zip(*lengths, strict=True)))
 
 
 def main() -> None:
     """Print a line for each chapter, and the medians."""
     lengths = {name: length(name) for name in chapters()}
-    for name, one in lengths.items():
-        print(f"{name:22s}{one.words:6d} words{one.code:5d} lines of code")
-    middle = median_length(list(lengths.values()))
-    print(f"{'median':22s}{middle[0]:6.0f} words{middle[1]:5.0f} lines of code")
+    for name, (prose, code) in {**lengths, "median": median_length(lengths.values())}.items():
+        print(f"{name:22s}{prose:6.0f} words{code:5.0f} lines of code")
 
 
 if __name__ == "__main__":

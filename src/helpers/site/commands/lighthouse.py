@@ -20,7 +20,7 @@ from typing import Any
 from helpers.experiments.provenance import provenance
 from helpers.experiments.records import write_record
 from helpers.paths import ROOT
-from helpers.site.commands import assets, serve, system
+from helpers.site.commands import assets, build, serve, system
 
 VERSION = "13.5.0"
 FOLDER = ROOT / ".cache" / "lighthouse"
@@ -84,14 +84,13 @@ def performance(summarised: dict[str, Any]) -> int:
 
 def main(names: list[str]) -> None:
     """Score the pages, print them, record them."""
-    site = ROOT / "_build" / "html"
     names = names or list(TYPICAL)
     for name in names:
-        if not (site / f"{name}.html").is_file():
+        if not (build.SITE / f"{name}.html").is_file():
             sys.exit(f"{name} is no page of the built book: give names such as {TYPICAL[0]}, "
                      "after `make book`.")
     pages = {}
-    with serve.served(site) as base:
+    with serve.served(build.SITE) as base:
         for name in names:
             pages[name] = scored = median([summary(run(f"{base}/{name}.html"))
                                            for _ in range(RUNS)])

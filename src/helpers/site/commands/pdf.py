@@ -8,7 +8,6 @@ first, players their pictures; code that is hidden on a page stays out.
 from __future__ import annotations
 
 import re
-import sys
 from pathlib import Path
 from urllib.parse import urldefrag
 
@@ -17,9 +16,8 @@ from bs4 import BeautifulSoup, Tag
 from playwright.sync_api import sync_playwright
 
 from helpers.paths import ROOT
-from helpers.site.commands import system
-from helpers.site.commands.build import SITE
-from helpers.site.edition import edition
+from helpers.site.commands import build, system
+from helpers.site.edition import WORDS, edition
 
 TARGET = ROOT / "_build" / "book.pdf"
 WHOLE = "whole_book.html"
@@ -72,7 +70,7 @@ def title_page(title: str, parts: dict[str, list[str]], titles: dict[str, Tag]) 
         f"<h2>{part}</h2><ul>" + "".join(
             f'<li><a href="#{anchor(name)}">{titles[name].get_text().rstrip("#").strip()}</a></li>'
             for name in pages) + "</ul>" for part, pages in parts.items() if part)
-    said = "Edition {book} of {date}, about FunASR {funasr}.".format(**edition())
+    said = WORDS["en"][0].format(**edition())
     return BeautifulSoup(f'<div class="title-page"><p class="title">{title}</p><p>{said}</p>'
                          f"{lists}</div>", "html.parser").div
 
@@ -143,9 +141,7 @@ def print_book(site: Path, target: Path) -> None:
 
 
 def main() -> None:
-    if not (SITE / "index.html").is_file():
-        sys.exit("The book is not built yet: run `make book` first.")
-    print_book(SITE, TARGET)
+    print_book(build.built(), TARGET)
     print(f"The printed book is at {TARGET} ({TARGET.stat().st_size / 1e6:.1f} MB).")
 
 

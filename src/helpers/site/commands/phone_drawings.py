@@ -8,17 +8,16 @@ is stored; drawings that no stored figure has are deleted.
 
 from __future__ import annotations
 
-import ast
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import nbformat
 
 from helpers.pages import phone_drawing, translated_drawing
+from helpers.site import gpu_cells
 from helpers.site.commands.execute import (
     NOTEBOOKS,
     PHONE_DRAWINGS,
@@ -36,32 +35,6 @@ def stored(source: Path) -> list[tuple[str, list[str]]]:
             for cell in cells if cell.cell_type == "code"]
 
 
-def names_in(code: str) -> tuple[set[str], set[str]]:
-    """Names that a cell makes or changes, and names that it uses."""
-    made, used = set(), set()
-    for node in ast.walk(ast.parse(code)):
-        if isinstance(node, ast.Name):
-            (made if isinstance(node.ctx, ast.Store) else used).add(node.id)
-        elif isinstance(node, (ast.Import, ast.ImportFrom)):
-            made.update((alias.asname or alias.name).split(".")[0] for alias in node.names)
-        elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):
-            made.add(node.name)
-        elif isinstance(node, (ast.Attribute, ast.Subscript)) and isinstance(node.ctx, ast.Store):
-            made.update(name.id for name in ast.walk(node) if isinstance(name, ast.Name))
-    return made, used
-
-
-def needed(codes: Sequence[str], wanted: set[int]) -> list[int]:
-    """Numbers of the cells that the wanted ones need, and these, in order."""
-    names, chosen = set(), set()
-    for number in reversed(range(max(wanted) + 1)):
-        made, used = names_in(codes[number])
-        if number in wanted or made & names or "setup(" in codes[number]:
-            chosen.add(number)
-            names |= used
-    return sorted(chosen)
-
-
 def draw(source: Path) -> list[str]:
     """Draw one notebook's figures; returns a line about each that did not come out as stored."""
     from IPython.core.pylabtools import print_figure
@@ -70,10 +43,13 @@ def draw(source: Path) -> list[str]:
     plt.switch_backend("agg")
     os.chdir(source.parent)
     cells = stored(source)
-    wanted = {number for number, (_, prints) in enumerate(cells) if prints}
+    last = max(number for number, (_, prints) in enumerate(cells) if prints)
+    wanted = [number for number, (code, prints) in enumerate(cells[:last])
+              if prints or "setup(" in code]
     scope: dict[str, Any] = {"display": lambda *shown, **options: None}
     faults = []
-    for number in needed([code for code, _ in cells], wanted):
+    names = [gpu_cells.names_of(code) for code, _ in cells]
+    for number in gpu_cells.with_grounds(names, [*wanted, last]):
         code, prints = cells[number]
         exec(compile(code, f"{source.stem}, cell {number}", "exec"), scope)
         for figure, known in zip(map(plt.figure, plt.get_fignums()), prints, strict=False):

@@ -8,7 +8,6 @@ The table is `helpers.config.recommended.TABLE`.
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 from helpers.config import recommended
 from helpers.paths import ROOT
@@ -28,19 +27,13 @@ def main() -> int:
     texts = {recommended.PATH: recommended.file_text()}
     for path in sorted(NOTEBOOKS.glob("*.md")):
         texts[path] = recommended.with_boxes(path.read_text(encoding="utf-8"))
-    changed = [path for path, text in texts.items() if _written(path, text)]
+    changed = [path for path, text in texts.items() if path.read_text(encoding="utf-8") != text]
     for path in changed:
+        path.write_text(texts[path], encoding="utf-8")
         print(f"written: {path.relative_to(ROOT)}")
     if any(path.suffix == ".md" for path in changed):
         print("Then: make execute, which runs the chapters that changed.")
     return 0
-
-
-def _written(path: Path, text: str) -> bool:
-    if path.read_text(encoding="utf-8") == text:
-        return False
-    path.write_text(text, encoding="utf-8")
-    return True
 
 
 if __name__ == "__main__":

@@ -17,9 +17,8 @@ from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 
 from helpers.paths import ROOT
-from helpers.site.commands import system
+from helpers.site.commands import build, system
 
-SITE = ROOT / "_build" / "html"
 TARGET = ROOT / "book" / "screenshots"
 PAGES = {"introduction": "main article", "telephone_channel": ".players",
          "learning_rate": ".explorer"}
@@ -30,13 +29,13 @@ VIEWS = {"wide": ((1280, 900), "light"), "phone": ((390, 844), "light"),
 ABOVE, QUALITY = 90, 70
 
 
-def take(browser: Browser, name: str, view: str) -> Path:
+def take(browser: Browser, site: Path, name: str, view: str) -> Path:
     """Take one picture; returns its path."""
     (width, height), theme = VIEWS[view]
     context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=theme,
                                   device_scale_factor=1.5, reduced_motion="reduce")
     page = context.new_page()
-    page.goto((SITE / "notebooks" / f"{name}.html").as_uri())
+    page.goto((site / "notebooks" / f"{name}.html").as_uri())
     page.wait_for_load_state("networkidle")
     start = page.locator(PAGES[name]).first
     start.wait_for()
@@ -51,8 +50,7 @@ def take(browser: Browser, name: str, view: str) -> Path:
 
 
 def main() -> int:
-    if not (SITE / "index.html").is_file():
-        sys.exit("The book is not built yet: run `make book` first.")
+    site = build.built()
     TARGET.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
@@ -60,7 +58,7 @@ def main() -> int:
             args=["--no-sandbox"])
         for name in PAGES:
             for view in VIEWS:
-                print(take(browser, name, view).relative_to(ROOT))
+                print(take(browser, site, name, view).relative_to(ROOT))
         browser.close()
     return 0
 

@@ -13,9 +13,8 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from helpers.paths import ROOT
+from helpers.site.commands import build
 
-SITE = ROOT / "_build" / "html"
 TEXT = (".html", ".css", ".js", ".svg", ".json", ".txt")
 
 
@@ -78,11 +77,9 @@ def served(site: Path) -> Iterator[str]:
 
 
 def main(port: str = "8000") -> None:
-    if not (SITE / "index.html").is_file():
-        sys.exit("The book is not built yet: run `make book` first.")
+    handler = functools.partial(Handler, directory=str(build.built()))
     if not port.isdigit() or not 0 < int(port) < 65536:
         sys.exit(f"`{port}` is not a port: give a number from 1 to 65535, `make serve PORT=8000`.")
-    handler = functools.partial(Handler, directory=str(SITE))
     try:
         server = http.server.ThreadingHTTPServer(("127.0.0.1", int(port)), handler)
     except OSError as error:

@@ -126,19 +126,6 @@ def written(catalog: Catalog) -> bytes:
                   flags=re.MULTILINE)
 
 
-def update() -> None:
-    """Write the template, take its messages into each language, and compile."""
-    for path, content in files().items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-
-
-def message_faults(language: str) -> list[str]:
-    """What is wrong with a language's messages, one sentence each."""
-    return [fault for message in read_catalog(language) if message.id
-            for fault in faults_of(message, language)]
-
-
 def faults_of(message: Message, language: str) -> list[str]:
     """What is wrong with one translation."""
     if not message.string:
@@ -243,8 +230,9 @@ def faults() -> list[str]:
     """Everything that is missing or stale, one sentence each."""
     complaints = outdated_files()
     for language, folder in LANGUAGES.items():
-        complaints += message_faults(language) + translations.faults(folder)
-        complaints += page_faults(folder)
+        for message in read_catalog(language):
+            complaints += faults_of(message, language) if message.id else []
+        complaints += translations.faults(folder) + page_faults(folder)
     return complaints
 
 
@@ -256,8 +244,9 @@ def main() -> None:
     given = options.parse_args()
     if given.accept:
         accept(given.accept)
-    if not given.check:
-        update()
+    for path, content in {} if given.check else files().items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
     if complaints := faults():
         sys.exit("\n".join(complaints))
 
