@@ -99,6 +99,11 @@ def load(name_or_path: str | Path) -> DictConfig:
         BookError: unknown name, unreadable file, broken YAML (file and line), or a file that is
             empty or not a mapping of keys to values.
     """
+    return copy.deepcopy(_read(name_or_path))
+
+
+def _read(name_or_path: str | Path) -> DictConfig:
+    """A config that is shared: for those who change nothing, since copying takes long."""
     path = path_of(name_or_path)
     try:
         text = path.read_bytes().decode("utf-8-sig")
@@ -107,7 +112,7 @@ def load(name_or_path: str | Path) -> DictConfig:
                         "save it again as UTF-8.") from None
     except OSError as error:
         raise BookError(f"{path.name} cannot be read ({error.strerror}).") from None
-    return copy.deepcopy(_parse(text, path.name))
+    return _parse(text, path.name)
 
 
 def resolve(config: ConfigLike) -> dict[str, Any]:
@@ -141,7 +146,8 @@ def flatten(config: ConfigLike) -> dict[str, Any]:
         BookError: two paths give the same dotted key.
     """
     flat: dict[str, Any] = {}
-    plain = OmegaConf.to_container(as_config(config), resolve=False)
+    read = _read(config) if isinstance(config, (str, Path)) else as_config(config)
+    plain = OmegaConf.to_container(read, resolve=False)
     for key, value in leaves(plain):
         if key in flat:
             raise BookError(f"The key `{key}` is there twice, once with a dot in its name: "

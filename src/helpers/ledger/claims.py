@@ -260,7 +260,7 @@ def verdict_words(claim: Claim) -> str:
 
 def _entries(path: Path) -> list[Any]:
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8")) or []
+        return yaml.load(path.read_bytes(), yaml.CSafeLoader) or []
     except yaml.YAMLError as error:
         raise BookError(f"{path.name} is not valid YAML: {error}.") from None
 

@@ -59,7 +59,7 @@ def load(language: str) -> dict[str, Translation]:
     for path in sorted((claims.FOLDER / language).glob("*.yml")):
         if path.stem == FINDINGS:
             continue
-        for entry in yaml.safe_load(path.read_text(encoding="utf-8")) or []:
+        for entry in yaml.load(path.read_bytes(), yaml.CSafeLoader) or []:
             if not isinstance(entry, dict) or set(entry) != FIELDS:
                 raise BookError(f"{language}/{path.name}: the entry {entry} needs the fields "
                                 f"{', '.join(sorted(FIELDS))} and no others.")
@@ -102,7 +102,7 @@ def findings(language: str) -> dict[str, KeyFact]:
 
 def _findings(language: str) -> list[dict[str, str]]:
     path = claims.FOLDER / language / f"{FINDINGS}.yml"
-    return yaml.safe_load(path.read_text(encoding="utf-8")) or []
+    return yaml.load(path.read_bytes(), yaml.CSafeLoader) or []
 
 
 def fields(template: str) -> list[tuple[str, str]]:
@@ -128,7 +128,7 @@ def translated(language: str) -> list[Claim]:
 def words(language: str) -> dict[str, dict[str, str]]:
     """Group to English to translation: what stands around the claims."""
     path = ROOT / "book" / language / "words.yml"
-    return yaml.safe_load(path.read_text(encoding="utf-8"))
+    return yaml.load(path.read_bytes(), yaml.CSafeLoader)
 
 
 def chapter_title(chapter: str, language: str = "en") -> str:
