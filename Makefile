@@ -10,6 +10,8 @@ VENV := .venv/bin
 SITE := _build/html
 # The notebooks as the pages offer them for download, each alone in a folder.
 COPIES := _build/travelling
+# One more than the two cores of CI: who waits for a browser leaves a core to others.
+WORKERS ?= 3
 NBVAL := --nbval --nbval-cell-timeout 600 --nbval-sanitize-with tests/nbval_sanitize.cfg
 export OMP_NUM_THREADS ?= 1
 export HF_HUB_OFFLINE ?= 1
@@ -58,7 +60,7 @@ test: site ## Check everything: code, notebooks, the built site in a real browse
 	@$(MAKE) --no-print-directory lint
 	@browser="$$($(VENV)/python -m helpers.site.commands.system browser)" || exit 1; \
 	  BOOK_BROWSER="$$browser" TQDM_DISABLE=1 \
-	  $(VENV)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(NBVAL) $(COPIES) tests
+	  $(VENV)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(NBVAL) $(COPIES) tests
 
 conditions: environment ## Test in a clone as on another machine (CONDITION=arithmetic TESTS=tests/site)
 	@$(VENV)/python tools/conditions.py $(or $(CONDITION),--help) $(TESTS)

@@ -26,6 +26,18 @@ WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 EXPLORER = "main article .explorer"
 OWN_HOSTS = ("127.0.0.1", "localhost", "")
 
+OPEN_FOLDS = """() => {
+    document.querySelectorAll("script.colours").forEach((colours) => colours.remove());
+    document.querySelectorAll("details").forEach((fold) => { fold.open = true; });
+    document.querySelectorAll(".highlight > pre").forEach((code) => {
+        code.textContent = code.textContent;
+    });
+}"""
+"""Unfold everything, code in one colour: its words are most elements of a page, which takes long.
+
+`test_every_colour_of_code_can_be_read` looks at the colours.
+"""
+
 
 def contents() -> list[str]:
     """Pages of the table of contents, as paths without a suffix."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from browsing import PAGES, PHONE, ROOT, WIDE, Visitor, each_page, report
+from browsing import OPEN_FOLDS, PAGES, PHONE, ROOT, WIDE, Visitor, each_page, report
 from playwright.sync_api import Page
 
 AXE = ROOT / ".cache" / "browser_tools" / "axe.min.js"
@@ -16,8 +16,9 @@ if os.environ.get("BOOK_AXE_ALL"):
     VIEWS = [(size, theme, None) for size in (WIDE, PHONE) for theme in ("light", "dark")]
 SETTLED = 800  # ms after a change of size or theme: colours fade, and access.js waits to look again
 
-CHECK = """async (rules) => (await axe.run(document, {resultTypes: ["violations"],
-    preload: false, iframes: false, ...(rules && {runOnly: rules})})).violations
+CHECK = """async (rules) => (await axe.run(document.querySelector("#only") || document, {
+    resultTypes: ["violations"], preload: false, iframes: false,
+    ...(rules && {runOnly: rules})})).violations
     .flatMap((rule) => rule.nodes.map((node) =>
         `${rule.id} (${rule.impact}): ${node.target.join(" ")}: ${node.html.slice(0, 120)}`))"""
 FOCUS = """() => {
@@ -56,10 +57,33 @@ def test_axe_finds_nothing(name: str, visitor: Visitor, axe: str) -> None:
     the rules that depend on colours and sizes. BOOK_AXE_ALL=1 runs every rule in all four views.
     """
     page = visitor.open(name, fresh=True).page
-    page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+    page.evaluate(OPEN_FOLDS)
     page.evaluate(axe)
     report([fault for view in VIEWS for fault in check(page, *view)],
            f"{name} violates rules of axe-core")
+
+
+KINDS_OF_WORDS = """() => {
+    const kinds = new Set([...document.styleSheets].flatMap((sheet) => [...sheet.cssRules])
+        .flatMap((rule) => [...(rule.selectorText || "").matchAll(/\\.highlight \\.(\\w+)/g)])
+        .map((match) => match[1]));
+    document.querySelector("main article").insertAdjacentHTML("afterbegin",
+        `<div id="only" class="highlight-python"><div class="highlight"><pre>${[...kinds].map(
+            (kind) => `<span class="${kind}">${kind} word</span>`).join("\\n")}</pre></div></div>`);
+    return [...kinds];
+}"""
+
+
+def test_every_colour_of_code_can_be_read(visitor: Visitor, axe: str) -> None:
+    """Of every kind of word that a style sheet colours, in the light and in the dark."""
+    page = visitor.open(PAGES[1], fresh=True).page
+    page.evaluate(axe)
+    assert {"k", "s1", "c1", "mi"} <= set(page.evaluate(KINDS_OF_WORDS))
+    assert len(page.evaluate("""() => [...new Set([...document.querySelectorAll("#only span")]
+        .map((word) => getComputedStyle(word).color))]""")) > 3
+    report([fault for theme in ("light", "dark")
+            for fault in check(page, WIDE, theme, ["color-contrast"])],
+           "words of code are too pale")
 
 
 def test_axe_would_find_a_fault(visitor: Visitor, axe: str) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from browsing import EXPLORER, PAGES, SITE, WIDE, Visitor, report
+from browsing import EXPLORER, OPEN_FOLDS, PAGES, SITE, WIDE, Visitor, report
 from bs4 import BeautifulSoup
 from playwright.sync_api import Browser
 
@@ -80,7 +80,7 @@ BROKEN = """() => [...document.querySelectorAll("article :is(td, th) code")].fla
 @pytest.mark.parametrize("name", PAGES)
 def test_every_part_can_be_reached(name: str, width: int, visitor: Visitor) -> None:
     page = visitor.open(name, size={"width": width, "height": 900}, fresh=True).page
-    page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+    page.evaluate(OPEN_FOLDS)
     report([*(f"cut: {one}" for one in page.evaluate(CUT, PARTS)), *page.evaluate(NARROW),
             *page.evaluate(BROKEN)][:20],
            f"{name} at {width} px")
