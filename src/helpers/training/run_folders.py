@@ -31,8 +31,8 @@ def folder_for(name: str, keep: bool = False) -> Path:
     folder = own / name
     if folder in _held:  # an earlier run of this name must not take the files of the next
         _held.pop(folder).detach()
-    for other in _dropped - {folder}:
-        shutil.rmtree(other, ignore_errors=True)
+    for dropped in _dropped - {folder}:
+        shutil.rmtree(dropped, ignore_errors=True)
     _dropped.clear()
     if not keep:
         shutil.rmtree(folder, ignore_errors=True)
