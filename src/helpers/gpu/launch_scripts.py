@@ -165,21 +165,21 @@ def write(launch: TrainingRun, path: str | Path) -> list[Path]:
     if not path.parent.is_dir():
         raise BookError(f"There is no folder {path.parent}: make it first, or give another --out.")
     beside = path.with_suffix(".deepspeed.json")
-    written = {path: script(launch, beside.name)}
+    texts = {path: script(launch, beside.name)}
     if launch.deepspeed:
-        written[beside] = json.dumps(deepspeed_config(merged(launch.config)), indent=2) + "\n"
-    for file, text in written.items():
+        texts[beside] = json.dumps(deepspeed_config(merged(launch.config)), indent=2) + "\n"
+    for file, text in texts.items():
         file.write_text(text, encoding="utf-8")
     path.chmod(0o755)
-    return list(written)
+    return list(texts)
 
 
 def _way_to_run(own: DictConfig, deepspeed: bool) -> list[str]:
     """Switch DeepSpeed on or off in each place that FunASR reads; the top level comes first."""
     values = {"use_deepspeed": "true", "deepspeed_config": f"'{DEEPSPEED}'"} if deepspeed else {
         "use_deepspeed": "false"}
-    return [f"++{place}{key}={value}" for key, value in values.items()
-            for place in ("train_conf.", "") if place or key in own]
+    return [f"++{prefix}{key}={value}" for key, value in values.items()
+            for prefix in ("train_conf.", "") if prefix or key in own]
 
 
 def _name_of_way(launch: TrainingRun) -> str:
@@ -218,8 +218,8 @@ def _shown(folder: Path) -> str:
 def _quoted(name: str, value: str) -> str:
     bad = next((text for text in UNQUOTABLE if text in value), None)
     if bad is not None or not value:
-        what = f"contains {bad!r}, which Hydra cannot be given" if value else "is empty"
-        raise BookError(f"The path for {name} {what}: rename it.")
+        fault = f"contains {bad!r}, which Hydra cannot be given" if value else "is empty"
+        raise BookError(f"The path for {name} {fault}: rename it.")
     return shlex.quote(value)
 
 
@@ -236,9 +236,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--valid", required=True, help="manifest to validate on")
     parser.add_argument("--output", default="exp", help="folder of the checkpoints")
     parser.add_argument("--out", required=True, help="the script to write")
-    given = vars(parser.parse_args(arguments))
-    out = given.pop("out")
-    for path in write(TrainingRun(**given), out):
+    options = vars(parser.parse_args(arguments))
+    out = options.pop("out")
+    for path in write(TrainingRun(**options), out):
         print(path)
     return 0
 
