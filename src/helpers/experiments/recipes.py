@@ -170,7 +170,7 @@ def as_row(recipe: Recipe, seed: int, heard: Sequence[Heard]) -> Row:
             "config": configs.path_of(phase.config).relative_to(CONFIGS).as_posix(),
             "settings": paced_keys(phase),
             "total_steps": steps,
-            "validation_loss": outcome.done.validations[-1].loss if outcome.done else None,
+            "validation_loss": outcome.training.validations[-1].loss if outcome.training else None,
             "errors": runs.written(outcome.errors)})
     return {"recipe": recipe.name, "seed": seed, "phases": phases}
 

@@ -103,11 +103,11 @@ class Results:
             BookError: the two have several seeds each and none in common.
         """
         chosen = self._chosen(some)
-        first, second = (self._errors[each] for each in (arm, other)
-                         if self.seeds(each))
-        both = first.keys() & second.keys()
+        first, second = (self._errors[name] for name in (arm, other)
+                         if self.seeds(name))
+        shared = first.keys() & second.keys()
         pair = [np.array([seeds[seed][heard, branch] for seed in sorted(seeds)
-                          if seed in both or min(len(first), len(second)) == 1])
+                          if seed in shared or min(len(first), len(second)) == 1])
                 for seeds, heard in ((first, band), (second, other_band or band))]
         return intervals.difference(*(errors[:, chosen] for errors in pair), self.words[chosen],
                                     self.voices[chosen], among)
@@ -130,5 +130,5 @@ def contradictions(recorded: Results, live: Results,
             then, now = (some.difference(arm, other, band, branch) for some in (recorded, live))
             if then.direction * now.direction < 0:
                 contrary.append(f"{arm} against {other}, {band}, {branch}: {then} recorded, "
-                             f"{now} live")
+                                f"{now} live")
     return contrary

@@ -128,14 +128,14 @@ def train(arm: Arm, seed: int = 0, built: mini.Built | None = None) -> finetune.
     """
     if arm.steps == 0:
         return None
-    done = finetune.run(built or build(arm), training_list(arm, seed),
-                        call_set("valid", CHANNELS["telephone"], arm.valid),
-                        f"{arm.name}_{seed}".replace(" ", "_").replace(",", ""), seed,
-                        checkpoints=False)
-    if arm.steps and len(done.steps) != arm.steps:
-        raise BookError(f"{arm.name}: {len(done.steps)} steps were done and {arm.steps} were asked "
+    run = finetune.run(built or build(arm), training_list(arm, seed),
+                       call_set("valid", CHANNELS["telephone"], arm.valid),
+                       f"{arm.name}_{seed}".replace(" ", "_").replace(",", ""), seed,
+                       checkpoints=False)
+    if arm.steps and len(run.steps) != arm.steps:
+        raise BookError(f"{arm.name}: {len(run.steps)} steps were done and {arm.steps} were asked "
                         "for: widen the limits of dataset_conf.")
-    return done
+    return run
 
 
 @lru_cache(maxsize=8)
@@ -154,13 +154,13 @@ class Heard:
     """A trained arm and what it hears.
 
     Attributes:
-        done: its training; None where it had none.
+        training: its training; None where it had none.
         errors: band to branch to word errors of each sentence, shape (sentences,).
         seconds: of training and hearing.
     """
 
     built: mini.Built
-    done: finetune.Run | None
+    training: finetune.Run | None
     errors: dict[str, dict[str, np.ndarray]]
     seconds: int
 
@@ -180,9 +180,9 @@ def train_and_hear(arm: Arm, seed: int, tests: Mapping[str, Sequence[dict]],
         own = {name: weight for name, weight in built.model.state_dict().items()
                if ".lora_" in name}
         built.model.load_state_dict({**own, **state})
-    done = train(arm, seed, built)
+    training = train(arm, seed, built)
     errors = decoding.hear(built, tests, branches)
-    return Heard(built, done, errors, round(time.perf_counter() - started))
+    return Heard(built, training, errors, round(time.perf_counter() - started))
 
 
 def written(errors: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, dict[str, str]]:

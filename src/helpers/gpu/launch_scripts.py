@@ -63,7 +63,7 @@ def overrides(launch: TrainingRun) -> list[str]:
     if "init_param" in own and own.init_param is None:
         chosen += _without_null("init_param")
     chosen += [f"++train_data_set_list='{TRAIN}'", f"++valid_data_set_list='{VALID}'",
-              f"++output_dir='{OUTPUT}'"]
+               f"++output_dir='{OUTPUT}'"]
     if launch.gpus > 1 or launch.deepspeed:
         chosen += ctc_cure(merged(launch.config))
     return chosen + _way_to_run(own, launch.deepspeed)

@@ -140,7 +140,7 @@ def reach(name: str, items: Sequence[dict], changes: Mapping[str, Any] | None = 
     counts = np.array([len(batch) for batch in batches])
     speech = sum(lengths[batch].sum() for batch in batches)
     return DataPass(kept, batches, counts * longest, counts * longest**2,
-                 float(1 - speech / (counts * longest).sum()), replaced)
+                    float(1 - speech / (counts * longest).sum()), replaced)
 
 
 @dataclass(frozen=True)

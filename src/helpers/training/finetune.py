@@ -128,9 +128,9 @@ def run(built: Built, train: Sequence[dict], valid: Sequence[dict], name: str, s
     folder = run_folders.folder_for(name, keep_folder)
     kwargs = built.kwargs | {
         "train_data_set_list": str(manifests.write_manifest(_some(train, "train"),
-                                                         folder / "train.jsonl")),
+                                                            folder / "train.jsonl")),
         "valid_data_set_list": str(manifests.write_manifest(_some(valid, "valid"),
-                                                         folder / "valid.jsonl")),
+                                                            folder / "valid.jsonl")),
         "output_dir": str(folder)}
     launched = distributed(kwargs, processes=1)
     if launched.deepspeed:
