@@ -57,10 +57,10 @@ def counted(model, audio: Any, **arguments: Any) -> tuple[list[dict], int]:
 def prompt_of(model, audio: Any, **arguments: Any) -> str:
     """The prompt that FunASR writes for the LLM when it is called like this."""
     prompts: list[str] = []
-    real = model.model.get_prompt
+    original = model.model.get_prompt
 
     def noted(*positional, **keywords) -> str:
-        prompts.append(real(*positional, **keywords))
+        prompts.append(original(*positional, **keywords))
         return prompts[-1]
 
     with mock.patch.object(model.model, "get_prompt", noted):
@@ -94,8 +94,8 @@ def without_speech(seconds: float, level_db: float | None, seed: int) -> torch.T
     samples = int(seconds * TELEPHONE_RATE)
     if level_db is None:
         return torch.zeros(samples)
-    draw = np.random.default_rng(seed).standard_normal(samples)
-    return torch.from_numpy((10 ** (level_db / 20) * draw).astype(np.float32))
+    noise = np.random.default_rng(seed).standard_normal(samples)
+    return torch.from_numpy((10 ** (level_db / 20) * noise).astype(np.float32))
 
 
 def alignment_score(result: dict) -> float:

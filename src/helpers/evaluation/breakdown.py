@@ -90,8 +90,8 @@ def speech_over_pauses_db(item: dict) -> float:
     """
     samples, rate = recordings.read_call(manifests.audio_path(item))
     frame = int(rate * line_noise.LEVEL_FRAME_SECONDS)
-    whole = samples[:len(samples) // frame * frame].reshape(-1, frame).astype(float)
-    levels = np.sqrt((whole ** 2).mean(1)) if len(whole) else np.zeros(1)
+    frames = samples[:len(samples) // frame * frame].reshape(-1, frame).astype(float)
+    levels = np.sqrt((frames ** 2).mean(1)) if len(frames) else np.zeros(1)
     return (_decibels(line_noise.active_level(samples, rate))
             - _decibels(float(np.quantile(levels, QUIETEST))))
 

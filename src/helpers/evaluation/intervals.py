@@ -62,18 +62,18 @@ class Interval:
         if not len(words) or not errors.shape[1] == len(words) == len(voices):
             raise BookError(f"Errors of {errors.shape[1]} sentences, {len(words)} lengths and "
                             f"{len(voices)} voices: give one of each for every sentence.")
-        draw = np.random.default_rng(0)
+        rng = np.random.default_rng(0)
         names, voice = np.unique(voices, return_inverse=True)
         if len(names) == 1:
             voice = np.arange(len(words))
         wrong, spoken = (np.bincount(voice, counts) for counts in (errors.mean(0), words))
         resamples = RESAMPLES * among
-        times = draw.multinomial(len(spoken), np.full(len(spoken), 1 / len(spoken)), resamples)
+        times = rng.multinomial(len(spoken), np.full(len(spoken), 1 / len(spoken)), resamples)
         drawn = times @ wrong / (times @ spoken)
         by_seed = errors.sum(1) / words.sum()
         if len(by_seed) > 1:
             deviation = by_seed.std(ddof=1) / np.sqrt(len(by_seed))
-            drawn += deviation * draw.standard_t(len(by_seed) - 1, resamples)
+            drawn += deviation * rng.standard_t(len(by_seed) - 1, resamples)
         tail = (1 - LEVEL) / 2 / among
         low, high = np.quantile(drawn, [tail, 1 - tail])
         return cls(float(by_seed.mean()), float(low), float(high))
@@ -150,9 +150,9 @@ def contrast(errors: np.ndarray, words: np.ndarray, voices: Sequence[str],
         raise BookError("Two groups are compared and one is a single sentence: give more of it.")
     wrong, spoken = (np.array([np.bincount(unit, group * counts) for group in groups]).T
                      for counts in (errors, words))
-    draw, drawn = np.random.default_rng(0), []
+    rng, drawn = np.random.default_rng(0), []
     for _ in range(among):  # one part at a time: many voices times many draws need much memory
-        times = draw.multinomial(len(names), np.full(len(names), 1 / len(names)), RESAMPLES)
+        times = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), RESAMPLES)
         with np.errstate(invalid="ignore", divide="ignore"):
             drawn.append((times @ wrong / (times @ spoken)) @ (1, -1))
     first, other = (groups @ errors) / (groups @ words)

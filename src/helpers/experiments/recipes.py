@@ -118,9 +118,9 @@ def settings(config: str | DictConfig, epochs: int = 1) -> DictConfig:
 
 
 def _pace(config: str | DictConfig) -> dict[str, Any]:
-    own = configs.merge_over("pretrained", config)
-    return {"optim_conf.lr": RATE_FACTOR * own.optim_conf.lr,
-            "scheduler_conf.warmup_steps": max(1, round(own.scheduler_conf.warmup_steps
+    merged = configs.merge_over("pretrained", config)
+    return {"optim_conf.lr": RATE_FACTOR * merged.optim_conf.lr,
+            "scheduler_conf.warmup_steps": max(1, round(merged.scheduler_conf.warmup_steps
                                                         / STEPS_FOR_ONE))}
 
 
@@ -177,8 +177,8 @@ def as_row(recipe: Recipe, seed: int, heard: Sequence[Heard]) -> Row:
 
 def paced_keys(phase: Phase) -> dict[str, Any]:
     """What a recorded row says of a phase's config: the keys that decide how the mini learns."""
-    own = replace(arm(phase), epochs=phase.steps // STEPS_PER_EPOCH)
-    flat = configs.flatten(configs.merge_over("pretrained", own.settings))
+    paced = replace(arm(phase), epochs=phase.steps // STEPS_PER_EPOCH)
+    flat = configs.flatten(configs.merge_over("pretrained", paced.settings))
     return {key: flat.get(key) for key in DECISIVE}
 
 

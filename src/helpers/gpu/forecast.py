@@ -74,8 +74,8 @@ def dealt(config: str, items: Sequence[dict], processes: int,
             with (mock.patch("torch.distributed.get_rank", return_value=rank),
                   mock.patch("torch.distributed.get_world_size", return_value=processes)):
                 train = dataloader.build_iter()[0]
-            own = [line_of[entry["key"]] for entry in train.dataset.index_ds.contents]
-            parts.append([[own[index] for index in batch] for batch in train.batch_sampler])
+            lines = [line_of[entry["key"]] for entry in train.dataset.index_ds.contents]
+            parts.append([[lines[index] for index in batch] for batch in train.batch_sampler])
     return [list(step) for step in zip(*parts, strict=True)]
 
 

@@ -428,8 +428,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         raise BookError("--steps has to be at least 1 and --warm-up at least 0.")
     setup()
     bench = workbench.from_environment()
-    real = None if bench.model in ("mini", "full") else str(workbench.model_folder(bench.model))
-    place = Place(options.size, options.device, options.steps, options.warm_up, real)
+    folder = None if bench.model in ("mini", "full") else str(workbench.model_folder(bench.model))
+    place = Place(options.size, options.device, options.steps, options.warm_up, folder)
     items = bench.sets().train
     about = {"model": bench.model, "data": bench.data}
     records = replace(RECORDS, path=options.into) if options.into else RECORDS

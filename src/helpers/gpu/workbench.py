@@ -231,16 +231,16 @@ def model_folder(name: str) -> Path:
     folder = Path(name)
     if folder.is_dir() or name.startswith((".", "/", "~")) or "/" not in name:
         return folder.expanduser()  # mini.build says what a wrong folder lacks
-    hub, _, rest = name.rpartition(":")
+    hub, _, model = name.rpartition(":")
     from funasr.download import download_model_from_hub as funasr_hub
 
     download = (funasr_hub.get_or_download_model_dir_hf if hub == "hf"
                 else funasr_hub.get_or_download_model_dir)
     try:
-        return Path(download(rest))
+        return Path(download(model))
     except Exception as error:  # each hub's client raises its own kinds
         hub_name = "the Hugging Face hub" if hub == "hf" else "ModelScope"
-        raise BookError(f"{rest} cannot be downloaded from {hub_name} ({type(error).__name__}): "
+        raise BookError(f"{model} cannot be downloaded from {hub_name} ({type(error).__name__}): "
                         "connect to it, or give a local folder.") from None
 
 
@@ -248,8 +248,8 @@ def _split_manifest(path: Path) -> Sets:
     """Hold out a tenth of a manifest for testing and a tenth for validation, by key."""
     parts: dict[str, list[dict]] = {"train": [], "valid": [], "test": []}
     for number, item in enumerate(manifests.read_manifest(path)):
-        drawn = zlib.crc32(str(item.get("key", number)).encode()) % 10
-        parts["test" if drawn == 0 else "valid" if drawn == 1 else "train"].append(item)
+        bucket = zlib.crc32(str(item.get("key", number)).encode()) % 10
+        parts["test" if bucket == 0 else "valid" if bucket == 1 else "train"].append(item)
     empty = [name for name, items in parts.items() if not items]
     if empty:
         raise BookError(f"{path.name} is too short to be split: nothing is left for "

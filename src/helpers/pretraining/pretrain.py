@@ -95,11 +95,11 @@ class SqueezeHead(torch.nn.Module):
         """
         frames = ctc_argmax.shape[1]
         groups = geometry.speech_tokens(frames)
-        named = groups * geometry.ENCODER_FRAMES_A_TOKEN
+        positions = groups * geometry.ENCODER_FRAMES_A_TOKEN
         blank = self.labels - 1
         labels = torch.nn.functional.pad(ctc_argmax.clamp(max=blank),
-                                         (0, named - frames), value=-100)
-        inside = torch.arange(named)[None] < lengths[:, None]
+                                         (0, positions - frames), value=-100)
+        inside = torch.arange(positions)[None] < lengths[:, None]
         labels = labels.masked_fill(~inside, -100)
         scores = self.linear(adaptor_out[:, :groups]).view(-1, self.labels)
         weight = torch.ones(self.labels)

@@ -86,11 +86,11 @@ class RecordedVoices:
         parts: dict[int, dict[int, np.ndarray]] = {}
         for row in self.rows.get(cell, []):
             parts.setdefault(row["seed"], {})[row["part"]] = unpacked(row["errors"])
-        whole = min((_in_sequence(of_seed) for of_seed in parts.values()), default=0)
-        if not whole:
+        part_count = min((_in_sequence(of_seed) for of_seed in parts.values()), default=0)
+        if not part_count:
             raise BookError(f"There is no record of {', '.join(cell)}: run "
                             f"`{self.command}`.")
-        return np.array([np.concatenate([of_seed[part] for part in range(whole)])
+        return np.array([np.concatenate([of_seed[part] for part in range(part_count)])
                          for of_seed in parts.values()])
 
     def common_clips(self, cells: Iterable[Cell]) -> int:

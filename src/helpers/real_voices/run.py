@@ -78,12 +78,12 @@ def plan() -> list[Job]:
     for name in every:
         jobs += [*through(DECIDING, name, apart), *through(REST, name, apart), *moved(name, apart)]
     jobs += [job for name in every for job in through(DECIDING, name, "book")]
-    few = ("wideband", "8 kHz", "G.711 mu-law")
+    main_stages = ("wideband", "8 kHz", "G.711 mu-law")
     jobs += [*through(DECIDING, base, main), *moved(base, main)]
     jobs += through(["8 kHz"], tiny, "joined prompts, recorded at 8 kHz")
     jobs += [job for seed in SEEDS[1:] for job in through(NOISY, tiny, main, seed=seed)]
     for part in range(4):
-        jobs += [*through(few, tiny, "prompts", part),
+        jobs += [*through(main_stages, tiny, "prompts", part),
                  Job(tiny, "prompts", "8 kHz", "displaced", part=part)]
     return jobs + [job for part in (1, 2) for name in every
                    for job in through((*DECIDING, *REST), name, main, part)]

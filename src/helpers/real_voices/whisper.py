@@ -118,12 +118,12 @@ def load(folder: Path) -> Whisper:
     except (KeyError, RuntimeError) as error:
         raise BookError(f"{folder.name} is no Whisper tiny.en: "
                         f"{str(error).strip().splitlines()[-1].strip()}") from None
-    never = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     model.generation_config = GenerationConfig(
         **special, no_timestamps_token_id=plain, is_multilingual=False, return_timestamps=False,
         max_new_tokens=LONGEST_ANSWER_TOKENS, max_length=None,
-        suppress_tokens=never["suppress_ids"],
-        begin_suppress_tokens=never["suppress_ids_begin"])
+        suppress_tokens=config["suppress_ids"],
+        begin_suppress_tokens=config["suppress_ids_begin"])
     return Whisper(model.eval(), tokenizer, weights["model.encoder.embed_positions.weight"])
 
 

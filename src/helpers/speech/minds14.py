@@ -86,7 +86,7 @@ def _bytes(audio: dict) -> bytes:
 
 
 def _split(key: str) -> str:
-    drawn = zlib.crc32(key.encode()) % 100
-    if drawn < SHARES["test"]:
+    bucket = zlib.crc32(key.encode()) % 100
+    if bucket < SHARES["test"]:
         return "test"
-    return "valid" if drawn < SHARES["test"] + SHARES["valid"] else "train"
+    return "valid" if bucket < SHARES["test"] + SHARES["valid"] else "train"

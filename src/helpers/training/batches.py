@@ -122,10 +122,10 @@ def reach(name: str, items: Sequence[dict], changes: Mapping[str, Any] | None = 
     torch.manual_seed(0)
     with loader(name, items, changes, over) as dataloader, _without_audio():
         train = dataloader.build_iter()[0]
-        own = [line_of[entry["key"]] for entry in train.dataset.index_ds.contents]
-        kept["index"][own] = True
+        line_numbers = [line_of[entry["key"]] for entry in train.dataset.index_ds.contents]
+        kept["index"][line_numbers] = True
         sampled = [batch for batch in train.batch_sampler if batch]
-        batches = [[own[index] for index in batch] for batch in sampled]
+        batches = [[line_numbers[index] for index in batch] for batch in sampled]
         kept["sampler"][[index for batch in batches for index in batch]] = True
         for indices, lines in zip(sampled, batches, strict=True) if collate else ():
             samples = [train.dataset[index] for index in indices]

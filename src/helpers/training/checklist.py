@@ -92,9 +92,9 @@ def encoder(built: Built, items: Sequence[dict]) -> Check:
 
 def rate(config: DictConfig) -> Check:
     """Does the frontend make the features that the encoder was trained on?"""
-    known = configs.load("pretrained").frontend_conf.fs
-    own = config.frontend_conf.fs
-    return Check(own == known, f"features at {own} Hz, encoder trained on {known} Hz")
+    trained_fs = configs.load("pretrained").frontend_conf.fs
+    fs = config.frontend_conf.fs
+    return Check(fs == trained_fs, f"features at {fs} Hz, encoder trained on {trained_fs} Hz")
 
 
 def deepspeed(config: DictConfig) -> Check:
@@ -123,9 +123,9 @@ def specaug(built: Built, items: Sequence[dict]) -> Check:
         built.model.train()
         built.model(**inputs)
     altered = (encoder_inputs[0] != features).float().mean().item()
-    named = built.kwargs.get("specaug") is not None
-    return Check(named == (altered > 0), f"{'named' if named else 'not named'}, "
-                                         f"{altered:.0%} of the features altered")
+    configured = built.kwargs.get("specaug") is not None
+    return Check(configured == (altered > 0), f"{'named' if configured else 'not named'}, "
+                                              f"{altered:.0%} of the features altered")
 
 
 def ctc(built: Built, items: Sequence[dict]) -> Check:
@@ -159,11 +159,11 @@ def steps_of_a_run(built: Built, items: Sequence[dict], hours: float) -> int:
     """
     from funasr.register import tables
 
-    own = seconds_of(items).sum() / 3600
-    many = list(items) * max(1, round(hours / own))
+    hours_once = seconds_of(items).sum() / 3600
+    repeated = list(items) * max(1, round(hours / hours_once))
     conf = built.kwargs["dataset_conf"] | {"num_workers": 0}
     with funasr_silenced(), tempfile.TemporaryDirectory() as folder:
-        manifest = str(manifests.write_manifest(many, Path(folder) / "train.jsonl"))
+        manifest = str(manifests.write_manifest(repeated, Path(folder) / "train.jsonl"))
         loader = tables.dataloader_classes.get("DataloaderMapStyle")(**built.kwargs | {
             "dataset_conf": conf, "train_data_set_list": manifest,
             "valid_data_set_list": manifest})

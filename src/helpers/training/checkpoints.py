@@ -372,8 +372,8 @@ def deepspeed_with_null_config(built: Built) -> str:
 
 def way_to_run(name: str, processes: int) -> str:
     """How FunASR's training program would run a config: plain PyTorch, DDP, FSDP or DeepSpeed."""
-    way = distributed(OmegaConf.to_container(configs.load(name), resolve=False), processes)
-    return ("DeepSpeed" if way.deepspeed else "FSDP" if way.fsdp else "DDP" if way.ddp
+    method = distributed(OmegaConf.to_container(configs.load(name), resolve=False), processes)
+    return ("DeepSpeed" if method.deepspeed else "FSDP" if method.fsdp else "DDP" if method.ddp
             else "plain PyTorch")
 
 

@@ -54,8 +54,8 @@ def prepare() -> list[str]:
         _llm_from_its_config()
         helped.append("The LLM was built from its config.json, without weights of its own.")
     if permutes_features():
-        for short in (module("finetune").SHORT_RUN, module("bench").SMALL):
-            short["audio_encoder_conf.feat_permute"] = False
+        for overrides in (module("finetune").SHORT_RUN, module("bench").SMALL):
+            overrides["audio_encoder_conf.feat_permute"] = False
         helped.append("`audio_encoder_conf.feat_permute` was set to false in every question but "
                       "the one about it.")
     return helped
