@@ -19,7 +19,7 @@ import soundfile
 
 from funasr_preflight.laws.geometry import speech_frames
 from helpers.errors import BookError
-from helpers.evaluation.decoding import decode
+from helpers.evaluation.decoding import decode, texts_of
 from helpers.experiments.sample_rate import Case, frontend_of, with_frontend
 from helpers.model import mini
 from helpers.paths import ROOT
@@ -117,7 +117,7 @@ def _mini(branch: str, paths: Sequence[Path], texts: Sequence[str], frontend: st
     items = [chatml(path.stem, str(path), text, speech_frames(info.frames, info.samplerate),
                     len(text.split()))
              for path, text, info in zip(paths, texts, infos, strict=True)]
-    return [getattr(hypothesis, branch) for hypothesis in decode(built, items, branch)]
+    return texts_of(decode(built, items, branch), branch)
 
 
 @lru_cache(maxsize=1)
