@@ -143,4 +143,4 @@ def test_the_record_is_whole_and_its_commands_exist(tmp_path: Path) -> None:
     with pytest.raises(BookError, match="not a record"):
         replace(ctc_training.RECORDS, path=tmp_path / "broken.json").read()
     with pytest.raises(BookError, match="no run more CTC"):
-        ctc_training.RECORDING.wanted(["more CTC"])
+        ctc_training.RECORDING.chosen(["more CTC"])

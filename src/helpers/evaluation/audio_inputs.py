@@ -50,22 +50,22 @@ def attempt(action: Callable[[], Any]) -> tuple[Any, str]:
 def counted(model, audio: Any, **arguments: Any) -> tuple[list[dict], int]:
     """As `generated`, and how often the LLM was asked to write."""
     llm = model.model.llm
-    with mock.patch.object(llm, "generate", wraps=llm.generate) as asked:
-        return generated(model, audio, **arguments), asked.call_count
+    with mock.patch.object(llm, "generate", wraps=llm.generate) as generate:
+        return generated(model, audio, **arguments), generate.call_count
 
 
 def prompt_of(model, audio: Any, **arguments: Any) -> str:
     """The prompt that FunASR writes for the LLM when it is called like this."""
-    written: list[str] = []
-    real = model.model.get_prompt
+    prompts: list[str] = []
+    original = model.model.get_prompt
 
-    def noted(*given, **named) -> str:
-        written.append(real(*given, **named))
-        return written[-1]
+    def noted(*positional, **keywords) -> str:
+        prompts.append(original(*positional, **keywords))
+        return prompts[-1]
 
     with mock.patch.object(model.model, "get_prompt", noted):
         generated(model, audio, **{"max_length": 1, **arguments})
-    return written[-1]
+    return prompts[-1]
 
 
 def raw_samples(raw: bytes, subtype: str = "ULAW") -> torch.Tensor:
@@ -94,11 +94,11 @@ def without_speech(seconds: float, level_db: float | None, seed: int) -> torch.T
     samples = int(seconds * TELEPHONE_RATE)
     if level_db is None:
         return torch.zeros(samples)
-    draw = np.random.default_rng(seed).standard_normal(samples)
-    return torch.from_numpy((10 ** (level_db / 20) * draw).astype(np.float32))
+    noise = np.random.default_rng(seed).standard_normal(samples)
+    return torch.from_numpy((10 ** (level_db / 20) * noise).astype(np.float32))
 
 
 def alignment_score(result: dict) -> float:
     """Mean of the scores with which FunASR aligned the words of a result; 0 where it has none."""
-    scores: Sequence[float] = [one["score"] for one in result.get("timestamps") or ()]
+    scores: Sequence[float] = [word["score"] for word in result.get("timestamps") or ()]
     return float(np.mean(scores)) if scores else 0.0

@@ -15,7 +15,7 @@ import numpy as np
 
 from funasr_preflight.laws.geometry import FEATURE_FRAMES_A_SECOND
 from helpers.errors import BookError
-from helpers.evaluation import intervals, normalise
+from helpers.evaluation import decoding, intervals, normalise
 from helpers.evaluation.decoding import Hypothesis
 from helpers.evaluation.intervals import Difference, ErrorRate
 from helpers.speech import manifests
@@ -90,8 +90,8 @@ def speech_over_pauses_db(item: dict) -> float:
     """
     samples, rate = recordings.read_call(manifests.audio_path(item))
     frame = int(rate * line_noise.LEVEL_FRAME_SECONDS)
-    whole = samples[:len(samples) // frame * frame].reshape(-1, frame).astype(float)
-    levels = np.sqrt((whole ** 2).mean(1)) if len(whole) else np.zeros(1)
+    frames = samples[:len(samples) // frame * frame].reshape(-1, frame).astype(float)
+    levels = np.sqrt((frames ** 2).mean(1)) if len(frames) else np.zeros(1)
     return (_decibels(line_noise.active_level(samples, rate))
             - _decibels(float(np.quantile(levels, QUIETEST))))
 
@@ -126,37 +126,37 @@ def parts(heard: Sequence[Hypothesis], items: Sequence[dict], factors: Sequence[
     Raises:
         BookError: as `groups_of`, or no transcript holds a word.
     """
-    errors, words = normalise.counts([one.reference for one in heard],
-                                     [getattr(one, branch) for one in heard], language=language)
+    errors, words = normalise.counts([hypothesis.reference for hypothesis in heard],
+                                     decoding.texts_of(heard, branch), language=language)
     spoken = words > 0
     if not spoken.any():
         raise BookError("No reference holds a word: give transcripts of what was said.")
-    voices = np.array([one.voice for one in heard])
+    voices = np.array([hypothesis.voice for hypothesis in heard])
     masks = {}
     for factor in dict.fromkeys(factors):
         groups = np.array(groups_of(items, factor))
         masks |= {(factor, group): spoken & (groups == group) for group in np.unique(groups)}
     masks = {key: mask for key, mask in masks.items() if mask.any()}
-    compared = {key for key, mask in masks.items()
+    compared = {key: mask[spoken] for key, mask in masks.items()
                 if min(mask.sum(), spoken.sum() - mask.sum()) >= FEWEST}
-    found = [CallGroup(*key, int(mask.sum()),
-                       intervals.error_rate(errors[mask], words[mask], voices[mask]),
-                       intervals.contrast(errors[spoken], words[spoken], voices[spoken],
-                                          mask[spoken], len(compared)) if key in compared else None)
-             for key, mask in masks.items()]
-    return sorted(found, key=lambda one: (list(factors).index(one.factor), _place(one)))
+    gaps = {key: intervals.contrast(errors[spoken], words[spoken], voices[spoken], mask,
+                                    len(compared)) for key, mask in compared.items()}
+    call_groups = [CallGroup(*key, int(mask.sum()),
+                             intervals.error_rate(errors[mask], words[mask], voices[mask]),
+                             gaps.get(key)) for key, mask in masks.items()]
+    return sorted(call_groups, key=lambda group: (list(factors).index(group.factor), _rank(group)))
 
 
-def worse(found: Sequence[CallGroup]) -> list[CallGroup]:
+def worse(groups: Sequence[CallGroup]) -> list[CallGroup]:
     """The groups that are clearly worse than the rest, from the widest gap on."""
-    clear = [one for one in found if one.gap is not None and one.gap.direction > 0]
-    return sorted(clear, key=lambda one: -one.gap.value)
+    clear = [group for group in groups if group.gap is not None and group.gap.direction > 0]
+    return sorted(clear, key=lambda group: -group.gap.value)
 
 
-def _place(part: CallGroup) -> float:
-    if part.factor in SCALES:
-        return SCALES[part.factor].groups.index(part.group)
-    return -part.rate.value
+def _rank(group: CallGroup) -> float:
+    if group.factor in SCALES:
+        return SCALES[group.factor].groups.index(group.group)
+    return -group.rate.value
 
 
 def _decibels(level: float) -> float:

@@ -72,8 +72,8 @@ def decode(built: Built, items: Sequence[dict], branch: str = "llm",
     with torch.no_grad(), seeded(seed), _inference_state(built.model), bar:
         for start in range(0, len(items), BATCH):
             chosen = by_length[start:start + BATCH]
-            heard = decoders[branch](built, [items[i] for i in chosen])
-            hypotheses.update(zip(chosen, heard, strict=True))
+            decoded = decoders[branch](built, [items[i] for i in chosen])
+            hypotheses.update(zip(chosen, decoded, strict=True))
             bar.update(len(chosen))
     return [hypotheses[i] for i in range(len(items))]
 
@@ -100,8 +100,8 @@ def score(hypotheses: Sequence[Hypothesis], branch: str,
         language: compare normalised texts in this language (`helpers.evaluation.normalise`), as the
             style of a real recogniser demands; None compares them as they are.
     """
-    texts = [one.reference for one in hypotheses], _texts(hypotheses, branch)
-    voices = [one.voice for one in hypotheses]
+    texts = [hypothesis.reference for hypothesis in hypotheses], texts_of(hypotheses, branch)
+    voices = [hypothesis.voice for hypothesis in hypotheses]
     if language is None:
         return error_rate(*texts, voices)
     return normalise.error_rate(*texts, voices, language)
@@ -116,14 +116,16 @@ def hear(built: Built, bands: Mapping[str, Sequence[dict]], branches: Sequence[s
         seed: as for `decode`.
     """
     def errors(items: Sequence[dict], branch: str) -> np.ndarray:
-        heard = decode(built, items, branch, seed=seed)
-        return error_counts([one.reference for one in heard], _texts(heard, branch))[0]
+        hypotheses = decode(built, items, branch, seed=seed)
+        references = [hypothesis.reference for hypothesis in hypotheses]
+        return error_counts(references, texts_of(hypotheses, branch))[0]
 
     return {band: {branch: errors(items, branch) for branch in branches}
             for band, items in bands.items()}
 
 
-def _texts(hypotheses: Sequence[Hypothesis], branch: str) -> list[str]:
+def texts_of(hypotheses: Sequence[Hypothesis], branch: str) -> list[str]:
+    """What a branch wrote in each utterance."""
     texts = [getattr(hypothesis, branch) for hypothesis in hypotheses]
     if any(text is None for text in texts):
         raise BookError(f"Branch {branch} was not decoded: call decode(..., branch='{branch}').")

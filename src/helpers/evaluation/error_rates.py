@@ -29,13 +29,13 @@ def error_rate(references: Sequence[str], hypotheses: Sequence[str],
                         "the same number of both, and at least one.")
     if not all(reference.strip() for reference in references):
         raise BookError("A reference is empty: remove that utterance before scoring.")
-    each = range(len(references)) if voices is None else voices
-    return intervals.error_rate(*error_counts(references, hypotheses), each)
+    speakers = range(len(references)) if voices is None else voices
+    return intervals.error_rate(*error_counts(references, hypotheses), speakers)
 
 
 def error_counts(references: Sequence[str],
                  hypotheses: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """Errors and reference words of each utterance: two integer arrays of shape (utterances,)."""
     counts = [jiwer.process_words(*pair) for pair in zip(references, hypotheses, strict=True)]
-    return (np.array([one.substitutions + one.deletions + one.insertions for one in counts]),
-            np.array([one.hits + one.substitutions + one.deletions for one in counts]))
+    return (np.array([edit.substitutions + edit.deletions + edit.insertions for edit in counts]),
+            np.array([edit.hits + edit.substitutions + edit.deletions for edit in counts]))

@@ -62,18 +62,18 @@ class Interval:
         if not len(words) or not errors.shape[1] == len(words) == len(voices):
             raise BookError(f"Errors of {errors.shape[1]} sentences, {len(words)} lengths and "
                             f"{len(voices)} voices: give one of each for every sentence.")
-        draw = np.random.default_rng(0)
+        rng = np.random.default_rng(0)
         names, voice = np.unique(voices, return_inverse=True)
         if len(names) == 1:
             voice = np.arange(len(words))
-        wrong, spoken = (np.bincount(voice, each) for each in (errors.mean(0), words))
+        wrong, spoken = (np.bincount(voice, counts) for counts in (errors.mean(0), words))
         resamples = RESAMPLES * among
-        times = draw.multinomial(len(spoken), np.full(len(spoken), 1 / len(spoken)), resamples)
+        times = rng.multinomial(len(spoken), np.full(len(spoken), 1 / len(spoken)), resamples)
         drawn = times @ wrong / (times @ spoken)
         by_seed = errors.sum(1) / words.sum()
         if len(by_seed) > 1:
             deviation = by_seed.std(ddof=1) / np.sqrt(len(by_seed))
-            drawn += deviation * draw.standard_t(len(by_seed) - 1, resamples)
+            drawn += deviation * rng.standard_t(len(by_seed) - 1, resamples)
         tail = (1 - LEVEL) / 2 / among
         low, high = np.quantile(drawn, [tail, 1 - tail])
         return cls(float(by_seed.mean()), float(low), float(high))
@@ -99,8 +99,8 @@ def error_rate(errors: np.ndarray, words: np.ndarray, voices: Sequence[str]) -> 
 
     Seeds that differ much widen the interval to both sides, but no rate is below zero.
     """
-    found = ErrorRate.resampled(np.atleast_2d(errors), words, voices)
-    return replace(found, low=max(0.0, found.low))
+    rate = ErrorRate.resampled(np.atleast_2d(errors), words, voices)
+    return replace(rate, low=max(0.0, rate.low))
 
 
 def difference(errors: np.ndarray, other: np.ndarray, words: np.ndarray,
@@ -139,23 +139,23 @@ def contrast(errors: np.ndarray, words: np.ndarray, voices: Sequence[str],
     Raises:
         BookError: no word is among the chosen, or none among the others; or a single sentence is.
     """
-    kinds = np.array([chosen, ~np.asarray(chosen)], dtype=float)
-    if not (kinds @ words).all():
+    groups = np.array([chosen, ~np.asarray(chosen)], dtype=float)
+    if not (groups @ words).all():
         raise BookError("Two groups are compared and one has no word: give sentences of both.")
     names, unit = np.unique(voices, return_inverse=True)
-    if min(len(set(unit[kind > 0])) for kind in kinds) == 1:
+    if min(len(set(unit[group > 0])) for group in groups) == 1:
         names, unit = np.arange(len(words)), np.arange(len(words))
-    count = min(len(set(unit[kind > 0])) for kind in kinds)
+    count = min(len(set(unit[group > 0])) for group in groups)
     if count == 1:
         raise BookError("Two groups are compared and one is a single sentence: give more of it.")
-    wrong, spoken = (np.array([np.bincount(unit, kind * each) for kind in kinds]).T
-                     for each in (errors, words))
-    draw, drawn = np.random.default_rng(0), []
+    wrong, spoken = (np.array([np.bincount(unit, group * counts) for group in groups]).T
+                     for counts in (errors, words))
+    rng, drawn = np.random.default_rng(0), []
     for _ in range(among):  # one part at a time: many voices times many draws need much memory
-        times = draw.multinomial(len(names), np.full(len(names), 1 / len(names)), RESAMPLES)
+        times = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), RESAMPLES)
         with np.errstate(invalid="ignore", divide="ignore"):
             drawn.append((times @ wrong / (times @ spoken)) @ (1, -1))
-    first, other = (kinds @ errors) / (kinds @ words)
+    first, other = (groups @ errors) / (groups @ words)
     tail = (1 - LEVEL) / 2 / among
     gaps = np.concatenate(drawn)
     # Few voices drawn again vary less than few other voices would: Student's t says by how much.

@@ -77,18 +77,18 @@ def error_rate(references: Sequence[str], hypotheses: Sequence[str], voices: Seq
         BookError: no text is left.
     """
     errors, words = counts(references, hypotheses, language=language)
-    kept = words > 0
-    if not kept.any():
+    with_words = words > 0
+    if not with_words.any():
         raise BookError("No reference holds a word: give transcripts of what was said.")
-    return intervals.error_rate(errors[kept], words[kept], np.array(voices)[kept])
+    return intervals.error_rate(errors[with_words], words[with_words], np.array(voices)[with_words])
 
 
 def in_released_style(text: str) -> str:
     """A right transcript as Fun-ASR-Nano writes it: a capital, figures for numbers, a full stop."""
     if _CHARACTER.search(text):
         return _in_figures(text.rstrip("。.")) + "。"
-    written = _numbers()(text).strip().rstrip(".")
-    return f"{written[:1].upper()}{written[1:]}."
+    sentence = _numbers()(text).strip().rstrip(".")
+    return f"{sentence[:1].upper()}{sentence[1:]}."
 
 
 @lru_cache(maxsize=2)

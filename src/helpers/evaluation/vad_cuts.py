@@ -70,6 +70,6 @@ def cut_at(segments: Sequence[Segment], rate: int, seconds: float) -> list[tuple
 
     times = torch.arange(int(seconds * rate)) / rate
     pieces, _ = slice_padding_audio_samples(
-        times, len(times), [(list(segment), place) for place, segment in enumerate(segments)])
+        times, len(times), [(list(segment), number) for number, segment in enumerate(segments)])
     return [(float(piece[0]), float(piece[-1])) if len(piece) else (seconds, seconds)
             for piece in pieces]

@@ -183,14 +183,14 @@ def run(arm: runs.Arm, seed: int, limit: int = runs.TEST_SENTENCES,
     heard = runs.train_and_hear(arm, seed, runs.test_sets(limit, tuple(bands)), branches)
     learning = [parameter.numel() for parameter in heard.built.model.parameters()
                 if parameter.requires_grad]
-    done = heard.done
-    frames = sum(item["speech_length"] for item in runs.training_list(arm, seed)) if done else 0
+    training = heard.training
+    frames = sum(item["speech_length"] for item in runs.training_list(arm, seed)) if training else 0
     return {"arm": arm.name, "seed": seed, "steps": arm.steps, "may_learn": sum(learning),
             "training_minutes": round(frames / (60 * FEATURE_FRAMES_A_SECOND), 2),
             "keys": dict(arm.keys),
-            "training_loss": round(float(np.mean([step.loss for step in done.steps[-10:]])), 4)
-            if done else None,
-            "validation_loss": round(done.validations[-1].loss, 4) if done else None,
+            "training_loss": round(float(np.mean([step.loss for step in training.steps[-10:]])), 4)
+            if training else None,
+            "validation_loss": round(training.validations[-1].loss, 4) if training else None,
             "errors": runs.written(heard.errors), "seconds": heard.seconds}
 
 

@@ -36,14 +36,14 @@ in float32: many CPUs have no units for bfloat16, and the question is not about 
 def make(name: str, seed: int, lacking: Sequence[Key]) -> Iterator[Row]:
     """Train once, and hear the calls with each file that the run left."""
     built = runs.build(ARM)
-    done = finetune.run(built, runs.training_list(ARM, seed),
-                        call_set("valid", Channel(), ARM.valid), f"averaging_{seed}", seed)
+    run = finetune.run(built, runs.training_list(ARM, seed),
+                       call_set("valid", Channel(), ARM.valid), f"averaging_{seed}", seed)
     tests = runs.test_sets(runs.TEST_SENTENCES, (BAND,))
-    scores = [round(validation.accuracy, 4) for validation in done.validations]
+    scores = [round(validation.accuracy, 4) for validation in run.validations]
     for file, _ in lacking:
-        state = checkpoints.read(done.folder / FILES[file])["state_dict"]
+        state = checkpoints.read(run.folder / FILES[file])["state_dict"]
         built.model.load_state_dict(state, strict=False)  # the files lack the LLM, which is frozen
-        yield {"file": file, "seed": seed, "steps": len(done.steps), "validations": scores,
+        yield {"file": file, "seed": seed, "steps": len(run.steps), "validations": scores,
                "errors": runs.written(decoding.hear(built, tests))}
 
 
@@ -55,10 +55,10 @@ def results() -> Results:
 
 def show() -> None:
     """What is recorded, in the terminal."""
-    heard = results()
-    for file in heard.arms:
-        print(f"{file:10s}{len(heard.seeds(file))} seeds",
-              *(f"{branch} {heard.rate(file, BAND, branch)}" for branch in BRANCHES), sep="  ")
+    recorded = results()
+    for file in recorded.arms:
+        print(f"{file:10s}{len(recorded.seeds(file))} seeds",
+              *(f"{branch} {recorded.rate(file, BAND, branch)}" for branch in BRANCHES), sep="  ")
 
 
 RECORDING = Recording("helpers.experiments.averaging", RECORDS,

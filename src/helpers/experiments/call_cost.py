@@ -75,8 +75,8 @@ def possible() -> list[str]:
 def make(name: str, seed: int, lacking: Sequence[Key]) -> Iterator[Row]:
     """Word errors of the pretrained mini at a stage, on the whole test set."""
     if name in possible():
-        heard = decoding.hear(mini.build("pretrained"), {name: items_of(name)}, seed=seed)
-        yield {"stage": name, "seed": seed, "errors": runs.written(heard)[name]}
+        errors = decoding.hear(mini.build("pretrained"), {name: items_of(name)}, seed=seed)
+        yield {"stage": name, "seed": seed, "errors": runs.written(errors)[name]}
     else:
         print(f"{name}: this machine has no such codec", file=sys.stderr)
 
@@ -94,11 +94,11 @@ def heard_now(built: mini.Built, stages: Iterable[str], limit: int | None = None
     return Results([(MINI, 0, decoding.hear(built, items, branches))])
 
 
-def rates(heard: Results) -> dict[str, dict[str, ErrorRate]]:
+def rates(results: Results) -> dict[str, dict[str, ErrorRate]]:
     """Stage to branch to word error rate."""
     by_stage: dict[str, dict[str, ErrorRate]] = {}
-    for stage, branch in heard.heard(MINI):
-        by_stage.setdefault(stage, {})[branch] = heard.rate(MINI, stage, branch)
+    for stage, branch in results.heard(MINI):
+        by_stage.setdefault(stage, {})[branch] = results.rate(MINI, stage, branch)
     return by_stage
 
 

@@ -52,15 +52,15 @@ def make(name: str, seed: int, lacking: Sequence[Key]) -> Iterator[Row]:
             **{branch: {"errors": heard.errors[band][branch].tolist(), "words": words}
                for branch in BRANCHES},
             "drift": {key: round(value, 4) for key, value in drift.items()}}
-    yield {"recipe": name, "seed": seed, "steps": len(heard.done.steps),
-           "seconds": round(heard.done.seconds), "audio": audio}
+    yield {"recipe": name, "seed": seed, "steps": len(heard.training.steps),
+           "seconds": round(heard.training.seconds), "audio": audio}
 
 
 def results() -> Results:
     """The recorded runs as error rates."""
     return Results(((row["recipe"], row["seed"],
-                     {band: {branch: heard[branch]["errors"] for branch in BRANCHES}
-                      for band, heard in row["audio"].items()})
+                     {band: {branch: branches[branch]["errors"] for branch in BRANCHES}
+                      for band, branches in row["audio"].items()})
                     for row in RECORDS.read()), RECORDS.command)
 
 
@@ -72,11 +72,11 @@ def drift(name: str, band: str) -> ctc.Drift:
 
 def show() -> None:
     """What is recorded, in the terminal."""
-    heard = results()
-    for name in heard.arms:
+    recorded = results()
+    for name in recorded.arms:
         for band in BANDS:
-            print(f"{name:20s}{band:10s}{len(heard.seeds(name))} seeds",
-                  *(f"{branch} {heard.rate(name, band, branch)}" for branch in BRANCHES),
+            print(f"{name:20s}{band:10s}{len(recorded.seeds(name))} seeds",
+                  *(f"{branch} {recorded.rate(name, band, branch)}" for branch in BRANCHES),
                   drift(name, band), sep="  ")
 
 

@@ -70,12 +70,12 @@ def make(name: str, seed: int, lacking: Sequence[Key]) -> Iterator[Row]:
     group, label = KEYS[name]
     arm = ARMS[group, label]
     heard = runs.train_and_hear(arm, seed, runs.test_sets(TEST_SENTENCES, ("telephone",)), ("ctc",))
-    done = heard.done
-    yield {"group": group, "label": label, "seed": seed, "steps": len(done.steps),
-           "keys": dict(arm.keys), "losses": [round(step.loss, 4) for step in done.steps],
-           "validation": [asdict(validation) for validation in done.validations],
+    training = heard.training
+    yield {"group": group, "label": label, "seed": seed, "steps": len(training.steps),
+           "keys": dict(arm.keys), "losses": [round(step.loss, 4) for step in training.steps],
+           "validation": [asdict(validation) for validation in training.validations],
            "errors": heard.errors["telephone"]["ctc"].tolist(),
-           "words": runs.words(TEST_SENTENCES), "seconds": round(done.seconds)}
+           "words": runs.words(TEST_SENTENCES), "seconds": round(training.seconds)}
 
 
 def group(rows: Sequence[Row], name: str) -> dict[str, list[Row]]:
@@ -107,11 +107,11 @@ def generalisation_gap(row: Mapping[str, Any]) -> float:
 
 def show() -> None:
     """What is recorded, in the terminal."""
-    heard = results()
-    for arm in heard.arms:
+    recorded = results()
+    for arm in recorded.arms:
         losses = [final_loss(row) for row in group(RECORDS.read(), arm[0])[arm[1]]]
         print(f"{arm[0]:11s}{arm[1]:22s}{len(losses)} seeds  {np.mean(losses):.3f}  "
-              f"{heard.rate(arm, 'telephone', 'ctc')}")
+              f"{recorded.rate(arm, 'telephone', 'ctc')}")
 
 
 RECORDING = Recording("helpers.experiments.lr_sweep", RECORDS,

@@ -118,9 +118,9 @@ def settings(config: str | DictConfig, epochs: int = 1) -> DictConfig:
 
 
 def _pace(config: str | DictConfig) -> dict[str, Any]:
-    own = configs.merge_over("pretrained", config)
-    return {"optim_conf.lr": RATE_FACTOR * own.optim_conf.lr,
-            "scheduler_conf.warmup_steps": max(1, round(own.scheduler_conf.warmup_steps
+    merged = configs.merge_over("pretrained", config)
+    return {"optim_conf.lr": RATE_FACTOR * merged.optim_conf.lr,
+            "scheduler_conf.warmup_steps": max(1, round(merged.scheduler_conf.warmup_steps
                                                         / STEPS_FOR_ONE))}
 
 
@@ -170,15 +170,15 @@ def as_row(recipe: Recipe, seed: int, heard: Sequence[Heard]) -> Row:
             "config": configs.path_of(phase.config).relative_to(CONFIGS).as_posix(),
             "settings": paced_keys(phase),
             "total_steps": steps,
-            "validation_loss": outcome.done.validations[-1].loss if outcome.done else None,
+            "validation_loss": outcome.training.validations[-1].loss if outcome.training else None,
             "errors": runs.written(outcome.errors)})
     return {"recipe": recipe.name, "seed": seed, "phases": phases}
 
 
 def paced_keys(phase: Phase) -> dict[str, Any]:
     """What a recorded row says of a phase's config: the keys that decide how the mini learns."""
-    own = replace(arm(phase), epochs=phase.steps // STEPS_PER_EPOCH)
-    flat = configs.flatten(configs.merge_over("pretrained", own.settings))
+    paced = replace(arm(phase), epochs=phase.steps // STEPS_PER_EPOCH)
+    flat = configs.flatten(configs.merge_over("pretrained", paced.settings))
     return {key: flat.get(key) for key in DECISIVE}
 
 

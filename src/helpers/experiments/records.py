@@ -84,15 +84,15 @@ class RunRecords:
         Args:
             order: keys in the order of the file; rows that it lacks come last.
         """
-        places = {key: place for place, key in enumerate(order)}
+        positions = {key: position for position, key in enumerate(order)}
         with _locked(self.path):
             content = self.content() if self.path.exists() else {"rows": []}
             rows = [*(old for old in content.pop("rows") if self.key_of(old) != self.key_of(row)),
                     row]
-            rows.sort(key=lambda kept: places.get(self.key_of(kept), len(places)))
+            rows.sort(key=lambda entry: positions.get(self.key_of(entry), len(positions)))
             lines = [f"{json.dumps(name)}: {json.dumps(value, ensure_ascii=False)},\n"
                      for name, value in content.items()]
-            text = ",\n".join(json.dumps(kept, ensure_ascii=False) for kept in rows)
+            text = ",\n".join(json.dumps(entry, ensure_ascii=False) for entry in rows)
             _replace(self.path, f'{{{"".join(lines)}"rows": [\n{text}\n]}}\n')
 
 
@@ -114,7 +114,7 @@ class Recording:
     make: Callable[[str, int, Sequence[Key]], Iterable[Row]]
     show: Callable[[], None]
 
-    def wanted(self, names: Sequence[str] = (), seeds: Sequence[int] = ()) -> list[tuple[str, int]]:
+    def chosen(self, names: Sequence[str] = (), seeds: Sequence[int] = ()) -> list[tuple[str, int]]:
         """Runs of these names and seeds, of all without them.
 
         Raises:
@@ -130,17 +130,17 @@ class Recording:
 
     def record(self, name: str, seed: int) -> None:
         """Make one run's rows that the file lacks, and store each as soon as it is made."""
-        done = self.records.keys()
-        lacking = [key for key in self.runs[name, seed] if key not in done]
+        recorded = self.records.keys()
+        lacking = [key for key in self.runs[name, seed] if key not in recorded]
         if not lacking:
             return
         command = f"{self.records.command} --only {shlex.quote(name)} --seed {seed}"
-        made = provenance(command, seed=seed)
+        origin = provenance(command, seed=seed)
         names = list(dict.fromkeys(name for name, _ in self.runs))
         order = [key for run in sorted(self.runs, key=lambda run: (names.index(run[0]), run[1]))
                  for key in self.runs[run]]
         for row in self.make(name, seed, lacking):
-            self.records.add({**row, "provenance": made}, order)
+            self.records.add({**row, "provenance": origin}, order)
             print(*self.records.key_of(row), "recorded", flush=True)
 
     @one_sentence
@@ -161,11 +161,11 @@ class Recording:
                             help="let all workers of the Dask cluster with this scheduler make the "
                                  "runs; they share this folder")
         options = parser.parse_args(arguments)
-        wanted = self.wanted(options.only, options.seed)
+        chosen = self.chosen(options.only, options.seed)
         if options.record:
             with _workers(options.cluster):
                 joblib.Parallel(-1 if options.cluster else options.jobs)(
-                    joblib.delayed(_work)(self.module, *run) for run in wanted)
+                    joblib.delayed(_work)(self.module, *run) for run in chosen)
         self.show()
         return 0
 

@@ -82,14 +82,14 @@ class Results:
         return self.errors(arm, band, branch).sum(1) / self.words.sum()
 
     def rate(self, arm: Hashable, band: str, branch: str,
-             some: Sequence[bool] | None = None) -> ErrorRate:
+             subset: Sequence[bool] | None = None) -> ErrorRate:
         """Error rate over all seeds."""
-        chosen = self._chosen(some)
+        chosen = self._chosen(subset)
         return intervals.error_rate(self.errors(arm, band, branch)[:, chosen], self.words[chosen],
                                     self.voices[chosen])
 
     def difference(self, arm: Hashable, other: Hashable, band: str, branch: str,
-                   some: Sequence[bool] | None = None, other_band: str | None = None,
+                   subset: Sequence[bool] | None = None, other_band: str | None = None,
                    among: int = 1) -> Difference:
         """How much higher the error rate of one arm is than another's, on the same sentences.
 
@@ -102,18 +102,18 @@ class Results:
         Raises:
             BookError: the two have several seeds each and none in common.
         """
-        chosen = self._chosen(some)
-        first, second = (self._errors[each] for each in (arm, other)
-                         if self.seeds(each))
-        both = first.keys() & second.keys()
+        chosen = self._chosen(subset)
+        first, second = (self._errors[name] for name in (arm, other)
+                         if self.seeds(name))
+        shared = first.keys() & second.keys()
         pair = [np.array([seeds[seed][heard, branch] for seed in sorted(seeds)
-                          if seed in both or min(len(first), len(second)) == 1])
+                          if seed in shared or min(len(first), len(second)) == 1])
                 for seeds, heard in ((first, band), (second, other_band or band))]
         return intervals.difference(*(errors[:, chosen] for errors in pair), self.words[chosen],
                                     self.voices[chosen], among)
 
-    def _chosen(self, some: Sequence[bool] | None) -> np.ndarray:
-        return np.ones(len(self.words), dtype=bool) if some is None else np.array(some)
+    def _chosen(self, subset: Sequence[bool] | None) -> np.ndarray:
+        return np.ones(len(self.words), dtype=bool) if subset is None else np.array(subset)
 
 
 def contradictions(recorded: Results, live: Results,
@@ -127,8 +127,8 @@ def contradictions(recorded: Results, live: Results,
     contrary = []
     for arm, other in pairs:
         for band, branch in live.heard(arm):
-            then, now = (some.difference(arm, other, band, branch) for some in (recorded, live))
+            then, now = (runs.difference(arm, other, band, branch) for runs in (recorded, live))
             if then.direction * now.direction < 0:
                 contrary.append(f"{arm} against {other}, {band}, {branch}: {then} recorded, "
-                             f"{now} live")
+                                f"{now} live")
     return contrary

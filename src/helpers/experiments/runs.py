@@ -102,19 +102,19 @@ def training_list(arm: Arm, seed: int = 0) -> list[dict]:
     Raises:
         BookError: the steps are not equal epochs, or the corpus has fewer utterances.
     """
-    some = [item for item in call_set("adapt", arm.channel) if item["speech_length"] <= arm.longest]
+    pool = [item for item in call_set("adapt", arm.channel) if item["speech_length"] <= arm.longest]
     if arm.utterances:
-        return some[:arm.utterances]
+        return pool[:arm.utterances]
     steps, rest = divmod(arm.steps or 0, arm.epochs)
     if rest:
         raise BookError(f"{arm.name}: {arm.steps} steps are not {arm.epochs} equal epochs: choose "
                         "numbers that divide.")
     merged = configs.merge_over("pretrained", arm.settings)
     size = steps * merged.dataset_conf.batch_size_sample_max - 1
-    if size > len(some):
+    if size > len(pool):
         raise BookError(f"{arm.name}: {size} utterances of up to {arm.longest} frames are needed "
-                        f"and there are {len(some)}: ask for fewer steps an epoch.")
-    chosen = random.Random(seed).sample(some, len(some))[:size]
+                        f"and there are {len(pool)}: ask for fewer steps an epoch.")
+    chosen = random.Random(seed).sample(pool, len(pool))[:size]
     wide = {item["key"]: item for item in corpus.load_set("adapt")}
     replayed = round(arm.replay * size)
     return [*(wide[item["key"]] for item in chosen[:replayed]), *chosen[replayed:]]
@@ -128,14 +128,14 @@ def train(arm: Arm, seed: int = 0, built: mini.Built | None = None) -> finetune.
     """
     if arm.steps == 0:
         return None
-    done = finetune.run(built or build(arm), training_list(arm, seed),
-                        call_set("valid", CHANNELS["telephone"], arm.valid),
-                        f"{arm.name}_{seed}".replace(" ", "_").replace(",", ""), seed,
-                        checkpoints=False)
-    if arm.steps and len(done.steps) != arm.steps:
-        raise BookError(f"{arm.name}: {len(done.steps)} steps were done and {arm.steps} were asked "
+    run = finetune.run(built or build(arm), training_list(arm, seed),
+                       call_set("valid", CHANNELS["telephone"], arm.valid),
+                       f"{arm.name}_{seed}".replace(" ", "_").replace(",", ""), seed,
+                       checkpoints=False)
+    if arm.steps and len(run.steps) != arm.steps:
+        raise BookError(f"{arm.name}: {len(run.steps)} steps were done and {arm.steps} were asked "
                         "for: widen the limits of dataset_conf.")
-    return done
+    return run
 
 
 @lru_cache(maxsize=8)
@@ -154,13 +154,13 @@ class Heard:
     """A trained arm and what it hears.
 
     Attributes:
-        done: its training; None where it had none.
+        training: its training; None where it had none.
         errors: band to branch to word errors of each sentence, shape (sentences,).
         seconds: of training and hearing.
     """
 
     built: mini.Built
-    done: finetune.Run | None
+    training: finetune.Run | None
     errors: dict[str, dict[str, np.ndarray]]
     seconds: int
 
@@ -177,12 +177,12 @@ def train_and_hear(arm: Arm, seed: int, tests: Mapping[str, Sequence[dict]],
     started = time.perf_counter()
     built = build(arm)
     if state is not None:
-        own = {name: weight for name, weight in built.model.state_dict().items()
-               if ".lora_" in name}
-        built.model.load_state_dict({**own, **state})
-    done = train(arm, seed, built)
+        lora_weights = {name: weight for name, weight in built.model.state_dict().items()
+                        if ".lora_" in name}
+        built.model.load_state_dict({**lora_weights, **state})
+    training = train(arm, seed, built)
     errors = decoding.hear(built, tests, branches)
-    return Heard(built, done, errors, round(time.perf_counter() - started))
+    return Heard(built, training, errors, round(time.perf_counter() - started))
 
 
 def written(errors: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, dict[str, str]]:

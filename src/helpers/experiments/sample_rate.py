@@ -91,15 +91,15 @@ def sound_set(sound: str, name: str = "test", limit: int | None = None) -> list[
     """
     if sound in ("wideband", "telephone"):
         return call_set(name, Channel() if sound == "telephone" else None, limit)
-    made: dict[str, Change] = {
+    changes: dict[str, Change] = {
         "narrowband": lambda samples, rate, _: (to_8khz(samples, rate), 8000),
         "decimated": lambda samples, rate, _: (samples[::rate // 8000], 8000),
         "upsampled": lambda samples, rate, _: (
             soxr.resample(telephone(samples, rate), 8000, 16000, quality="VHQ"), 16000)}
-    if sound not in made:
+    if sound not in changes:
         raise BookError(f"There is no sound `{sound}`: choose wideband, telephone, "
-                        f"{', '.join(made)}.")
-    return changed_set(name, CACHE / sound / name, limit, made[sound])
+                        f"{', '.join(changes)}.")
+    return changed_set(name, CACHE / sound / name, limit, changes[sound])
 
 
 def frontend_of(case: Case, stacked: bool = True) -> WavFrontend:
@@ -180,9 +180,9 @@ def make(name: str, seed: int, lacking: Sequence[Key]) -> Iterator[Row]:
              else runs.train(ARMS[name], seed).built)
     cases = {case.name: case for case in ALL_CASES}
     for model, branch, case in lacking:
-        read = with_frontend(built, frontend_of(cases[case]))
+        fitted = with_frontend(built, frontend_of(cases[case]))
         sounds = {case: sound_set(cases[case].sound, limit=SENTENCES)}
-        errors = decoding.hear(read, sounds, (branch,))[case][branch]
+        errors = decoding.hear(fitted, sounds, (branch,))[case][branch]
         yield {"model": model, "branch": branch, "case": case, "errors": errors.tolist()}
 
 
@@ -195,10 +195,10 @@ def results() -> Results:
 
 def show() -> None:
     """What is recorded, in the terminal."""
-    heard = results()
-    for name in heard.arms:
-        for case, branch in heard.heard(name):
-            print(f"{name}, {branch}, {case}: {heard.rate(name, case, branch)}")
+    recorded = results()
+    for name in recorded.arms:
+        for case, branch in recorded.heard(name):
+            print(f"{name}, {branch}, {case}: {recorded.rate(name, case, branch)}")
 
 
 def _keys(name: str, seed: int) -> list[Key]:

@@ -32,15 +32,15 @@ def difference(before: Sequence[Hypothesis], after: Sequence[Hypothesis], branch
     Raises:
         BookError: the two are not of the same utterances, or no transcript holds a word.
     """
-    if [one.key for one in before] != [one.key for one in after]:
+    if [hypothesis.key for hypothesis in before] != [hypothesis.key for hypothesis in after]:
         raise BookError("The two models heard other utterances: give both the same list.")
-    references = [one.reference for one in before]
+    references = [hypothesis.reference for hypothesis in before]
     (less, words), (more, _) = (
-        normalise.counts(references, [getattr(one, branch) for one in heard], language=language)
+        normalise.counts(references, decoding.texts_of(heard, branch), language=language)
         for heard in (before, after))
     if not words.sum():
         raise BookError("No reference holds a word: give transcripts of what was said.")
-    return intervals.difference(more, less, words, [one.voice for one in before])
+    return intervals.difference(more, less, words, [hypothesis.voice for hypothesis in before])
 
 
 def rows(before: Mapping[str, Sequence[Hypothesis]], after: Mapping[str, Sequence[Hypothesis]],

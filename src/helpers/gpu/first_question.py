@@ -29,15 +29,15 @@ def rows(heard: dict[str, list[Hypothesis]], items: Sequence[dict],
          language: str) -> list[list[str]]:
     """Cells under HEAD, a row for each branch: rates with 95 % intervals."""
     floor = str(workbench.format_alone(items))
-    return [[branch.upper(), str(len(found)),
-             str(decoding.score(found, branch, language=language)),
-             str(decoding.score(found, branch)), floor] for branch, found in heard.items()]
+    return [[branch.upper(), str(len(decoded)),
+             str(decoding.score(decoded, branch, language=language)),
+             str(decoding.score(decoded, branch)), floor] for branch, decoded in heard.items()]
 
 
 def worst(heard: Sequence[Hypothesis], branch: str, language: str) -> list[Hypothesis]:
     """The utterances with the most errors for each word of their transcript."""
-    errors, words = normalise.counts([one.reference for one in heard],
-                                     [getattr(one, branch) for one in heard], language=language)
+    errors, words = normalise.counts([hypothesis.reference for hypothesis in heard],
+                                     decoding.texts_of(heard, branch), language=language)
     order = sorted(range(len(heard)), key=lambda n: -errors[n] / max(1, words[n]))
     return [heard[n] for n in order[:WORST] if errors[n]]
 
@@ -60,17 +60,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         breakdown.groups_of(items, name)
     heard = bench.heard(items)
     workbench.print_rows(HEAD, *rows(heard, items, bench.language))
-    for one in worst(heard["llm"], "llm", bench.language):
-        print(f"{one.key}\n  said:  {one.reference}\n  heard: {one.llm}")
+    for hypothesis in worst(heard["llm"], "llm", bench.language):
+        print(f"{hypothesis.key}\n  said:  {hypothesis.reference}\n  heard: {hypothesis.llm}")
     if factors:
         print_parts(breakdown.parts(heard["llm"], items, factors, "llm", bench.language))
     return 0
 
 
-def print_parts(found: Sequence[breakdown.CallGroup]) -> None:
+def print_parts(groups: Sequence[breakdown.CallGroup]) -> None:
     """The groups of the LLM branch, and which of them are clearly worse than the rest."""
-    workbench.print_rows(breakdown.HEAD, *(one.cells for one in found))
-    worse = [f"{one.factor} {one.group}" for one in breakdown.worse(found)]
+    workbench.print_rows(breakdown.HEAD, *(group.cells for group in groups))
+    worse = [f"{group.factor} {group.group}" for group in breakdown.worse(groups)]
     print(f"Clearly worse than the rest: {', '.join(worse) or 'none'}.")
 
 

@@ -69,13 +69,13 @@ def dealt(config: str, items: Sequence[dict], processes: int,
     """Steps of a pass by FunASR's sampler, each with a batch of line numbers for each process."""
     line_of = {item["key"]: number for number, item in enumerate(items)}
     parts = []
-    with loader(config, items, {"data_split_num": 1, **(changes or {})}) as made:
+    with loader(config, items, {"data_split_num": 1, **(changes or {})}) as dataloader:
         for rank in range(processes):
             with (mock.patch("torch.distributed.get_rank", return_value=rank),
                   mock.patch("torch.distributed.get_world_size", return_value=processes)):
-                train = made.build_iter()[0]
-            own = [line_of[entry["key"]] for entry in train.dataset.index_ds.contents]
-            parts.append([[own[index] for index in batch] for batch in train.batch_sampler])
+                train = dataloader.build_iter()[0]
+            lines = [line_of[entry["key"]] for entry in train.dataset.index_ds.contents]
+            parts.append([[lines[index] for index in batch] for batch in train.batch_sampler])
     return [list(step) for step in zip(*parts, strict=True)]
 
 
@@ -119,8 +119,8 @@ def handed_to_deepspeed(accum_grad: int, grad_clip: float, loss: float) -> tuple
 
 def optimizer_with_deepspeed(file: str) -> torch.optim.Optimizer | None:
     """The optimizer that FunASR's trainer goes on with after it has read this DeepSpeed file."""
-    package = SimpleNamespace(initialize=lambda **given: (given["model"], given["optimizer"],
-                                                          None, given["lr_scheduler"]))
+    package = SimpleNamespace(initialize=lambda **kwargs: (kwargs["model"], kwargs["optimizer"],
+                                                           None, kwargs["lr_scheduler"]))
     with (mock.patch.dict(sys.modules, deepspeed=package),
           bare_trainer(use_deepspeed=True, deepspeed_config=file) as trainer):
         return trainer.warp_optim_scheduler(

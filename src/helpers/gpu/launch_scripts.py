@@ -54,19 +54,19 @@ def overrides(launch: TrainingRun) -> list[str]:
     Raises:
         BookError: no such config.
     """
-    own = configs.load(launch.config)
+    config = configs.load(launch.config)
     chosen = [f"++model='{MODEL}'"]
-    if own.get("model_conf") is not None:
+    if config.get("model_conf") is not None:
         chosen.append("~model_conf")
     for key in FOLDER_KEYS:
-        chosen += _without_folder(own, key)
-    if "init_param" in own and own.init_param is None:
+        chosen += _without_folder(config, key)
+    if "init_param" in config and config.init_param is None:
         chosen += _without_null("init_param")
     chosen += [f"++train_data_set_list='{TRAIN}'", f"++valid_data_set_list='{VALID}'",
-              f"++output_dir='{OUTPUT}'"]
+               f"++output_dir='{OUTPUT}'"]
     if launch.gpus > 1 or launch.deepspeed:
         chosen += ctc_cure(merged(launch.config))
-    return chosen + _way_to_run(own, launch.deepspeed)
+    return chosen + _way_to_run(config, launch.deepspeed)
 
 
 def merged(config: str | Path) -> DictConfig:
@@ -165,21 +165,21 @@ def write(launch: TrainingRun, path: str | Path) -> list[Path]:
     if not path.parent.is_dir():
         raise BookError(f"There is no folder {path.parent}: make it first, or give another --out.")
     beside = path.with_suffix(".deepspeed.json")
-    written = {path: script(launch, beside.name)}
+    texts = {path: script(launch, beside.name)}
     if launch.deepspeed:
-        written[beside] = json.dumps(deepspeed_config(merged(launch.config)), indent=2) + "\n"
-    for file, text in written.items():
+        texts[beside] = json.dumps(deepspeed_config(merged(launch.config)), indent=2) + "\n"
+    for file, text in texts.items():
         file.write_text(text, encoding="utf-8")
     path.chmod(0o755)
-    return list(written)
+    return list(texts)
 
 
-def _way_to_run(own: DictConfig, deepspeed: bool) -> list[str]:
+def _way_to_run(config: DictConfig, deepspeed: bool) -> list[str]:
     """Switch DeepSpeed on or off in each place that FunASR reads; the top level comes first."""
     values = {"use_deepspeed": "true", "deepspeed_config": f"'{DEEPSPEED}'"} if deepspeed else {
         "use_deepspeed": "false"}
-    return [f"++{place}{key}={value}" for key, value in values.items()
-            for place in ("train_conf.", "") if place or key in own]
+    return [f"++{prefix}{key}={value}" for key, value in values.items()
+            for prefix in ("train_conf.", "") if prefix or key in config]
 
 
 def _name_of_way(launch: TrainingRun) -> str:
@@ -188,16 +188,16 @@ def _name_of_way(launch: TrainingRun) -> str:
     return "PyTorch's DDP" if launch.gpus > 1 else "plain PyTorch"
 
 
-def _without_folder(own: DictConfig, key: str) -> list[str]:
+def _without_folder(config: DictConfig, key: str) -> list[str]:
     """Overrides that remove this key where the YAML sets it, unless to an absolute path.
 
     A null, too, would win over the model directory's path.
     """
     section, _, last = key.rpartition(".")
-    holder = OmegaConf.select(own, section)
+    holder = OmegaConf.select(config, section)
     if holder is None or last not in holder:
         return []
-    value = OmegaConf.select(own, key)
+    value = OmegaConf.select(config, key)
     if value is None:
         return _without_null(key)
     return [] if PurePath(str(value)).is_absolute() else [f"~{key}"]
@@ -218,8 +218,8 @@ def _shown(folder: Path) -> str:
 def _quoted(name: str, value: str) -> str:
     bad = next((text for text in UNQUOTABLE if text in value), None)
     if bad is not None or not value:
-        what = f"contains {bad!r}, which Hydra cannot be given" if value else "is empty"
-        raise BookError(f"The path for {name} {what}: rename it.")
+        fault = f"contains {bad!r}, which Hydra cannot be given" if value else "is empty"
+        raise BookError(f"The path for {name} {fault}: rename it.")
     return shlex.quote(value)
 
 
@@ -236,9 +236,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--valid", required=True, help="manifest to validate on")
     parser.add_argument("--output", default="exp", help="folder of the checkpoints")
     parser.add_argument("--out", required=True, help="the script to write")
-    given = vars(parser.parse_args(arguments))
-    out = given.pop("out")
-    for path in write(TrainingRun(**given), out):
+    options = vars(parser.parse_args(arguments))
+    out = options.pop("out")
+    for path in write(TrainingRun(**options), out):
         print(path)
     return 0
 

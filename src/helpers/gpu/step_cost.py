@@ -270,9 +270,9 @@ class _Steps:
             self._step(self.batches[number % len(self.batches)])
         seconds, stats = [], []
         for batch in self.batches:
-            took, seen = self._timed(batch)
-            seconds.append(took)
-            stats.append(seen)
+            duration, batch_stats = self._timed(batch)
+            seconds.append(duration)
+            stats.append(batch_stats)
         largest = max(range(len(stats)), key=lambda n: stats[n]["batch_size_x_frames"])
         flops = statistics.fmean(self._flops(batch) for batch in self.batches)
         kept = kept_for_backward(self.model, lambda: self._forward(self.batches[largest]))
@@ -310,8 +310,8 @@ class _Steps:
         started = time.perf_counter()
         state = self._step(batch)
         self._wait()
-        took = time.perf_counter() - started
-        return took, {name: float(value) for name, value in state["stats"].items()}
+        duration = time.perf_counter() - started
+        return duration, {name: float(value) for name, value in state["stats"].items()}
 
     def _flops(self, batch: dict) -> int:
         """Operations of a forward and backward pass, by PyTorch's own counter."""
@@ -407,10 +407,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; see the module's docstring."""
     parser = Parser(prog="python -m helpers.gpu.step_cost",
                     description="Measure what a training step costs.")
-    where = parser.add_mutually_exclusive_group()
-    where.add_argument("--record", action="store_true", help="write results/gpu_cost.json")
-    where.add_argument("--into", type=Path, metavar="FILE",
-                       help="measure what FILE lacks of this device, model and data, and add it")
+    target = parser.add_mutually_exclusive_group()
+    target.add_argument("--record", action="store_true", help="write results/gpu_cost.json")
+    target.add_argument("--into", type=Path, metavar="FILE",
+                        help="measure what FILE lacks of this device, model and data, and add it")
     parser.add_argument("--size", choices=("mini", "full"), default="full")
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--config", action="append", help="only this config; may be repeated")
@@ -428,8 +428,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         raise BookError("--steps has to be at least 1 and --warm-up at least 0.")
     setup()
     bench = workbench.from_environment()
-    real = None if bench.model in ("mini", "full") else str(workbench.model_folder(bench.model))
-    place = Place(options.size, options.device, options.steps, options.warm_up, real)
+    folder = None if bench.model in ("mini", "full") else str(workbench.model_folder(bench.model))
+    place = Place(options.size, options.device, options.steps, options.warm_up, folder)
     items = bench.sets().train
     about = {"model": bench.model, "data": bench.data}
     records = replace(RECORDS, path=options.into) if options.into else RECORDS
@@ -437,8 +437,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(*HEAD, sep=" | ")
     for config in options.config or CONFIGS:
         name = configs.path_of(config).stem
-        here = about | {"config": name, "size": place.size, "device": place.name}
-        known = {row["change"]: _cost(row) for row in stored if here.items() <= row.items()}
+        conditions = about | {"config": name, "size": place.size, "device": place.name}
+        known = {row["change"]: _cost(row) for row in stored if conditions.items() <= row.items()}
         print(f"{name}, {place.size}, {place.name}")
         for row in side_by_side(config, items, place, options.change or tuple(CHANGES), known):
             print(*table([row])[0], sep=" | ", flush=True)

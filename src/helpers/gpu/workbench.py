@@ -71,9 +71,9 @@ class Workbench:
         """
         if self.is_mini:
             return mini.build(config, **options)
-        which = ({"size": "full", "load_weights": False} if self.model == "full" else
-                 {"model_dir": model_folder(self.model)})
-        return mini.build(config, device=self.device, **which, **options)
+        weights = ({"size": "full", "load_weights": False} if self.model == "full" else
+                   {"model_dir": model_folder(self.model)})
+        return mini.build(config, device=self.device, **weights, **options)
 
     def sets(self, tokenizer: Any = None) -> Sets:
         """The data that the setting names, ready for `finetune.run` and `evaluate.decode`.
@@ -84,8 +84,8 @@ class Workbench:
         if self.data == "corpus":
             return Sets(telephone_set("adapt"), telephone_set("valid"),
                         {"telephone": telephone_set("test"), "wideband": corpus.load_set("test")})
-        kind, _, language = self.data.partition(":")
-        if kind == "minds14":
+        source, _, language = self.data.partition(":")
+        if source == "minds14":
             splits = minds14.sets(language or "en-US", tokenizer)
             return Sets(splits["train"], splits["valid"], {"telephone": splits["test"]})
         return _split_manifest(Path(self.data))
@@ -144,9 +144,9 @@ def from_options(options: argparse.Namespace) -> Workbench:
     Raises:
         BookError: as `from_environment`.
     """
-    given = {MODEL_SETTING: options.model, DATA_SETTING: options.data,
-             DEVICE_SETTING: options.device}
-    return from_environment({**os.environ, **{name: one for name, one in given.items() if one}})
+    settings = {MODEL_SETTING: options.model, DATA_SETTING: options.data,
+                DEVICE_SETTING: options.device}
+    return from_environment(os.environ | {name: value for name, value in settings.items() if value})
 
 
 def from_environment(environment: Mapping[str, str] = os.environ) -> Workbench:
@@ -201,8 +201,8 @@ def short_runs(bench: Workbench, recipes: Mapping[str, configs.ConfigLike],
         finetune.run(built, train, valid, "your_gpu", seed, checkpoints=False)
         after = _heard(built, branches, sets, sentences, bench.language, seed)
         del built
-        floors = {kind: str(format_alone(items[:sentences])) for kind, items in sets.tests.items()}
-        rows += [[label, *of, str(before[of]), str(after[of]), floors[of[1]]] for of in before]
+        floors = {band: str(format_alone(items[:sentences])) for band, items in sets.tests.items()}
+        rows += [[label, *key, str(before[key]), str(after[key]), floors[key[1]]] for key in before]
     return rows
 
 
@@ -217,9 +217,9 @@ def _heard(built: Built, branches: Sequence[str], sets: Sets, sentences: int, la
            seed: int) -> dict[tuple[str, str], ErrorRate]:
     """Error rate of each branch on each test set, normalised."""
     torch.manual_seed(seed)  # the frontend's dither is random
-    decoded = {(branch, kind): decoding.decode(built, items[:sentences], branch)
-               for branch in branches for kind, items in sets.tests.items()}
-    return {of: decoding.score(texts, of[0], language=language) for of, texts in decoded.items()}
+    decoded = {(branch, band): decoding.decode(built, items[:sentences], branch)
+               for branch in branches for band, items in sets.tests.items()}
+    return {key: decoding.score(texts, key[0], language=language) for key, texts in decoded.items()}
 
 
 def model_folder(name: str) -> Path:
@@ -231,16 +231,16 @@ def model_folder(name: str) -> Path:
     folder = Path(name)
     if folder.is_dir() or name.startswith((".", "/", "~")) or "/" not in name:
         return folder.expanduser()  # mini.build says what a wrong folder lacks
-    hub, _, rest = name.rpartition(":")
+    hub, _, model = name.rpartition(":")
     from funasr.download import download_model_from_hub as funasr_hub
 
     download = (funasr_hub.get_or_download_model_dir_hf if hub == "hf"
                 else funasr_hub.get_or_download_model_dir)
     try:
-        return Path(download(rest))
+        return Path(download(model))
     except Exception as error:  # each hub's client raises its own kinds
-        where = "the Hugging Face hub" if hub == "hf" else "ModelScope"
-        raise BookError(f"{rest} cannot be downloaded from {where} ({type(error).__name__}): "
+        hub_name = "the Hugging Face hub" if hub == "hf" else "ModelScope"
+        raise BookError(f"{model} cannot be downloaded from {hub_name} ({type(error).__name__}): "
                         "connect to it, or give a local folder.") from None
 
 
@@ -248,8 +248,8 @@ def _split_manifest(path: Path) -> Sets:
     """Hold out a tenth of a manifest for testing and a tenth for validation, by key."""
     parts: dict[str, list[dict]] = {"train": [], "valid": [], "test": []}
     for number, item in enumerate(manifests.read_manifest(path)):
-        drawn = zlib.crc32(str(item.get("key", number)).encode()) % 10
-        parts["test" if drawn == 0 else "valid" if drawn == 1 else "train"].append(item)
+        bucket = zlib.crc32(str(item.get("key", number)).encode()) % 10
+        parts["test" if bucket == 0 else "valid" if bucket == 1 else "train"].append(item)
     empty = [name for name, items in parts.items() if not items]
     if empty:
         raise BookError(f"{path.name} is too short to be split: nothing is left for "

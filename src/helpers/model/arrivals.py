@@ -89,9 +89,9 @@ def report(attempt: Attempt) -> Iterator[str]:
         return
     yield f"tensors of the checkpoint that arrive: {in_short(attempt, tensors.offered)}"
     random = {part: tensors.count(part) - tensors.count(part, loaded=True) for part in COMPONENTS}
-    named = ", ".join(f"{part} {number}" for part, number in random.items() if number)
+    by_component = ", ".join(f"{part} {number}" for part, number in random.items() if number)
     yield f"tensors that start from random numbers: {sum(random.values()):,}" + (
-        f" ({named})" if named else "")
+        f" ({by_component})" if by_component else "")
     if attempt.ctc_switched_off:
         yield "FunASR switches the CTC branch off, because not all of it was loaded"
 

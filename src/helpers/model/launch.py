@@ -273,11 +273,11 @@ def pretrained_directory() -> Path:
 
 @lru_cache(maxsize=1)
 def _pretrained_directory() -> tempfile.TemporaryDirectory:
-    made = tempfile.TemporaryDirectory(prefix="fun-asr-nano-names-")
+    directory = tempfile.TemporaryDirectory(prefix="fun-asr-nano-names-")
     with funasr_silenced():
         model = mini.build("pretrained", size="full", device="meta", over="pretrained").model
-    fill(Path(made.name), model.state_dict())
-    return made
+    fill(Path(directory.name), model.state_dict())
+    return directory
 
 
 def fill(folder: Path, state: Mapping[str, torch.Tensor]) -> None:
@@ -297,12 +297,12 @@ def pretrained_tensors() -> Tensors:
 def _built(started: Attempt, composed: DictConfig) -> Attempt:
     from funasr import AutoModel
 
-    seen: dict[str, Any] = {}
-    with watched_loading(seen), torch.device("meta"), funasr_silenced():
+    notes: dict[str, Any] = {}
+    with watched_loading(notes), torch.device("meta"), funasr_silenced():
         model, _ = AutoModel.build_model(
             **{**composed, "device": "meta", "disable_update": True, "check_latest": False,
                "ncpu": torch.get_num_threads()})
-    tensors = seen.get("tensors") or _tensors(model)
+    tensors = notes.get("tensors") or _tensors(model)
     layers = {label: len({name[len(stack) + 1:].split(".")[0]
                           for name in tensors.shapes if name.startswith(f"{stack}.")})
               for label, stack in _LAYERS.items()}
@@ -312,7 +312,7 @@ def _built(started: Attempt, composed: DictConfig) -> Attempt:
         started, built=True, tensors=tensors, layers=layers,
         ctc_switched_off=tensors.count("ctc") > 0 and getattr(model, "ctc_decoder", None) is None,
         low_frame_rate=getattr(model, "use_low_frame_rate", None),
-        status=str(seen.get("status", "")))
+        status=str(notes.get("status", "")))
 
 
 def _tensors(model: torch.nn.Module, loaded: frozenset[str] | None = None,
@@ -322,7 +322,7 @@ def _tensors(model: torch.nn.Module, loaded: frozenset[str] | None = None,
 
 
 @contextlib.contextmanager
-def watched_loading(seen: dict[str, Any]) -> Iterator[None]:
+def watched_loading(notes: dict[str, Any]) -> Iterator[None]:
     """Note which tensors FunASR's loader filled, before it acts on the answer.
 
     The loader copies what the file holds, and hands the model a state in which some tensors are
@@ -335,15 +335,15 @@ def watched_loading(seen: dict[str, Any]) -> Iterator[None]:
     original = FunASRNano.load_state_dict
 
     def copied(state):
-        made = copy.deepcopy(state)
-        from_file.extend(made.get("state_dict", made).values())
-        return made
+        duplicate = copy.deepcopy(state)
+        from_file.extend(duplicate.get("state_dict", duplicate).values())
+        return duplicate
 
     def watched(self, state, *arguments, **keywords):
-        read = {id(tensor) for tensor in from_file}
-        seen["tensors"] = _tensors(self, frozenset(
-            name for name, tensor in state.items() if id(tensor) in read), len(from_file))
-        seen["status"] = status = original(self, state, *arguments, **keywords)
+        from_file_ids = {id(tensor) for tensor in from_file}
+        notes["tensors"] = _tensors(self, frozenset(
+            name for name, tensor in state.items() if id(tensor) in from_file_ids), len(from_file))
+        notes["status"] = status = original(self, state, *arguments, **keywords)
         return status
 
     with (mock.patch.object(loader, "copy", SimpleNamespace(deepcopy=copied)),

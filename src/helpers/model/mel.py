@@ -124,9 +124,9 @@ def image_level(hertz: float) -> float:
     raised = load_audio_text_image_video(tone, fs=16000, audio_fs=8000)
     power = torch.fft.rfft(raised * torch.hann_window(len(raised))).abs() ** 2
     step = 16000 / len(raised)
-    at = {image: power[round(image / step) - 3:round(image / step) + 4].sum()
-          for image in (hertz, 8000 - hertz)}
-    return float(10 * torch.log10(at[8000 - hertz] / at[hertz]))
+    powers = {image: power[round(image / step) - 3:round(image / step) + 4].sum()
+              for image in (hertz, 8000 - hertz)}
+    return float(10 * torch.log10(powers[8000 - hertz] / powers[hertz]))
 
 
 def frames(item: dict, front: WavFrontend, seed: int = 0) -> np.ndarray:

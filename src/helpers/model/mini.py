@@ -160,11 +160,11 @@ def load_report(model: torch.nn.Module, checkpoint: str | Path) -> LoadReport:
     state = torch.load(checkpoint, map_location="cpu", mmap=True, weights_only=True)
     source = state.get("state_dict", state)
     target = model.state_dict()
-    both = [key for key in target if key in source]
+    shared = [key for key in target if key in source]
     return LoadReport(
-        loaded=tuple(key for key in both if source[key].shape == target[key].shape),
+        loaded=tuple(key for key in shared if source[key].shape == target[key].shape),
         missing=tuple(key for key in target if key not in source),
-        mismatched=tuple(key for key in both if source[key].shape != target[key].shape),
+        mismatched=tuple(key for key in shared if source[key].shape != target[key].shape),
         unused=tuple(key for key in source if key not in target))
 
 

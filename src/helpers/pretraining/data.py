@@ -55,16 +55,16 @@ def batches(data: Utterances, frames_per_batch: int, rng: np.random.Generator) -
     """One epoch of batches of similar length, in random order."""
     jitter = rng.uniform(0.9, 1.1, len(data.lengths))
     order = np.argsort(data.lengths * jitter, kind="stable")
-    made, batch, longest = [], [], 0
+    epoch, batch, longest = [], [], 0
     for index in order:
         longest = max(longest, data.lengths[index])
         if batch and longest * (len(batch) + 1) > frames_per_batch:
-            made.append(np.array(batch))
+            epoch.append(np.array(batch))
             batch, longest = [], data.lengths[index]
         batch.append(index)
-    made.append(np.array(batch))
-    rng.shuffle(made)
-    return made
+    epoch.append(np.array(batch))
+    rng.shuffle(epoch)
+    return epoch
 
 
 def padded(values: np.ndarray, data: Utterances, indices: np.ndarray) -> torch.Tensor:

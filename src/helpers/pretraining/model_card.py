@@ -95,18 +95,18 @@ def render(log: list[dict], measured: dict) -> str:
     table, counts = wer.table(measured["errors"]), wer.utterances()
     rates = [f"| {audio} | {row['llm']} | {row['ctc']} | {counts[audio]} |"
              for audio, row in table.items()]
-    rates += [f"| {what} | {' | '.join(row)} |" for what, row in _human().items()]
-    made = measured["provenance"]
-    spoken = Counter(item["voice"] for item in corpus.load_set("test"))
+    rates += [f"| {audio} | {' | '.join(row)} |" for audio, row in _human().items()]
+    origin = measured["provenance"]
+    voices = Counter(item["voice"] for item in corpus.load_set("test"))
     aims = {"passes": frames * ENCODER_FRAME_SECONDS / 3600 / log[0]["hours"],
-            "voices": len(spoken), "most": max(spoken.values()), "all": spoken.total()}
+            "voices": len(voices), "most": max(voices.values()), "all": voices.total()}
     for branch, target in TARGETS.items():
         rate = table["wideband"][branch].value
         aims[f"{branch}_target"] = target
         aims[f"{branch}_verdict"] = "reached" if rate <= target else "not reached"
     return CARD.format(stages="\n".join(stages), rates="\n".join(rates), torch=log[0]["torch"],
-                       minutes=seconds / 60, command=made["command"], date=made["date"],
-                       funasr=made["versions"]["funasr"], **aims, **_second())
+                       minutes=seconds / 60, command=origin["command"], date=origin["date"],
+                       funasr=origin["versions"]["funasr"], **aims, **_second())
 
 
 def _human() -> dict[str, list[str]]:
@@ -121,12 +121,12 @@ def _human() -> dict[str, list[str]]:
 
 def _second() -> dict[str, str | int | float]:
     """What the card says of the second mini, from its log and its record."""
-    heard, stages = two_minis.recorded(), ("wideband", "telephone", *two_minis.STAGES)
+    results, stages = two_minis.recorded(), ("wideband", "telephone", *two_minis.STAGES)
     log = _log("heard_calls_log.jsonl")
     return {"second_steps": log[-1]["step"], "second_hours": log[0]["hours"],
-            "sentences": len(heard.words), "second_command": two_minis.RECORDS.command,
+            "sentences": len(results.words), "second_command": two_minis.RECORDS.command,
             "second": "\n".join(f"| {stage} | " + " | ".join(
-                str(heard.rate((name, two_minis.AS_IT_IS), stage, "ctc"))
+                str(results.rate((name, two_minis.AS_IT_IS), stage, "ctc"))
                 for name in two_minis.MINIS) + " |" for stage in stages)}
 
 

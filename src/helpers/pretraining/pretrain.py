@@ -66,13 +66,13 @@ class Round:
 
 STAGES = (
     Round(stage="hearing", seed=7, steps=1_800, frames_per_batch=900, last_share=0.7,
-           short_first=1_500),
+          short_first=1_500),
     Round(),
     Round(seed=9, steps=1_700, learning_rate=8e-4, last_share=0.03),
 )
 """The rounds that made the committed weights."""
 FURTHER = Round(stage="speaking", seed=10, steps=8_000, frames_per_batch=1_600,
-                 learning_rate=8e-4, last_share=0.02)
+                learning_rate=8e-4, last_share=0.02)
 """One more round, for whoever has the hours: `python -m helpers.pretraining.pretrain --stage 4`."""
 
 
@@ -95,11 +95,11 @@ class SqueezeHead(torch.nn.Module):
         """
         frames = ctc_argmax.shape[1]
         groups = geometry.speech_tokens(frames)
-        named = groups * geometry.ENCODER_FRAMES_A_TOKEN
+        positions = groups * geometry.ENCODER_FRAMES_A_TOKEN
         blank = self.labels - 1
         labels = torch.nn.functional.pad(ctc_argmax.clamp(max=blank),
-                                         (0, named - frames), value=-100)
-        inside = torch.arange(named)[None] < lengths[:, None]
+                                         (0, positions - frames), value=-100)
+        inside = torch.arange(positions)[None] < lengths[:, None]
         labels = labels.masked_fill(~inside, -100)
         scores = self.linear(adaptor_out[:, :groups]).view(-1, self.labels)
         weight = torch.ones(self.labels)
@@ -314,12 +314,12 @@ def main(arguments: list[str] | None = None) -> int:
     weights, log = (options.output / name for name in
                     ("model.safetensors", "pretraining_log.jsonl"))
     for number, recipe in enumerate((*STAGES, FURTHER), start=1):
-        wanted = recipe in STAGES if options.stage is None else options.stage == number
-        if wanted:
+        selected = recipe in STAGES if options.stage is None else options.stage == number
+        if selected:
             if number == 1:
                 log.unlink(missing_ok=True)
-            chosen = replace(recipe, steps=options.steps) if options.steps else recipe
-            pretrain(chosen, options.shards, options.output,
+            shortened = replace(recipe, steps=options.steps) if options.steps else recipe
+            pretrain(shortened, options.shards, options.output,
                      start_from=weights if number > 1 else None)
     return 0
 

@@ -89,37 +89,37 @@ def hear(name: str, stages: Sequence[str], sentences: int = runs.TEST_SENTENCES,
 
 def make(name: str, seed: int, lacking: Sequence[Key]) -> Iterator[Row]:
     """The row that a recording stores."""
-    which, arm = name.split(": ")
+    mini_name, arm = name.split(": ")
     if arm == AS_IT_IS:
-        errors = hear(which, (*runs.BANDS, *STAGES))
+        errors = hear(mini_name, (*runs.BANDS, *STAGES))
     elif arm in recipes.RECIPES:
         errors = recipes.run(recipes.RECIPES[arm], seed,
-                             state=mini.read_weights(weights(which)))[-1].errors
+                             state=mini.read_weights(weights(mini_name)))[-1].errors
     else:
         errors = runs.train_and_hear(arms.ARMS[arm], seed, runs.test_sets(),
-                                     state=mini.read_weights(weights(which))).errors
-    yield {"mini": which, "arm": arm, "seed": seed, "errors": runs.written(errors)}
+                                     state=mini.read_weights(weights(mini_name))).errors
+    yield {"mini": mini_name, "arm": arm, "seed": seed, "errors": runs.written(errors)}
 
 
 def recorded() -> Results:
     """The recorded rows; an arm is a mini and what was trained of it, a band a stage or a band."""
-    heard = [((row["mini"], row["arm"]), row["seed"], row["errors"]) for row in RECORDS.read()]
-    heard += [((FIRST, row["arm"]), row["seed"], row["errors"])
-              for row in arms.RECORDS.read() if row["arm"] in DECIDING]
-    heard += [((FIRST, row["recipe"]), row["seed"], row["phases"][-1]["errors"])
-              for row in recipes.RECORDS.read() if row["recipe"] in DECIDING]
-    return Results(heard, RECORDS.command)
+    rows = [((row["mini"], row["arm"]), row["seed"], row["errors"]) for row in RECORDS.read()]
+    rows += [((FIRST, row["arm"]), row["seed"], row["errors"])
+             for row in arms.RECORDS.read() if row["arm"] in DECIDING]
+    rows += [((FIRST, row["recipe"]), row["seed"], row["phases"][-1]["errors"])
+             for row in recipes.RECORDS.read() if row["recipe"] in DECIDING]
+    return Results(rows, RECORDS.command)
 
 
-def answer(heard: Results, name: str, question: str, band: str, branch: str) -> Difference:
+def answer(results: Results, name: str, question: str, band: str, branch: str) -> Difference:
     """The paired difference of a question's two arms, all questions read together."""
     arm, other = QUESTIONS[question]
-    return heard.difference((name, arm), (name, other), band, branch, among=len(QUESTIONS))
+    return results.difference((name, arm), (name, other), band, branch, among=len(QUESTIONS))
 
 
-def settled_for(heard: Results, question: str, band: str, branch: str) -> str:
+def settled_for(results: Results, question: str, band: str, branch: str) -> str:
     """Of which mini an answer is known: "both" only where it is the same one."""
-    first, second = (answer(heard, name, question, band, branch).direction
+    first, second = (answer(results, name, question, band, branch).direction
                      for name in (FIRST, SECOND))
     if first and second:
         return "both" if first == second else "both, and they differ"
@@ -128,10 +128,10 @@ def settled_for(heard: Results, question: str, band: str, branch: str) -> str:
 
 def show() -> None:
     """What is recorded, in the terminal."""
-    heard = recorded()
-    for arm in heard.arms:
-        for band, branch in heard.heard(arm):
-            print(*arm, band, branch, heard.rate(arm, band, branch), sep=": ")
+    results = recorded()
+    for arm in results.arms:
+        for band, branch in results.heard(arm):
+            print(*arm, band, branch, results.rate(arm, band, branch), sep=": ")
 
 
 def _runs() -> Iterator[tuple[str, str, int]]:

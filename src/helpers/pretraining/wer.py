@@ -39,20 +39,20 @@ def table(errors: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, ErrorR
         audio kind to branch to error rate. The kinds are the bands, and wideband once more for the
         voices of each synthesiser.
     """
-    heard = Results([(MINI, 0, errors)])
-    engines = np.array([voice.split(":")[0] for voice in heard.voices])
-    kinds = {band: (band, np.ones(len(engines), dtype=bool)) for band in errors}
-    kinds |= {f"wideband, {engine} voices": ("wideband", engines == engine)
-              for engine in dict.fromkeys(sorted(engines))}
-    return {kind: {branch: heard.rate(MINI, band, branch, some) for branch in decoding.BRANCHES}
-            for kind, (band, some) in kinds.items()}
+    results = Results([(MINI, 0, errors)])
+    engines = np.array([voice.split(":")[0] for voice in results.voices])
+    subsets = {band: (band, np.ones(len(engines), dtype=bool)) for band in errors}
+    subsets |= {f"wideband, {engine} voices": ("wideband", engines == engine)
+                for engine in dict.fromkeys(sorted(engines))}
+    return {kind: {branch: results.rate(MINI, band, branch, mask) for branch in decoding.BRANCHES}
+            for kind, (band, mask) in subsets.items()}
 
 
 def llm_minus_ctc(errors: Mapping[str, Mapping[str, str]], band: str) -> Difference:
     """How much higher the error rate of the LLM branch is than that of the CTC branch."""
-    heard = Results([(MINI, 0, errors)])
-    return intervals.difference(*(heard.errors(MINI, band, branch) for branch in ("llm", "ctc")),
-                                heard.words, heard.voices)
+    results = Results([(MINI, 0, errors)])
+    return intervals.difference(*(results.errors(MINI, band, branch) for branch in ("llm", "ctc")),
+                                results.words, results.voices)
 
 
 def utterances(limit: int = WHOLE) -> dict[str, int]:
@@ -90,10 +90,10 @@ def main(arguments: list[str] | None = None) -> int:
         built.model.load_state_dict(mini.read_weights(options.weights))
     errors = runs.written(decoding.hear(built, runs.test_sets(options.limit, BANDS)))
     counts = utterances(options.limit)
-    shown = Table("audio", "LLM: WER in %", "CTC: WER in %", "utterances")
+    rates = Table("audio", "LLM: WER in %", "CTC: WER in %", "utterances")
     for kind, row in table(errors).items():
-        shown.add_row(kind, str(row["llm"]), str(row["ctc"]), str(counts[kind]))
-    Console().print(shown)
+        rates.add_row(kind, str(row["llm"]), str(row["ctc"]), str(counts[kind]))
+    Console().print(rates)
     if options.record:
         write_record(RECORD, {"provenance": provenance(COMMAND, seed=0), "errors": errors})
     return 0

@@ -60,8 +60,8 @@ def trained_weights(model: torch.nn.Module, part: str) -> list[torch.nn.Paramete
 
 def training_clips() -> list[speech.Clip]:
     """Prompts that are not among those which are heard afterwards, two in a row."""
-    heard = {key for clip in clips(ONE_VOICE) for key in clip.key.split("+")}
-    pairs = speech.joined([clip for clip in speech.prompts() if clip.key not in heard], together=2)
+    tested = {key for clip in clips(ONE_VOICE) for key in clip.key.split("+")}
+    pairs = speech.joined([clip for clip in speech.prompts() if clip.key not in tested], together=2)
     return [clip for clip in pairs if clip.seconds < TRAINING_SECONDS - 0.5]
 
 
@@ -71,10 +71,10 @@ def clips(name: str) -> list[speech.Clip]:
     return speech.SETS[name]()[:PART]
 
 
-def sounds(some: Sequence[speech.Clip], stage: str, seed: int) -> list[np.ndarray]:
+def sounds(selected: Sequence[speech.Clip], stage: str, seed: int) -> list[np.ndarray]:
     """Clips as a stage delivers them, at 16,000 samples a second."""
     with tempfile.TemporaryDirectory() as folder:
-        paths = stage_files(some, stage, seed, Path(folder), upsampled=True)
+        paths = stage_files(selected, stage, seed, Path(folder), upsampled=True)
         return [soundfile.read(path, dtype="float32")[0] for path in paths]
 
 
@@ -110,9 +110,9 @@ def make(part: str, seed: int, lacking: Sequence[Key]) -> Iterator[Row]:
     for key in lacking:
         _, name, stage, _ = key
         texts = [clip.text for clip in clips(name)]
-        written = ears.write(sounds(clips(name), stage, seed=0))
+        hypotheses = ears.write(sounds(clips(name), stage, seed=0))
         yield {**dict(zip(RECORDS.key, key, strict=True)), "frontend": "own", "part": 0,
-               **word_errors(texts, written)}
+               **word_errors(texts, hypotheses)}
 
 
 def recorded() -> RecordedVoices:
@@ -122,35 +122,35 @@ def recorded() -> RecordedVoices:
         BookError: nothing is recorded.
     """
     words, rows = [row for row in HEARD.read() if row["recogniser"] == REFERENCE], RECORDS.read()
-    places = Counter((row["recogniser"], row["seed"]) for row in rows)
-    return RecordedVoices([*words, *(row for row in rows if places[
+    row_counts = Counter((row["recogniser"], row["seed"]) for row in rows)
+    return RecordedVoices([*words, *(row for row in rows if row_counts[
         row["recogniser"], row["seed"]] == len(HEARD_AS))], COMMAND)
 
 
-def gains(heard: RecordedVoices, parts: Sequence[str] = PARTS) -> VoiceTable:
+def gains(voices: RecordedVoices, parts: Sequence[str] = PARTS) -> VoiceTable:
     """A row for each part: seeds, and how its error rates differ from those of the untrained."""
-    rows = [[part, str(len(heard.errors(Cell(part, *HEARD_AS[0])))),
-             *(str(heard.difference(Cell(part, *place), Cell(NOTHING, *place),
-                                    among=len(parts))) for place in HEARD_AS)] for part in parts]
-    untrained = [NOTHING, "", *(str(heard.rate(Cell(NOTHING, *place))) for place in HEARD_AS)]
+    rows = [[part, str(len(voices.errors(Cell(part, *HEARD_AS[0])))),
+             *(str(voices.difference(Cell(part, *test), Cell(NOTHING, *test),
+                                     among=len(parts))) for test in HEARD_AS)] for part in parts]
+    untrained = [NOTHING, "", *(str(voices.rate(Cell(NOTHING, *test))) for test in HEARD_AS)]
     return VoiceTable(["Trained", "seeds", *(f"{name}: {stage}" for name, stage in HEARD_AS)],
                       [untrained, *rows],
                       f"Whisper tiny.en after {STEPS} steps of {BATCH} calls with noise or lost "
                       f"packets, peak learning rate {PEAK_RATE:g}. "
                       "First row: word error rate in %; below it differences from that row in "
-                      f"points. {ONE_VOICE.capitalize()}: {heard.scope(ONE_VOICE, PART)} "
-                      f"{MANY_VOICES.capitalize()}: {heard.scope(MANY_VOICES, PART)}")
+                      f"points. {ONE_VOICE.capitalize()}: {voices.scope(ONE_VOICE, PART)} "
+                      f"{MANY_VOICES.capitalize()}: {voices.scope(MANY_VOICES, PART)}")
 
 
 def show() -> None:
     """What is recorded, in the terminal."""
-    heard = recorded()
-    for cell in heard.rows:
-        print(*cell, heard.rate(cell), sep=", ")
+    voices = recorded()
+    for cell in voices.rows:
+        print(*cell, voices.rate(cell), sep=", ")
 
 
-RUNS = {(NOTHING, 0): [(NOTHING, *place, 0) for place in HEARD_AS],
-        **{(part, seed): [(part, *place, seed) for place in HEARD_AS]
+RUNS = {(NOTHING, 0): [(NOTHING, *test, 0) for test in HEARD_AS],
+        **{(part, seed): [(part, *test, seed) for test in HEARD_AS]
            for seed in SEEDS for part in PARTS}}
 RECORDING = Recording("helpers.real_voices.adapting", RECORDS, RUNS, make, show)
 

@@ -30,21 +30,21 @@ def whisper_edges() -> np.ndarray:
     return np.where(mel < 15, mel * 200 / 3, 1000 * np.exp((mel - 15) * np.log(6.4) / 27))
 
 
-def whisper_bank(places: str = "own") -> np.ndarray:
+def whisper_bank(frontend: str = "own") -> np.ndarray:
     """Whisper's filters, on power spectra with steps of 40 Hz.
 
     Args:
-        places: "own", for windows at 16 kHz, shape (80, 201); for windows at 8 kHz, shape
+        frontend: "own", for windows at 16 kHz, shape (80, 201); for windows at 8 kHz, shape
             (80, 101), "kept" has the same filters, brought to the level of 16 kHz, and "displaced"
             has each filter where FunASR's law puts it, as high as it was and without a correction
             of level, since FunASR makes none.
     """
     own = whisper_edges()
     step = WHISPER_RATE / WHISPER_FFT
-    if places == "own":
+    if frontend == "own":
         return _triangles(own, own, np.arange(WHISPER_FFT // 2 + 1) * step)
     narrow = np.arange(WHISPER_FFT // 4 + 1) * step
-    if places == "kept":
+    if frontend == "kept":
         return HALF_WINDOW_POWER * _triangles(own, own, narrow)
     return _triangles(displaced(own), own, narrow)
 

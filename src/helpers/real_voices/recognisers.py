@@ -19,7 +19,7 @@ import soundfile
 
 from funasr_preflight.laws.geometry import speech_frames
 from helpers.errors import BookError
-from helpers.evaluation.decoding import decode
+from helpers.evaluation.decoding import decode, texts_of
 from helpers.experiments.sample_rate import Case, frontend_of, with_frontend
 from helpers.model import mini
 from helpers.paths import ROOT
@@ -48,11 +48,11 @@ def make_environment() -> Path:
     stamp = ENVIRONMENT / REQUIREMENTS.name
     if not stamp.exists() or stamp.read_bytes() != REQUIREMENTS.read_bytes():
         subprocess.run([sys.executable, "-m", "venv", ENVIRONMENT], check=True)
-        done = subprocess.run([python, "-m", "pip", "install", "--quiet", "--require-hashes", "-r",
-                               REQUIREMENTS], capture_output=True, text=True, check=False)
-        if done.returncode:
+        process = subprocess.run([python, "-m", "pip", "install", "--quiet", "--require-hashes",
+                                  "-r", REQUIREMENTS], capture_output=True, text=True, check=False)
+        if process.returncode:
             raise BookError("The recognisers could not be installed: "
-                            f"{(done.stderr.strip().splitlines() or ['pip said nothing'])[-1]}")
+                            f"{(process.stderr.strip().splitlines() or ['pip said nothing'])[-1]}")
         stamp.write_bytes(REQUIREMENTS.read_bytes())
     return python
 
@@ -101,23 +101,23 @@ def upsampled_for(recogniser: str, frontend: str) -> bool:
 def _worker(name: str, paths: Sequence[Path], frontend: str) -> list[str]:
     python = make_environment()
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "src")}
-    done = subprocess.run([python, "-m", "helpers.real_voices.worker", name, frontend],
-                          input="".join(f"{path}\n" for path in paths), env=environment,
-                          capture_output=True, text=True, check=False)
-    heard = [json.loads(line) for line in done.stdout.splitlines()]
-    if done.returncode or len(heard) != len(paths):
-        raise BookError(f"{name} stopped after {len(heard)} of {len(paths)} files: "
-                        f"{(done.stderr.strip().splitlines() or ['it said nothing'])[-1]}")
-    return heard
+    process = subprocess.run([python, "-m", "helpers.real_voices.worker", name, frontend],
+                             input="".join(f"{path}\n" for path in paths), env=environment,
+                             capture_output=True, text=True, check=False)
+    texts = [json.loads(line) for line in process.stdout.splitlines()]
+    if process.returncode or len(texts) != len(paths):
+        raise BookError(f"{name} stopped after {len(texts)} of {len(paths)} files: "
+                        f"{(process.stderr.strip().splitlines() or ['it said nothing'])[-1]}")
+    return texts
 
 
 def _mini(branch: str, paths: Sequence[Path], texts: Sequence[str], frontend: str) -> list[str]:
     built = with_frontend(_built(), frontend_of(_MINI_CASES[frontend]))
-    heard = [soundfile.info(path) for path in paths]
-    items = [chatml(path.stem, str(path), text, speech_frames(sound.frames, sound.samplerate),
+    infos = [soundfile.info(path) for path in paths]
+    items = [chatml(path.stem, str(path), text, speech_frames(info.frames, info.samplerate),
                     len(text.split()))
-             for path, text, sound in zip(paths, texts, heard, strict=True)]
-    return [getattr(hypothesis, branch) for hypothesis in decode(built, items, branch)]
+             for path, text, info in zip(paths, texts, infos, strict=True)]
+    return texts_of(decode(built, items, branch), branch)
 
 
 @lru_cache(maxsize=1)

@@ -86,11 +86,11 @@ class RecordedVoices:
         parts: dict[int, dict[int, np.ndarray]] = {}
         for row in self.rows.get(cell, []):
             parts.setdefault(row["seed"], {})[row["part"]] = unpacked(row["errors"])
-        whole = min((_in_sequence(of_seed) for of_seed in parts.values()), default=0)
-        if not whole:
+        part_count = min((_in_sequence(of_seed) for of_seed in parts.values()), default=0)
+        if not part_count:
             raise BookError(f"There is no record of {', '.join(cell)}: run "
                             f"`{self.command}`.")
-        return np.array([np.concatenate([of_seed[part] for part in range(whole)])
+        return np.array([np.concatenate([of_seed[part] for part in range(part_count)])
                          for of_seed in parts.values()])
 
     def common_clips(self, cells: Iterable[Cell]) -> int:
@@ -116,9 +116,9 @@ class RecordedVoices:
             raise BookError(f"{cell.speech} and {other.speech} are different clips: compare rates "
                             "on the same speech.")
         errors, others = self.errors(cell)[:, :clips], self.errors(other)[:, :clips]
-        both = min(errors.shape[1], others.shape[1])
-        return intervals.difference(errors[:, :both], others[:, :both],
-                                    *self._drawn(cell.speech, both), among)
+        shared = min(errors.shape[1], others.shape[1])
+        return intervals.difference(errors[:, :shared], others[:, :shared],
+                                    *self._drawn(cell.speech, shared), among)
 
     def change(self, recogniser: str, speech: str, stage: str, than: str = FIRST_STAGE,
                clips: int | None = None) -> Difference:
@@ -144,10 +144,10 @@ class RecordedVoices:
                             f"`{COMMAND} --only {REFERENCE}`.")
         return self.sets[speech]
 
-    def _drawn(self, speech: str, heard: int) -> tuple[np.ndarray, np.ndarray]:
+    def _drawn(self, speech: str, clips: int) -> tuple[np.ndarray, np.ndarray]:
         """Words of the first clips, and what is drawn again: speakers, or clips of one."""
-        names = self.speakers(speech)[:heard]
-        return self.words(speech)[:heard], names if len(set(names)) > 1 else np.arange(heard)
+        names = self.speakers(speech)[:clips]
+        return self.words(speech)[:clips], names if len(set(names)) > 1 else np.arange(clips)
 
 
 def _in_sequence(parts: dict[int, np.ndarray]) -> int:

@@ -63,27 +63,27 @@ def plan() -> list[Job]:
     main, apart = "joined prompts", "several speakers"
     every = (tiny, *minis[::-1], sphinx)  # the slowest last
 
-    def through(stages: Sequence[str], name: str, place: str, part: int = 0,
+    def through(stages: Sequence[str], name: str, voices: str, part: int = 0,
                 seed: int = 0) -> list[Job]:
-        return [Job(name, place, stage, "own", seed, part) for stage in stages]
+        return [Job(name, voices, stage, "own", seed, part) for stage in stages]
 
-    def moved(name: str, place: str, stage: str = "8 kHz") -> list[Job]:
-        return [Job(name, place, stage, frontend) for frontend in recognisers.frontends_of(name)
+    def moved(name: str, voices: str, stage: str = "8 kHz") -> list[Job]:
+        return [Job(name, voices, stage, frontend) for frontend in recognisers.frontends_of(name)
                 if frontend != "own"]
 
-    jobs = [Job(REFERENCE, place, "", "") for place in speech.SETS]
+    jobs = [Job(REFERENCE, voices, "", "") for voices in speech.SETS]
     for name in every:
         jobs += [*through(DECIDING, name, main), *moved(name, main), *through(REST, name, main),
                  *moved(name, main, "G.711 mu-law")]
     for name in every:
         jobs += [*through(DECIDING, name, apart), *through(REST, name, apart), *moved(name, apart)]
     jobs += [job for name in every for job in through(DECIDING, name, "book")]
-    few = ("wideband", "8 kHz", "G.711 mu-law")
+    main_stages = ("wideband", "8 kHz", "G.711 mu-law")
     jobs += [*through(DECIDING, base, main), *moved(base, main)]
     jobs += through(["8 kHz"], tiny, "joined prompts, recorded at 8 kHz")
     jobs += [job for seed in SEEDS[1:] for job in through(NOISY, tiny, main, seed=seed)]
     for part in range(4):
-        jobs += [*through(few, tiny, "prompts", part),
+        jobs += [*through(main_stages, tiny, "prompts", part),
                  Job(tiny, "prompts", "8 kHz", "displaced", part=part)]
     return jobs + [job for part in (1, 2) for name in every
                    for job in through((*DECIDING, *REST), name, main, part)]
@@ -123,14 +123,14 @@ def make(_name: str, _seed: int, lacking: Sequence[Key]) -> Iterator[Row]:
             yield asdict(job) | _reference(clips)
             continue
         clips = clips[PART * job.part:PART * (job.part + 1)]
-        references, written = [clip.text for clip in clips], heard(job, clips)
-        yield asdict(job) | word_errors(references, written)
+        references, hypotheses = [clip.text for clip in clips], heard(job, clips)
+        yield asdict(job) | word_errors(references, hypotheses)
 
 
-def word_errors(references: Sequence[str], written: Sequence[str]) -> Row:
+def word_errors(references: Sequence[str], hypotheses: Sequence[str]) -> Row:
     """What a row holds of the clips that were heard: errors of the texts, normalised and plain."""
-    return {"errors": packed(counts(references, written)[0]),
-            "plain_errors": packed(counts(references, written, normalise=False)[0])}
+    return {"errors": packed(counts(references, hypotheses)[0]),
+            "plain_errors": packed(counts(references, hypotheses, normalise=False)[0])}
 
 
 @lru_cache(maxsize=2)
@@ -142,8 +142,8 @@ def _reference(clips: Sequence[speech.Clip]) -> Row:
     texts = [clip.text for clip in clips]
     return {"words": packed(counts(texts, texts)[1]),
             "plain_words": packed(counts(texts, texts, normalise=False)[1]),
-            "speakers": [[name, len(list(those))]
-                         for name, those in groupby(clip.speaker for clip in clips)],
+            "speakers": [[name, len(list(group))]
+                         for name, group in groupby(clip.speaker for clip in clips)],
             "minutes": round(sum(clip.seconds for clip in clips) / 60, 1),
             "archives": {archive.file: archive.sha256 for archive in speech.ARCHIVES},
             "licences": {archive.file: archive.licence for archive in speech.ARCHIVES},

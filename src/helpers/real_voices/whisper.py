@@ -71,11 +71,11 @@ class Whisper:
 
     def write(self, sounds: Sequence[np.ndarray], together: int = 12) -> list[str]:
         """What it hears in each sound of 16,000 samples a second, greedily."""
-        written: list[str] = []
+        texts: list[str] = []
         for start in range(0, len(sounds), together):
             tokens = self.model.generate(self._features(sounds[start:start + together]))
-            written += self.tokenizer.decode_batch(tokens.tolist(), skip_special_tokens=True)
-        return written
+            texts += self.tokenizer.decode_batch(tokens.tolist(), skip_special_tokens=True)
+        return texts
 
     def loss(self, sounds: Sequence[np.ndarray], texts: Sequence[str]) -> torch.Tensor:
         """Mean cross-entropy of the texts' tokens, shape ()."""
@@ -83,11 +83,11 @@ class Whisper:
         answers = [[*encoded.ids, end] for encoded in self.tokenizer.encode_batch(
             [f" {text}" for text in texts], add_special_tokens=False)]
         shape = len(texts), 1 + max(map(len, answers))
-        given, wanted = torch.full(shape, end), torch.full(shape, -100)
+        inputs, labels = torch.full(shape, end), torch.full(shape, -100)
         for row, answer in enumerate(answers):
-            given[row, :1 + len(answer)] = torch.tensor([start, plain, *answer[:-1]])
-            wanted[row, 1:1 + len(answer)] = torch.tensor(answer)
-        return self.model(self._features(sounds), decoder_input_ids=given, labels=wanted).loss
+            inputs[row, :1 + len(answer)] = torch.tensor([start, plain, *answer[:-1]])
+            labels[row, 1:1 + len(answer)] = torch.tensor(answer)
+        return self.model(self._features(sounds), decoder_input_ids=inputs, labels=labels).loss
 
     def _features(self, sounds: Sequence[np.ndarray]) -> torch.Tensor:
         from transformers import WhisperFeatureExtractor
@@ -118,12 +118,12 @@ def load(folder: Path) -> Whisper:
     except (KeyError, RuntimeError) as error:
         raise BookError(f"{folder.name} is no Whisper tiny.en: "
                         f"{str(error).strip().splitlines()[-1].strip()}") from None
-    never = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     model.generation_config = GenerationConfig(
         **special, no_timestamps_token_id=plain, is_multilingual=False, return_timestamps=False,
         max_new_tokens=LONGEST_ANSWER_TOKENS, max_length=None,
-        suppress_tokens=never["suppress_ids"],
-        begin_suppress_tokens=never["suppress_ids_begin"])
+        suppress_tokens=config["suppress_ids"],
+        begin_suppress_tokens=config["suppress_ids_begin"])
     return Whisper(model.eval(), tokenizer, weights["model.encoder.embed_positions.weight"])
 
 
@@ -136,18 +136,18 @@ def tensors(path: Path) -> dict[str, torch.Tensor]:
     Raises:
         BookError: it is another file, of another version, or its weights are not of 16 bits.
     """
-    data, at, found = path.read_bytes(), 0, {}
+    data, offset, weights = path.read_bytes(), 0, {}
 
     def number(code: str) -> int:
-        nonlocal at
-        at += struct.calcsize(code)
-        return struct.unpack_from(f"<{code}", data, at - struct.calcsize(code))[0]
+        nonlocal offset
+        offset += struct.calcsize(code)
+        return struct.unpack_from(f"<{code}", data, offset - struct.calcsize(code))[0]
 
     def name() -> str:
-        nonlocal at
+        nonlocal offset
         length = number("H")
-        at += length
-        return data[at - length:at - 1].decode()
+        offset += length
+        return data[offset - length:offset - 1].decode()
 
     if len(data) < 4 or number("I") != VERSION:
         raise BookError(f"{path} is no file of CTranslate2's version {VERSION}: install "
@@ -155,23 +155,23 @@ def tensors(path: Path) -> dict[str, torch.Tensor]:
     _model, _revision = name(), number("I")
     for _ in range(number("I")):
         key, shape = name(), [number("I") for _ in range(number("B"))]
-        kind, size = number("B"), number("I")
-        if kind == HALF_PRECISION:
-            values = np.frombuffer(data, "<f2", size // 2, at).reshape(shape)
-            found[key] = torch.from_numpy(values.astype(np.float32))
+        precision, size = number("B"), number("I")
+        if precision == HALF_PRECISION:
+            values = np.frombuffer(data, "<f2", size // 2, offset).reshape(shape)
+            weights[key] = torch.from_numpy(values.astype(np.float32))
         elif len(shape) > 1 and not key.endswith("alignment_heads"):
             raise BookError(f"{key} in {path} is not of 16 bits: use weights that are.")
-        at += size
-    return found
+        offset += size
+    return weights
 
 
 def renamed(weights: Mapping[str, torch.Tensor]) -> Iterator[tuple[str, torch.Tensor]]:
     """The weights of a CTranslate2 file as `transformers` calls and divides them."""
-    kinds = {"gamma": "weight", "beta": "bias", "encodings": "weight"}
+    leaf_names = {"gamma": "weight", "beta": "bias", "encodings": "weight"}
     for path, tensor in weights.items():
-        side, layer, module, kind = re.fullmatch(r"(\w+?)/(?:layer_(\d+)/)?(.+)/(\w+)",
+        side, layer, module, leaf = re.fullmatch(r"(\w+?)/(?:layer_(\d+)/)?(.+)/(\w+)",
                                                  path).groups()
         block = f"model.{side}." + (f"layers.{layer}." if layer else "")
         for name, part in zip(NAMES[module], tensor.chunk(len(NAMES[module])), strict=True):
-            if (name.endswith("k_proj"), kind) != (True, "bias"):  # keys have none, and zeros there
-                yield f"{block}{name}.{kinds.get(kind, kind)}", part
+            if (name.endswith("k_proj"), leaf) != (True, "bias"):  # keys have none, and zeros there
+                yield f"{block}{name}.{leaf_names.get(leaf, leaf)}", part

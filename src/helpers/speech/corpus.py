@@ -88,9 +88,9 @@ def make_set(recipe: SetRecipe, tokenizer, limit: int | None = None,
         samples = synthesise(text, voice)
         key = f"{recipe.name}_{number:04d}"
         audio = folder / recipe.name / f"{key}.{recipe.audio}"
-        form = {"format": "OGG", "subtype": "OPUS"} if recipe.audio == "opus" else {
+        encoding = {"format": "OGG", "subtype": "OPUS"} if recipe.audio == "opus" else {
             "subtype": "PCM_16"}
-        soundfile.write(audio, samples, SAMPLE_RATE, **form)
+        soundfile.write(audio, samples, SAMPLE_RATE, **encoding)
         samples, _ = soundfile.read(audio, dtype="float32")
         name = audio.relative_to(ROOT) if audio.is_relative_to(ROOT) else audio
         items.append(manifests.chatml(key, name.as_posix(), text, speech_frames(len(samples)),

@@ -43,7 +43,7 @@ def sets(language: str = "en-US", tokenizer: Any = None, source: str | Path = HU
         BookError: an unknown language, no package `datasets`, or data that cannot be had.
     """
     folder = folder or CACHE / "minds14" / language
-    found: dict[str, list[dict]] = {"train": [], "valid": [], "test": []}
+    splits: dict[str, list[dict]] = {"train": [], "valid": [], "test": []}
     for row in _rows(language, source):
         key = f"{language}_{Path(row['path'] or row['audio']['path']).stem}"
         text = " ".join((row["transcription"] or "").split())
@@ -55,14 +55,14 @@ def sets(language: str = "en-US", tokenizer: Any = None, source: str | Path = HU
         soundfile.write(path, samples, rate, subtype="PCM_16")
         frames = speech_frames(len(samples), rate)
         length = len(tokenizer.encode(text)) if tokenizer else len(text.split())
-        found[_split(key)].append(manifests.chatml(key, str(path), text, frames, length,
-                                                intent=row.get("intent_class")))
-    for name, items in found.items():
+        splits[_split(key)].append(manifests.chatml(key, str(path), text, frames, length,
+                                                    intent=row.get("intent_class")))
+    for name, items in splits.items():
         if not items:
             raise BookError(f"MInDS-14 {language} gives no recordings for {name}: the copy in "
                             f"{Path(str(source)).name} is too small, take the whole language.")
         manifests.write_manifest(items, folder / f"{name}.jsonl")
-    return found
+    return splits
 
 
 def _rows(language: str, source: str | Path):
@@ -86,7 +86,7 @@ def _bytes(audio: dict) -> bytes:
 
 
 def _split(key: str) -> str:
-    drawn = zlib.crc32(key.encode()) % 100
-    if drawn < SHARES["test"]:
+    bucket = zlib.crc32(key.encode()) % 100
+    if bucket < SHARES["test"]:
         return "test"
-    return "valid" if drawn < SHARES["test"] + SHARES["valid"] else "train"
+    return "valid" if bucket < SHARES["test"] + SHARES["valid"] else "train"

@@ -102,10 +102,10 @@ def scale_to_level(samples: np.ndarray, level_dbfs: float) -> np.ndarray:
 def _run(command: list[str]) -> subprocess.CompletedProcess:
     if shutil.which(command[0]) is None:
         raise BookError(f"{command[0]} is not installed: install Debian's package `{command[0]}`.")
-    done = subprocess.run(command, capture_output=True, check=False)
-    if done.returncode != 0:
-        raise BookError(f"{command[0]} failed: {done.stderr.decode(errors='replace').strip()}")
-    return done
+    process = subprocess.run(command, capture_output=True, check=False)
+    if process.returncode != 0:
+        raise BookError(f"{command[0]} failed: {process.stderr.decode(errors='replace').strip()}")
+    return process
 
 
 def _read_wav(wav: bytes) -> tuple[np.ndarray, int]:

@@ -44,9 +44,9 @@ def line_band(samples: np.ndarray, rate: int = TELEPHONE_RATE,
         rate: samples a second.
         low, high: the edges in Hz; None leaves that side open, and one of them is given.
     """
-    edges, kind = {(False, False): ((low, high), "bandpass"), (False, True): (low, "highpass"),
-                   (True, False): (high, "lowpass")}[low is None, high is None]
-    sections = signal.butter(6, edges, kind, fs=rate, output="sos")
+    edges, passes = {(False, False): ((low, high), "bandpass"), (False, True): (low, "highpass"),
+                     (True, False): (high, "lowpass")}[low is None, high is None]
+    sections = signal.butter(6, edges, passes, fs=rate, output="sos")
     return signal.sosfilt(sections, checked(samples)).astype(np.float32)
 
 

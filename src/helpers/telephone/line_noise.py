@@ -38,8 +38,8 @@ def line_noise(samples: np.ndarray, rate: int, snr_db: float, seed: int = 0) -> 
     noise = rng.standard_normal(len(samples))
     sections = signal.butter(4, (300, min(3400, 0.45 * rate)), "bandpass", fs=rate, output="sos")
     noise = signal.sosfilt(sections, noise)
-    wanted = active_level(samples, rate) * 10 ** (-snr_db / 20)
-    noise *= wanted / max(np.sqrt(np.mean(noise ** 2)), 1e-12)
+    target = active_level(samples, rate) * 10 ** (-snr_db / 20)
+    noise *= target / max(np.sqrt(np.mean(noise ** 2)), 1e-12)
     return np.clip(samples + noise, -1, 1).astype(np.float32)
 
 

@@ -74,7 +74,7 @@ def drop_packets(samples: np.ndarray, rate: int, loss: float, burst: float = 1.0
     if concealment == "repeat" and lost.any():
         numbers = np.arange(len(padded))
         last = np.maximum.accumulate(np.where(lost, -1, numbers))
-        again = lost & (last >= 0)
-        gain = 0.5 ** (numbers - last)[again]
-        received[again] = padded[last[again]] * gain[:, None].astype(np.float32)
+        repeated = lost & (last >= 0)
+        gain = 0.5 ** (numbers - last)[repeated]
+        received[repeated] = padded[last[repeated]] * gain[:, None].astype(np.float32)
     return received.reshape(-1)[:len(samples)]

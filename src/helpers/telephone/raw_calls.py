@@ -45,17 +45,17 @@ def joined(items: Sequence[dict], pause_seconds: float | None = None
     Raises:
         BookError: a clip of another rate.
     """
-    parts, spans, at = [], [], 0
+    parts, spans, offset = [], [], 0
     for number, item in enumerate(items):
         samples, rate = _heard(item)
         if rate != TELEPHONE_RATE:
             raise BookError(f"{item['key']} has {rate} Hz: give what a call delivers.")
-        waits = LONG_PAUSE_SECONDS if number % LONG_PAUSE_EVERY == LONG_PAUSE_EVERY - 1 \
+        pause = LONG_PAUSE_SECONDS if number % LONG_PAUSE_EVERY == LONG_PAUSE_EVERY - 1 \
             else PAUSE_SECONDS
-        silence = np.zeros(round((pause_seconds or waits) * rate), np.float32)
-        spans.append((at + len(silence), at + len(silence) + len(samples)))
+        silence = np.zeros(round((pause_seconds or pause) * rate), np.float32)
+        spans.append((offset + len(silence), offset + len(silence) + len(samples)))
         parts += [silence, samples]
-        at = spans[-1][1]
+        offset = spans[-1][1]
     return np.concatenate(parts), spans
 
 

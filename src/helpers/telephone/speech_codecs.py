@@ -83,11 +83,11 @@ def _through_ffmpeg(samples: np.ndarray, codec: str) -> np.ndarray:
 
 
 def _ffmpeg(arguments: tuple[str, ...], data: bytes = b"") -> bytes:
-    done = subprocess.run(["ffmpeg", "-hide_banner", "-loglevel", "error", *arguments], input=data,
-                          capture_output=True, check=False)
-    if done.returncode:
-        raise BookError(f"ffmpeg failed: {done.stderr.decode(errors='replace').strip()[:200]}.")
-    return done.stdout
+    process = subprocess.run(["ffmpeg", "-hide_banner", "-loglevel", "error", *arguments],
+                             input=data, capture_output=True, check=False)
+    if process.returncode:
+        raise BookError(f"ffmpeg failed: {process.stderr.decode(errors='replace').strip()[:200]}.")
+    return process.stdout
 
 
 def _ffmpeg_has(codec: str) -> bool:

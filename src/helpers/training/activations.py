@@ -22,15 +22,15 @@ def kept_for_backward(model: torch.nn.Module, forward: Callable[[], Any]) -> dic
     Returns:
         Name of a component, or "other", to its bytes, where there are any.
     """
-    seen = {tensor.untyped_storage().data_ptr()
-            for tensor in (*model.parameters(), *model.buffers())}
+    counted = {tensor.untyped_storage().data_ptr()
+               for tensor in (*model.parameters(), *model.buffers())}
     kept = dict.fromkeys((*COMPONENTS, "other"), 0)
     inside = ["other"]
 
     def pack(tensor):
         storage = tensor.untyped_storage()
-        if storage.data_ptr() not in seen:  # what is kept stays, so no address comes twice
-            seen.add(storage.data_ptr())
+        if storage.data_ptr() not in counted:  # what is kept stays, so no address comes twice
+            counted.add(storage.data_ptr())
             kept[inside[-1]] += storage.nbytes()
         return tensor
 

@@ -248,12 +248,12 @@ def steps_under_ddp(built: Built, items: Sequence[dict], steps: int,
     parallel = torch.nn.parallel.DistributedDataParallel(built.model,
                                                          find_unused_parameters=unused).train()
     optimizer = torch.optim.SGD(parallel.parameters(), lr=learning_rate or 0.0)
-    for done in range(steps):
+    for step in range(steps):
         try:
             loss, _, _ = parallel(**finetune.batch(built, items))
             loss.backward()
         except RuntimeError as error:
-            return done, first_sentence(error)
+            return step, first_sentence(error)
         if learning_rate:
             optimizer.step()
         optimizer.zero_grad()

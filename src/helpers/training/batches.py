@@ -120,27 +120,27 @@ def reach(name: str, items: Sequence[dict], changes: Mapping[str, Any] | None = 
     kept = {stage: np.zeros(len(items), bool) for stage in STAGES}
     replaced = 0
     torch.manual_seed(0)
-    with loader(name, items, changes, over) as made, _without_audio():
-        train = made.build_iter()[0]
-        own = [line_of[entry["key"]] for entry in train.dataset.index_ds.contents]
-        kept["index"][own] = True
+    with loader(name, items, changes, over) as dataloader, _without_audio():
+        train = dataloader.build_iter()[0]
+        line_numbers = [line_of[entry["key"]] for entry in train.dataset.index_ds.contents]
+        kept["index"][line_numbers] = True
         sampled = [batch for batch in train.batch_sampler if batch]
-        batches = [[own[index] for index in batch] for batch in sampled]
+        batches = [[line_numbers[index] for index in batch] for batch in sampled]
         kept["sampler"][[index for batch in batches for index in batch]] = True
-        for indices, wanted in zip(sampled, batches, strict=True) if collate else ():
+        for indices, lines in zip(sampled, batches, strict=True) if collate else ():
             samples = [train.dataset[index] for index in indices]
-            got = [line_of[sample["item"]["key"]] for sample in samples]
-            same = [line for line, other in zip(wanted, got, strict=True) if line == other]
-            replaced += len(wanted) - len(same)
+            returned = [line_of[sample["item"]["key"]] for sample in samples]
+            same = [line for line, served in zip(lines, returned, strict=True) if line == served]
+            replaced += len(lines) - len(same)
             kept["dataset"][same] = True
-            left = [line_of[item["key"]] for item in train.dataset.collator(samples)["item"]]
-            kept["collator"][[index for index in left if index in same]] = True
+            collated = [line_of[item["key"]] for item in train.dataset.collator(samples)["item"]]
+            kept["collator"][[index for index in collated if index in same]] = True
     lengths = np.array([item["speech_length"] for item in items])
     longest = np.array([lengths[batch].max() for batch in batches])
     counts = np.array([len(batch) for batch in batches])
     speech = sum(lengths[batch].sum() for batch in batches)
     return DataPass(kept, batches, counts * longest, counts * longest**2,
-                 float(1 - speech / (counts * longest).sum()), replaced)
+                    float(1 - speech / (counts * longest).sum()), replaced)
 
 
 @dataclass(frozen=True)
@@ -162,32 +162,32 @@ class Splits:
 
 def splits(name: str, items: Sequence[dict], files: int | None = None) -> Splits:
     """Read every split of an epoch with FunASR's loader."""
-    lines, filled, orders = 0, 0, []
-    with loader(name, items, files=files) as made:
-        for part in range(made.data_split_num):
-            train = made.build_iter(data_split_i=part)[0]
+    lines, orders = 0, []
+    with loader(name, items, files=files) as dataloader:
+        for part in range(dataloader.data_split_num):
+            train = dataloader.build_iter(data_split_i=part)[0]
             lines += len(train.dataset)
             if len(train.dataset):
-                filled += 1
                 orders.append([list(batch) for batch in train.batch_sampler])
-    return Splits(made.data_split_num, filled, lines, all(order == orders[0] for order in orders))
+    return Splits(dataloader.data_split_num, len(orders), lines,
+                  all(order == orders[0] for order in orders))
 
 
 def fetch(name: str, items: Sequence[dict], changes: Mapping[str, Any],
           fails: Sequence[int] = (), indices: Sequence[int] = (0,)) -> list[dict | None]:
     """Samples as FunASR's dataset returns them; `fails` are lines whose audio cannot be read."""
     broken = frozenset(manifests.audio_path(items[index]) for index in fails)
-    with loader(name, items, changes) as made, _without_audio(broken):
+    with loader(name, items, changes) as dataloader, _without_audio(broken):
         torch.manual_seed(0)
-        dataset = made.build_iter()[0].dataset
+        dataset = dataloader.build_iter()[0].dataset
         return [dataset[index] for index in indices]
 
 
 def collate(name: str, items: Sequence[dict], samples: Sequence[dict | None]) -> dict | str:
     """What FunASR's collator makes of these samples, or the error that it ends in."""
-    with loader(name, items) as made:
+    with loader(name, items) as dataloader:
         try:
-            return made.build_iter()[0].dataset.collator(list(samples))
+            return dataloader.build_iter()[0].dataset.collator(list(samples))
         except (KeyError, IndexError) as error:
             return f"{type(error).__name__}: {error}"
 

@@ -34,8 +34,8 @@ _torch_linear = functional.linear
 
 def _linear(inputs: torch.Tensor, weight: torch.Tensor,
             bias: torch.Tensor | None = None) -> torch.Tensor:
-    kinds = {(tensor.dtype, tensor.device.type) for tensor in (inputs, weight)}
-    if kinds != {(torch.bfloat16, "cpu")}:
+    operands = {(tensor.dtype, tensor.device.type) for tensor in (inputs, weight)}
+    if operands != {(torch.bfloat16, "cpu")}:
         return _torch_linear(inputs, weight, bias)
     return _Linear.apply(inputs, weight, bias)
 
@@ -53,13 +53,13 @@ class _Linear(torch.autograd.Function):
     @staticmethod
     def backward(ctx, gradient):
         inputs, weight = ctx.saved_tensors
-        exact, kind = gradient.float(), gradient.dtype
+        exact, dtype = gradient.float(), gradient.dtype
         rows = exact.reshape(-1, exact.shape[-1])
         of_inputs = of_weight = of_bias = None
         if ctx.needs_input_grad[0]:
-            of_inputs = (exact @ weight.float()).to(kind)
+            of_inputs = (exact @ weight.float()).to(dtype)
         if ctx.needs_input_grad[1]:
-            of_weight = (rows.T @ inputs.float().reshape(len(rows), -1)).to(kind)
+            of_weight = (rows.T @ inputs.float().reshape(len(rows), -1)).to(dtype)
         if ctx.needs_input_grad[2]:
-            of_bias = rows.sum(0).to(kind)
+            of_bias = rows.sum(0).to(dtype)
         return of_inputs, of_weight, of_bias

@@ -67,11 +67,11 @@ def as_written(config: DictConfig, stage: str, model_dir: Path) -> dict[str, boo
 
 def weights(attempt: launch.Attempt) -> Check:
     """Does every tensor of the pretrained checkpoint arrive in the model that trains?"""
-    wanted = launch.pretrained_tensors().count()
+    expected = launch.pretrained_tensors().count()
     if attempt.tensors is None:
         return Check(False, attempt.outcome)
     arrived = attempt.tensors.count(loaded=True)
-    return Check(arrived == wanted, f"{arrived} of {wanted} tensors")
+    return Check(arrived == expected, f"{arrived} of {expected} tensors")
 
 
 def encoder(built: Built, items: Sequence[dict]) -> Check:
@@ -79,22 +79,22 @@ def encoder(built: Built, items: Sequence[dict]) -> Check:
 
     FunASR freezes what that key names after it has built the model, and so does this.
     """
-    wanted = {name for name, _ in built.model.named_parameters()
-              if anatomy.component_of(name) == "audio_encoder"}
-    before = wanted & anatomy.flagged(built.model)
+    names = {name for name, _ in built.model.named_parameters()
+             if anatomy.component_of(name) == "audio_encoder"}
+    before = names & anatomy.flagged(built.model)
     finetune.freeze_listed(built.model, built.kwargs.get("freeze_param"))
-    may = wanted & anatomy.flagged(built.model)
-    learns = wanted & anatomy.reached(built, items).names
-    named = f", freeze_param holds {len(before - may)} back" if before - may else ""
-    return Check(bool(learns) and learns == may,
-                 f"{len(learns)} of {len(wanted)} tensors get a gradient{named}")
+    trainable = names & anatomy.flagged(built.model)
+    learns = names & anatomy.reached(built, items).names
+    held_back = f", freeze_param holds {len(before - trainable)} back" if before - trainable else ""
+    return Check(bool(learns) and learns == trainable,
+                 f"{len(learns)} of {len(names)} tensors get a gradient{held_back}")
 
 
 def rate(config: DictConfig) -> Check:
     """Does the frontend make the features that the encoder was trained on?"""
-    known = configs.load("pretrained").frontend_conf.fs
-    own = config.frontend_conf.fs
-    return Check(own == known, f"features at {own} Hz, encoder trained on {known} Hz")
+    trained_fs = configs.load("pretrained").frontend_conf.fs
+    fs = config.frontend_conf.fs
+    return Check(fs == trained_fs, f"features at {fs} Hz, encoder trained on {trained_fs} Hz")
 
 
 def deepspeed(config: DictConfig) -> Check:
@@ -116,16 +116,16 @@ def learning_rate(config: DictConfig, steps: int) -> Check:
 def specaug(built: Built, items: Sequence[dict]) -> Check:
     """Does the encoder get altered features in training where the config names a SpecAug?"""
     inputs = finetune.batch(built, items)
-    features, seen = inputs["speech"].clone(), []
+    features, encoder_inputs = inputs["speech"].clone(), []
     with (modes_given_back(built.model), torch.no_grad(),
           built.model.audio_encoder.register_forward_pre_hook(
-              lambda _module, arguments: seen.append(arguments[0].clone()))):
+              lambda _module, arguments: encoder_inputs.append(arguments[0].clone()))):
         built.model.train()
         built.model(**inputs)
-    altered = (seen[0] != features).float().mean().item()
-    named = built.kwargs.get("specaug") is not None
-    return Check(named == (altered > 0), f"{'named' if named else 'not named'}, "
-                                         f"{altered:.0%} of the features altered")
+    altered = (encoder_inputs[0] != features).float().mean().item()
+    configured = built.kwargs.get("specaug") is not None
+    return Check(configured == (altered > 0), f"{'named' if configured else 'not named'}, "
+                                              f"{altered:.0%} of the features altered")
 
 
 def ctc(built: Built, items: Sequence[dict]) -> Check:
@@ -140,8 +140,8 @@ def ctc(built: Built, items: Sequence[dict]) -> Check:
 def parallel(built: Built, items: Sequence[dict]) -> Check:
     """Does the run survive its first steps on several GPUs?"""
     finetune.freeze_listed(built.model, built.kwargs.get("freeze_param"))
-    done, error = anatomy.parallel_steps(built, items)
-    return Check(not error, f"steps done under DDP: {done}" + (", then an error" if error else ""))
+    steps, error = anatomy.parallel_steps(built, items)
+    return Check(not error, f"steps done under DDP: {steps}" + (", then an error" if error else ""))
 
 
 def one_pass(config: DictConfig) -> Check:
@@ -159,11 +159,11 @@ def steps_of_a_run(built: Built, items: Sequence[dict], hours: float) -> int:
     """
     from funasr.register import tables
 
-    own = seconds_of(items).sum() / 3600
-    many = list(items) * max(1, round(hours / own))
+    hours_once = seconds_of(items).sum() / 3600
+    repeated = list(items) * max(1, round(hours / hours_once))
     conf = built.kwargs["dataset_conf"] | {"num_workers": 0}
     with funasr_silenced(), tempfile.TemporaryDirectory() as folder:
-        manifest = str(manifests.write_manifest(many, Path(folder) / "train.jsonl"))
+        manifest = str(manifests.write_manifest(repeated, Path(folder) / "train.jsonl"))
         loader = tables.dataloader_classes.get("DataloaderMapStyle")(**built.kwargs | {
             "dataset_conf": conf, "train_data_set_list": manifest,
             "valid_data_set_list": manifest})

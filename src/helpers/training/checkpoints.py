@@ -204,10 +204,10 @@ def kept(folder: Path) -> tuple[str, ...]:
     return tuple(sorted(_times(folder)))
 
 
-def same_tensors(first: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+def same_tensors(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> bool:
     """Whether two state dicts are identical, to the last bit."""
-    return first.keys() == other.keys() and all(torch.equal(first[name], other[name])
-                                                for name in first)
+    return first.keys() == second.keys() and all(torch.equal(first[name], second[name])
+                                                 for name in first)
 
 
 def components(state: Collection[str]) -> dict[str, int]:
@@ -327,8 +327,8 @@ def computing_dtypes(built: Built, items: Sequence[dict], trainer_dtype: torch.d
                                                   partial(torch.autocast, "cpu")))
         with torch.no_grad(), trainer_ds.maybe_autocast(trainer_dtype):
             built.model(**finetune.batch(built, items))
-    return {part: " and ".join(sorted(kind.removeprefix("torch.") for kind in kinds))
-            for part, kinds in dtypes.items()}
+    return {part: " and ".join(sorted(dtype.removeprefix("torch.") for dtype in used))
+            for part, used in dtypes.items()}
 
 
 def start_of_program(config: configs.ConfigLike) -> str:
@@ -372,8 +372,8 @@ def deepspeed_with_null_config(built: Built) -> str:
 
 def way_to_run(name: str, processes: int) -> str:
     """How FunASR's training program would run a config: plain PyTorch, DDP, FSDP or DeepSpeed."""
-    way = distributed(OmegaConf.to_container(configs.load(name), resolve=False), processes)
-    return ("DeepSpeed" if way.deepspeed else "FSDP" if way.fsdp else "DDP" if way.ddp
+    method = distributed(OmegaConf.to_container(configs.load(name), resolve=False), processes)
+    return ("DeepSpeed" if method.deepspeed else "FSDP" if method.fsdp else "DDP" if method.ddp
             else "plain PyTorch")
 
 
@@ -388,8 +388,8 @@ def average(folder: Path, number: int) -> Path | None:
     from funasr.train_utils.average_nbest_models import average_checkpoints
 
     with funasr_silenced():
-        written = average_checkpoints(str(folder), number)
-    return Path(written) if written else None
+        path = average_checkpoints(str(folder), number)
+    return Path(path) if path else None
 
 
 def _times(folder: str | Path) -> dict[str, int]:

@@ -71,14 +71,14 @@ def run(cases: Mapping[str, Mapping[str, Any]], config: str, items: Sequence[dic
         BookError: a process did not report in time.
     """
     with tempfile.TemporaryDirectory() as folder:
-        told = _in_two(Path(folder), {
+        ranks = _in_two(Path(folder), {
             "cases": [[label, dict(case)] for label, case in cases.items()], "config": config,
             "items": list(items), "steps": steps})
-    return {label: [Outcome(**outcomes[label]) for outcomes in told] for label in cases}
+    return {label: [Outcome(**rank[label]) for rank in ranks] for label in cases}
 
 
 def _in_two(folder: Path, task: dict[str, Any]) -> list[Any]:
-    """Do a task in two processes; what each told in its file."""
+    """Do a task in two processes; what each left in its file."""
     (folder / "task.json").write_text(json.dumps(task))
     warm_processes.run(main, folder, count=WORLD_SIZE, seconds=SECONDS_TO_WAIT)
     return [json.loads((folder / f"rank{rank}.json").read_text()) for rank in range(WORLD_SIZE)]
@@ -134,14 +134,14 @@ def one_pass(config: str, items: Sequence[dict], overrides: Mapping[str, Any],
             "joined": joined}
     with tempfile.TemporaryDirectory() as folder:
         if processes == 1:
-            told = _pass(Path(folder), task, 0, 1)
+            counts = _pass(Path(folder), task, 0, 1)
             size = 1 if joined else WORLD_SIZE
-            losses, tokens = ([told[key][start:start + size]
-                               for start in range(0, len(told[key]), size)]
+            losses, tokens = ([counts[key][start:start + size]
+                               for start in range(0, len(counts[key]), size)]
                               for key in ("losses", "tokens"))
         else:
             ranks = _in_two(Path(folder), task)
-            losses, tokens = ([list(step) for step in zip(*(told[key] for told in ranks),
+            losses, tokens = ([list(step) for step in zip(*(counts[key] for counts in ranks),
                                                           strict=True)]
                               for key in ("losses", "tokens"))
         started, weights = torch.load(Path(folder) / "weights.pt", weights_only=True)
@@ -227,10 +227,10 @@ def _outcomes(folder: Path, task: dict[str, Any], rank: int) -> dict[str, dict[s
         built = mini.build(with_overrides(config, SHORT_RUN, overrides))
         freeze_listed(built.model, built.kwargs.get("freeze_param"))
         with _together(folder / f"meeting{number}", rank):
-            done, error = anatomy.steps_under_ddp(built, task["items"][rank::WORLD_SIZE],
-                                                  task["steps"], learning_rate=1e-4)
+            steps, error = anatomy.steps_under_ddp(built, task["items"][rank::WORLD_SIZE],
+                                                   task["steps"], learning_rate=1e-4)
         digest = hashlib.sha256(str(anatomy.fingerprints(built.model)).encode()).hexdigest()[:12]
-        outcomes[label] = asdict(Outcome(rank, done, error, digest))
+        outcomes[label] = asdict(Outcome(rank, steps, error, digest))
     return outcomes
 
 
@@ -249,8 +249,8 @@ def main(rank: int, folder: Path) -> None:
     session.setup()
     task = json.loads((folder / "task.json").read_text())
     if "cases" in task:
-        told = _outcomes(folder, task, rank)
+        report = _outcomes(folder, task, rank)
     else:
         with _together(folder / "meeting", rank):
-            told = _pass(folder, task, rank, WORLD_SIZE)
-    (folder / f"rank{rank}.json").write_text(json.dumps(told))
+            report = _pass(folder, task, rank, WORLD_SIZE)
+    (folder / f"rank{rank}.json").write_text(json.dumps(report))

@@ -128,9 +128,9 @@ def run(built: Built, train: Sequence[dict], valid: Sequence[dict], name: str, s
     folder = run_folders.folder_for(name, keep_folder)
     kwargs = built.kwargs | {
         "train_data_set_list": str(manifests.write_manifest(_some(train, "train"),
-                                                         folder / "train.jsonl")),
+                                                            folder / "train.jsonl")),
         "valid_data_set_list": str(manifests.write_manifest(_some(valid, "valid"),
-                                                         folder / "valid.jsonl")),
+                                                            folder / "valid.jsonl")),
         "output_dir": str(folder)}
     launched = distributed(kwargs, processes=1)
     if launched.deepspeed:
@@ -157,10 +157,10 @@ def run(built: Built, train: Sequence[dict], valid: Sequence[dict], name: str, s
             trainer.close()
     finally:
         built.model.eval()
-    done = Run(built, trainer.steps, trainer.validations, optimizer, folder,
-               time.perf_counter() - started)
-    run_folders.remove_after(done, folder)
-    return done
+    finished = Run(built, trainer.steps, trainer.validations, optimizer, folder,
+                   time.perf_counter() - started)
+    run_folders.remove_after(finished, folder)
+    return finished
 
 
 def _train(trainer, dataloader, **state) -> None:
@@ -206,12 +206,12 @@ def batch(built: Built, items: Sequence[dict], seed: int = 0) -> dict[str, Any]:
         dataset = tables.dataset_classes.get(built.kwargs["dataset"])(
             str(manifest), frontend=built.frontend, tokenizer=built.tokenizer, is_training=True,
             **built.kwargs["dataset_conf"])
-        made = dataset.collator([dataset[index] for index in range(len(dataset))])
-    if "input_ids" not in made:
+        inputs = dataset.collator([dataset[index] for index in range(len(dataset))])
+    if "input_ids" not in inputs:
         raise BookError("None of these utterances passes the length limits of dataset_conf: give "
                         "utterances between min_source_length and max_source_length.")
     return {key: value.to(built.device) if isinstance(value, torch.Tensor) else value
-            for key, value in made.items()}
+            for key, value in inputs.items()}
 
 
 def trainable_line(model: torch.nn.Module) -> str:

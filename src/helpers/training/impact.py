@@ -66,28 +66,28 @@ IMPACT_TABLE = (
 """The document's closing table: aspect, its two cells, component or key, claims of the ledger."""
 
 
-def impact_rows(found: Mapping[str, Impact]) -> list[list[str]]:
+def impact_rows(impacts: Mapping[str, Impact]) -> list[list[str]]:
     """The document's table beside what is so: aspect, then each stated cell and what was found."""
-    merged = {name: configs.flatten(configs.merge_over("pretrained", name)) for name in found}
-    pretrained, *tuned = found
+    merged = {name: configs.flatten(configs.merge_over("pretrained", name)) for name in impacts}
+    pretrained, *tuned = impacts
     rows = []
     for aspect, before, after, subject, _ in IMPACT_TABLE:
-        cells = {name: _impact_cell(subject, merged[name], merged[pretrained], found[name])
-                 for name in found}
+        cells = {name: _impact_cell(subject, merged[name], merged[pretrained], impacts[name])
+                 for name in impacts}
         rows.append([aspect, before, cells[pretrained], after,
                      "; ".join(dict.fromkeys(cells[name] for name in tuned))])
     return rows
 
 
 def _impact_cell(subject: str, config: Mapping[str, Any], base: Mapping[str, Any],
-                 found: Impact) -> str:
+                 observed: Impact) -> str:
     if subject in COMPONENTS:
-        return found.of(subject)
+        return observed.of(subject)
     value = shown(config[subject])
     if subject == "optim_conf.lr" and config is not base:
         return f"{value}, {config[subject] / base[subject]:.0f}x"
     if subject == "train_conf.max_epoch":
-        return f"{value}, {found.passes:,} passes"
+        return f"{value}, {observed.passes:,} passes"
     if subject == "train_conf.use_deepspeed":
-        return "enabled" if found.deepspeed else "disabled"
+        return "enabled" if observed.deepspeed else "disabled"
     return value

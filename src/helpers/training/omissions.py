@@ -66,27 +66,27 @@ def built_effect(changes: Mapping[str, Any]) -> str:
     """What these values change in the full-size model of the merged main config, in words."""
     usual = mini.build(BASE, size="full", device="meta").model
     try:
-        other = mini.build(with_overrides(BASE, dict(changes)), size="full", device="meta").model
+        changed = mini.build(with_overrides(BASE, dict(changes)), size="full", device="meta").model
     except Exception as error:  # whatever FunASR raises is the result
         return f"stops: {typed_sentence(error)}"
-    before, after = dict(usual.named_parameters()), dict(other.named_parameters())
-    both = before.keys() & after.keys()
-    reshaped = [name for name in both if before[name].shape != after[name].shape]
-    retyped = {(before[name].dtype, after[name].dtype) for name in both
+    before, after = dict(usual.named_parameters()), dict(changed.named_parameters())
+    shared = before.keys() & after.keys()
+    reshaped = [name for name in shared if before[name].shape != after[name].shape]
+    retyped = {(before[name].dtype, after[name].dtype) for name in shared
                if before[name].dtype != after[name].dtype}
-    rates = sum(rate != two for rate, two in zip(_dropout(usual), _dropout(other), strict=False))
+    rates = sum(old != new for old, new in zip(_dropout(usual), _dropout(changed), strict=False))
     millions = (sum(p.numel() for p in after.values())
                 - sum(p.numel() for p in before.values())) / 1e6
-    words = [
+    counts = [
         (len(before.keys() - after.keys()), "{} tensors are not built"),
         (len(after.keys() - before.keys()), "{} tensors are new"),
         (len(reshaped), "{} tensors have another shape and cannot be loaded"),
         (round(millions), "{:+} million parameters"),
         (rates if before.keys() == after.keys() else 0, "{} dropout layers change their rate")]
-    effects = [form.format(number) for number, form in words if number]
+    effects = [form.format(number) for number, form in counts if number]
     effects += [f"weights in {_plain(new)} instead of {_plain(old)}" for old, new in retyped]
-    if usual.llm_dtype != other.llm_dtype:
-        effects.append(f"the LLM computes in {other.llm_dtype} instead of {usual.llm_dtype}")
+    if usual.llm_dtype != changed.llm_dtype:
+        effects.append(f"the LLM computes in {changed.llm_dtype} instead of {usual.llm_dtype}")
     return "; ".join(effects) or "nothing that the model shows"
 
 
@@ -100,9 +100,9 @@ def _prompt_effect(key: str) -> str:
     """How many tokens a training example has with and without the key's pretrained value."""
     pretrained = next(row.values["pretrained"] for row in configs.compare() if row.key == key)
     item = corpus.load_set("adapt")[:1]
-    usual, other = (finetune.batch(mini.build(with_overrides(BASE, SHORT_RUN, {key: value})),
-                                   item)["input_ids"].shape[1] for value in (pretrained, None))
-    return f"{usual - other} tokens of context leave every training prompt"
+    usual, without = (finetune.batch(mini.build(with_overrides(BASE, SHORT_RUN, {key: value})),
+                                     item)["input_ids"].shape[1] for value in (pretrained, None))
+    return f"{usual - without} tokens of context leave every training prompt"
 
 
 def _checkpoint_effect(_key: str) -> str:

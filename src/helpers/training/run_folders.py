@@ -24,15 +24,15 @@ _dropped: set[Path] = set()
 
 def folder_for(name: str, keep: bool = False) -> Path:
     """The folder of this process's run of that name, empty unless `keep` is asked for."""
-    own = PLACE / str(os.getpid())
-    if not own.is_dir():
+    process_folder = PLACE / str(os.getpid())
+    if not process_folder.is_dir():
         remove_left_behind()
-        atexit.register(_remove_own, own)
-    folder = own / name
+        atexit.register(_remove_own, process_folder)
+    folder = process_folder / name
     if folder in _held:  # an earlier run of this name must not take the files of the next
         _held.pop(folder).detach()
-    for other in _dropped - {folder}:
-        shutil.rmtree(other, ignore_errors=True)
+    for dropped in _dropped - {folder}:
+        shutil.rmtree(dropped, ignore_errors=True)
     _dropped.clear()
     if not keep:
         shutil.rmtree(folder, ignore_errors=True)
@@ -62,6 +62,6 @@ def _is_running(process: int) -> bool:
     return True
 
 
-def _remove_own(own: Path) -> None:
-    if own.name == str(os.getpid()):  # a forked child ends with its parent's list of duties
-        shutil.rmtree(own, ignore_errors=True)
+def _remove_own(folder: Path) -> None:
+    if folder.name == str(os.getpid()):  # a forked child ends with its parent's list of duties
+        shutil.rmtree(folder, ignore_errors=True)

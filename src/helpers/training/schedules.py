@@ -70,7 +70,7 @@ def rates_at(config: configs.ConfigLike, updates: Sequence[int]) -> np.ndarray:
 
 def mean_rate(config: configs.ConfigLike, updates: int) -> float:
     """Mean learning rate of a run of this many updates."""
-    return schedule.sum_over_run(updates, lambda asked: rates_at(config, asked)) / updates
+    return schedule.sum_over_run(updates, lambda numbers: rates_at(config, numbers)) / updates
 
 
 def seen(config: configs.ConfigLike, updates: int) -> Seen:
@@ -92,8 +92,8 @@ def shrinkage(config: configs.ConfigLike, updates: int, float32: bool = False) -
     """
     decay = configs.as_config(config).optim_conf.weight_decay
 
-    def logarithm(asked: np.ndarray) -> np.ndarray:
-        factors = 1 - decay * rates_at(config, asked)
+    def logarithm(numbers: np.ndarray) -> np.ndarray:
+        factors = 1 - decay * rates_at(config, numbers)
         return np.log(factors.astype(np.float32).astype(float) if float32 else factors)
 
     return max(0.0, -math.expm1(schedule.sum_over_run(updates, logarithm)))
@@ -121,8 +121,8 @@ def batches_per_pass(name: str, hours: float) -> int:
     lengths = turn_seconds(hours) * (FEATURE_FRAMES_A_SECOND + TEXT_TOKENS_A_SECOND)
     with funasr_silenced():
         sampler = tables.batch_sampler_classes.get(conf["batch_sampler"])
-        made = sampler(_LineLengths(lengths.round().astype(int).tolist()), **conf)
-        return sum(1 for batch in made["batch_sampler"] if batch)
+        dataloader_args = sampler(_LineLengths(lengths.round().astype(int).tolist()), **conf)
+        return sum(1 for batch in dataloader_args["batch_sampler"] if batch)
 
 
 def run_updates(name: str, hours: float, passes_an_epoch: int | None = None) -> int:

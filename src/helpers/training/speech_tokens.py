@@ -54,12 +54,12 @@ def flow(built: Built, item: dict) -> Flow:
     if not any(parameter.requires_grad for parameter in built.model.audio_encoder.parameters()):
         raise BookError("The encoder is frozen and no gradient returns to it: set "
                         "audio_encoder_conf.freeze to false.")
-    seen = {}
+    outputs = {}
 
     def keep(name):
         def hook(_module, _inputs, output):
-            seen[name] = output[0]
-            seen[name].retain_grad()
+            outputs[name] = output[0]
+            outputs[name].retain_grad()
         return hook
 
     inputs = finetune.batch(built, [item])
@@ -69,8 +69,8 @@ def flow(built: Built, item: dict) -> Flow:
         loss, _, _ = built.model(**inputs)
         loss.backward()
     built.model.zero_grad(set_to_none=True)
-    norms = {name: output.grad[0].float().norm(dim=-1).numpy() for name, output in seen.items()}
-    return Flow(seen["encoder"].shape[1], int(inputs["fake_token_len"].max()), norms["encoder"],
+    norms = {name: output.grad[0].float().norm(dim=-1).numpy() for name, output in outputs.items()}
+    return Flow(outputs["encoder"].shape[1], int(inputs["fake_token_len"].max()), norms["encoder"],
                 norms["adaptor"], loss.item())
 
 
@@ -90,5 +90,5 @@ def loss_with_noise(built: Built, item: dict, first: int, last: int) -> float:
 def lengths(built: Built, items: Sequence[dict]) -> list[Length]:
     """How long each utterance is for the encoder and for the LLM, from FunASR's own dataset."""
     inputs = (finetune.batch(built, [item]) for item in items)
-    return [Length(seconds, int(each["speech_lengths"].max()), int(each["fake_token_len"].max()))
-            for seconds, each in zip(seconds_of(items).tolist(), inputs, strict=True)]
+    return [Length(seconds, int(batch["speech_lengths"].max()), int(batch["fake_token_len"].max()))
+            for seconds, batch in zip(seconds_of(items).tolist(), inputs, strict=True)]

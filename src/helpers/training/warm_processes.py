@@ -31,12 +31,12 @@ def run(work: Callable[..., None], *arguments: Any, count: int = 1, seconds: flo
     from torch.multiprocessing.spawn import ProcessException, start_processes
 
     multiprocessing.set_forkserver_preload(IMPORTED)
-    ends = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds
     context = start_processes(_silently, (work, arguments), nprocs=count, join=False,
                               start_method="forkserver")
     try:
-        while not context.join(timeout=max(0.0, ends - time.monotonic())):
-            if time.monotonic() >= ends:
+        while not context.join(timeout=max(0.0, deadline - time.monotonic())):
+            if time.monotonic() >= deadline:
                 raise BookError(f"{count} processes did not finish in {seconds:g} s: is the "
                                 "machine very busy?")
     except ProcessException as error:

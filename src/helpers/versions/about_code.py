@@ -59,9 +59,9 @@ def _launched(copy: str, config: str, way: str) -> str:
     if not attempt.built:
         return attempt.outcome
     arrived = attempt.tensors.count(loaded=True)
-    gone = ", then the CTC branch is removed" if attempt.ctc_switched_off else ""
+    removal = ", then the CTC branch is removed" if attempt.ctc_switched_off else ""
     return (f"{arrived:,} of the file's {len(weights.recorded(copy)):,} tensors; "
-            f"the model has {attempt.tensors.count():,}{gone}")
+            f"the model has {attempt.tensors.count():,}{removal}")
 
 
 def _launch_probe(copy: str, config: str, way: str) -> None:

@@ -28,9 +28,9 @@ def passes_of_one_jsonl() -> float:
     book.needs_dataset()
     batches = book.module("batches")
     lines = book.module("turns").telephone_manifest(40)
-    with batches.loader(book.MAIN, lines, {"data_split_num": 4}) as made:
-        parts = [made.build_iter(data_split_i=part)[0] for part in range(made.data_split_num)]
-        return sum(len(part.dataset) for part in parts) / len(lines)
+    with batches.loader(book.MAIN, lines, {"data_split_num": 4}) as dataloader:
+        return sum(len(dataloader.build_iter(data_split_i=part)[0].dataset)
+                   for part in range(dataloader.data_split_num)) / len(lines)
 
 
 @probe("The longest line that reaches a batch with `max_token_length: 100`, as speech frames plus "
@@ -40,6 +40,6 @@ def longest_line_kept() -> int:
     batches, turns = book.module("batches"), book.module("turns")
     lines = [turns.line(f"line{frames}", frames / FEATURE_FRAMES_A_SECOND, 10)
              for frames in range(60, 110)]
-    kept = batches.reach(book.MAIN, lines, {"max_token_length": 100}, collate=False)
+    data_pass = batches.reach(book.MAIN, lines, {"max_token_length": 100}, collate=False)
     return max(line["speech_length"] + line["text_length"]
-               for line, inside in zip(lines, kept.kept["sampler"], strict=True) if inside)
+               for line, inside in zip(lines, data_pass.kept["sampler"], strict=True) if inside)

@@ -126,9 +126,9 @@ def null_overrides_path() -> bool:
 
 @probe("Does `hub=hf` lose `llm_conf.init_param_path` when the YAML has an `llm_conf`?")
 def hf_loses_nested_paths() -> bool:
-    kept = {hub: book.downloaded(hub=hub, llm_conf={"freeze": True})["llm_conf"]
-            for hub in ("ms", "hf")}
-    return _is_path(kept["ms"]) and not _is_path(kept["hf"])
+    sections = {hub: book.downloaded(hub=hub, llm_conf={"freeze": True})["llm_conf"]
+                for hub in ("ms", "hf")}
+    return _is_path(sections["ms"]) and not _is_path(sections["hf"])
 
 
 def _is_path(section: dict[str, Any]) -> bool:
@@ -146,17 +146,17 @@ def _with_init_param(path: str):
 def _loss(changes: dict[str, Any]) -> float:
     import torch
 
-    made = book.built(changes)
+    built = book.built(changes)
     torch.manual_seed(0)
-    return made.model.train()(**book.batch(made))[0].item()
+    return built.model.train()(**book.batch(built))[0].item()
 
 
 def _error_of(changes: dict[str, Any]) -> str:
     """What ends one step of the mini with these keys; "" if nothing does."""
-    made = book.built(changes)
-    inputs = book.batch(made)
+    built = book.built(changes)
+    inputs = book.batch(built)
     try:
-        made.model.train()(**inputs)[0].backward()
+        built.model.train()(**inputs)[0].backward()
     except Exception as error:  # noqa: BLE001  what ends it is the answer
         return book.described(error)
     return ""

@@ -39,10 +39,10 @@ def freeze_param_as_list() -> list[str] | str:
 
 @probe("What the trainer is told on two GPUs when `train_conf.use_deepspeed` is true")
 def two_gpus_with_deepspeed() -> list[str] | str:
-    told = _to_the_trainer({"train_conf": {"use_deepspeed": True, "deepspeed_config": "ds.json"}},
-                           processes=2)
-    return told if isinstance(told, str) else sorted(
-        name for name in ("use_ddp", "use_fsdp", "use_deepspeed") if told[1].get(name))
+    start = _to_the_trainer({"train_conf": {"use_deepspeed": True, "deepspeed_config": "ds.json"}},
+                            processes=2)
+    return start if isinstance(start, str) else sorted(
+        name for name in ("use_ddp", "use_fsdp", "use_deepspeed") if start[1].get(name))
 
 
 @probe("What `use_deepspeed: true` with `deepspeed_config: null` ends in")
@@ -122,10 +122,10 @@ def _set_up(built: Any) -> None:
 
 def _frozen(freeze_param: Any) -> list[str] | str:
     """Components of which the program, started with this key, leaves no parameter learning."""
-    told = _to_the_trainer({"freeze_param": freeze_param}, thawed=True)
-    if isinstance(told, str):
-        return told
-    named = [(name.partition(".")[0], parameter) for name, parameter in told[0].named_parameters()]
+    start = _to_the_trainer({"freeze_param": freeze_param}, thawed=True)
+    if isinstance(start, str):
+        return start
+    named = [(name.partition(".")[0], parameter) for name, parameter in start[0].named_parameters()]
     learning = {component for component, parameter in named if parameter.requires_grad}
     return sorted({component for component, _ in named} - learning)
 

@@ -54,8 +54,8 @@ def prepare() -> list[str]:
         _llm_from_its_config()
         helped.append("The LLM was built from its config.json, without weights of its own.")
     if permutes_features():
-        for short in (module("finetune").SHORT_RUN, module("bench").SMALL):
-            short["audio_encoder_conf.feat_permute"] = False
+        for overrides in (module("finetune").SHORT_RUN, module("bench").SMALL):
+            overrides["audio_encoder_conf.feat_permute"] = False
         helped.append("`audio_encoder_conf.feat_permute` was set to false in every question but "
                       "the one about it.")
     return helped
@@ -78,10 +78,10 @@ def wants_llm_weights() -> bool:
     class _Asked(Exception):
         pass
 
-    def asked(*_, **__):
+    def refuse(*_, **__):
         raise _Asked
 
-    with mock.patch.object(AutoModelForCausalLM, "from_pretrained", asked):
+    with mock.patch.object(AutoModelForCausalLM, "from_pretrained", refuse):
         try:
             built()
         except NotThereError as reason:
@@ -116,13 +116,13 @@ def described(error: BaseException) -> str:
     """Type, first clause without paths, file in FunASR; no line, which every release moves."""
     text = (str(error).strip().splitlines() or [""])[0].partition(": [")[0].rstrip(".")
     text = re.sub(r"(/[\w.\-]+){2,}", lambda path: Path(path[0]).name, text)
-    where, at = "", error.__traceback__
-    while at is not None:
-        file = at.tb_frame.f_code.co_filename
+    location, traceback = "", error.__traceback__
+    while traceback is not None:
+        file = traceback.tb_frame.f_code.co_filename
         if "/funasr/" in file:
-            where = f" (funasr/{file.rpartition('/funasr/')[2]})"
-        at = at.tb_next
-    return f"{type(error).__name__}: {text}{where}"
+            location = f" (funasr/{file.rpartition('/funasr/')[2]})"
+        traceback = traceback.tb_next
+    return f"{type(error).__name__}: {text}{location}"
 
 
 def needs_class() -> None:

@@ -26,12 +26,12 @@ SECONDS = 1800
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; 1 if the newest release differs from the record."""
     parser = argparse.ArgumentParser(prog="python -m helpers.versions", description=__doc__)
-    does = parser.add_mutually_exclusive_group()
-    does.add_argument("--record", action="store_true",
-                      help=f"ask every version what is not answered yet, and write "
+    action = parser.add_mutually_exclusive_group()
+    action.add_argument("--record", action="store_true",
+                        help=f"ask every version what is not answered yet, and write "
                            f"{FILE.name}")
-    does.add_argument("--newest", action="store_true",
-                      help="ask the newest release and print how it differs from the record")
+    action.add_argument("--newest", action="store_true",
+                        help="ask the newest release and print how it differs from the record")
     parser.add_argument("--again", action="store_true", help="forget earlier answers first")
     parser.add_argument("--quick", action="store_true", help="leave out the slow questions")
     parser.add_argument("versions", nargs="*", help="versions in place of the chosen ones")
@@ -55,9 +55,9 @@ def ask(version: str, again: bool = False, quick: bool = False) -> dict[str, Any
     path.parent.mkdir(parents=True, exist_ok=True)
     if again:
         path.unlink(missing_ok=True)
-    wanted = {worker.HELPED, *(name for name, probe in PROBES.items()
-                               if not (quick and probe.slow))}
-    if not wanted <= {row["probe"] for row in worker.read(path)}:
+    expected = {worker.HELPED, *(name for name, probe in PROBES.items()
+                                 if not (quick and probe.slow))}
+    if not expected <= {row["probe"] for row in worker.read(path)}:
         _released_names()
         _in_process(wheels.unpacked(version), version,
                     [str(path), *(["--quick"] if quick else [])])
@@ -73,21 +73,21 @@ def _released_names() -> None:
 
 def _in_process(folder: Path | None, version: str, arguments: list[str]) -> None:
     source = str(Path(__file__).resolve().parents[2])
-    places = [*([str(folder)] if folder else []), source, os.environ.get("PYTHONPATH", "")]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, places)),
+    paths = [*([str(folder)] if folder else []), source, os.environ.get("PYTHONPATH", "")]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths)),
                                 "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
     try:
-        done = subprocess.run([sys.executable, "-m", worker.__name__, version, *arguments],
-                              env=environment, stdout=subprocess.DEVNULL, check=False,
-                              timeout=SECONDS)
+        child = subprocess.run([sys.executable, "-m", worker.__name__, version, *arguments],
+                               env=environment, stdout=subprocess.DEVNULL, check=False,
+                               timeout=SECONDS)
     except subprocess.TimeoutExpired:
         raise BookError(f"FunASR {version} did not answer in {SECONDS} s: run the same command "
                         "again, and it goes on where it stopped.") from None
-    if done.returncode == worker.OTHER_VERSION:
+    if child.returncode == worker.OTHER_VERSION:
         raise BookError(f"The process for FunASR {version} loaded another one: remove "
                         f"{wheels.FOLDER.name} from the cache and ask again.")
-    if done.returncode:
-        raise BookError(f"The process for FunASR {version} ended with {done.returncode}: run the "
+    if child.returncode:
+        raise BookError(f"The process for FunASR {version} ended with {child.returncode}: run the "
                         "same command again, and it goes on where it stopped.")
 
 

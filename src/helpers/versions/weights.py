@@ -114,12 +114,12 @@ def directory(copy: str) -> Path:
     """A model directory with a `model.pt` of these names, for launches on the meta device."""
     import torch
 
-    made = book.scratch(f"released-{copy.replace(' ', '-').lower()}")
-    shutil.rmtree(made)
-    made.mkdir()
-    book.module("launch").fill(made, {name: torch.empty(shape, device="meta")
-                                      for name, shape in recorded(copy).items()})
-    return made.resolve()
+    folder = book.scratch(f"released-{copy.replace(' ', '-').lower()}")
+    shutil.rmtree(folder)
+    folder.mkdir()
+    book.module("launch").fill(folder, {name: torch.empty(shape, device="meta")
+                                        for name, shape in recorded(copy).items()})
+    return folder.resolve()
 
 
 def value_bytes(names: Mapping[str, Shape], dtypes: Mapping[str, str], tied: bool) -> int:

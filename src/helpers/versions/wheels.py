@@ -46,8 +46,8 @@ def newest() -> str:
 
 
 def _pip(*arguments: str, failed: str) -> str:
-    done = subprocess.run([sys.executable, "-m", "pip", "--quiet", *arguments],
-                          capture_output=True, text=True, check=False)
-    if done.returncode:
+    process = subprocess.run([sys.executable, "-m", "pip", "--quiet", *arguments],
+                             capture_output=True, text=True, check=False)
+    if process.returncode:
         raise BookError(failed)
-    return done.stdout
+    return process.stdout

@@ -32,14 +32,14 @@ def main(arguments: list[str]) -> int:
     if "--released" in options:
         weights.record()
         return 0
-    done = {row["probe"] for row in read(path)}
-    if HELPED not in done:
+    recorded = {row["probe"] for row in read(path)}
+    if HELPED not in recorded:
         _add(path, {"probe": HELPED, "answer": helped})
-    for name, asked in PROBES.items():
-        if name in done or (asked.slow and "--quick" in options):
+    for name, question in PROBES.items():
+        if name in recorded or (question.slow and "--quick" in options):
             continue
         started = time.perf_counter()
-        _add(path, {"probe": name, **answered(asked, book.described)})
+        _add(path, {"probe": name, **answered(question, book.described)})
         print(f"{time.perf_counter() - started:6.1f} s  {name}", file=sys.stderr, flush=True)
     return 0
 
