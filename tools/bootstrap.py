@@ -63,8 +63,8 @@ def usable() -> bool:
     if STAMP.exists():
         return STAMP.read_text().splitlines()[:1] == [interpreter()]
     code = "import pip, sys; print(sys.version.replace(chr(10), ' '), 'in', sys.prefix)"
-    done = subprocess.run([str(python), "-c", code], capture_output=True, text=True, check=False)
-    return done.stdout.strip() == interpreter()
+    probe = subprocess.run([str(python), "-c", code], capture_output=True, text=True, check=False)
+    return probe.stdout.strip() == interpreter()
 
 
 def install() -> None:
@@ -80,23 +80,23 @@ def install() -> None:
 
 
 def run(*command: str) -> None:
-    done = subprocess.run(command, cwd=ROOT, check=False,
-                          env={**os.environ, "PYTHONWARNINGS": "ignore"})
-    if done.returncode != 0:
+    completed = subprocess.run(command, cwd=ROOT, check=False,
+                               env={**os.environ, "PYTHONWARNINGS": "ignore"})
+    if completed.returncode != 0:
         sys.exit(f"`{Path(command[0]).name} {' '.join(command[1:4])} ...` failed for the reason "
                  "above; once it is removed (a package index must be reachable), run make again.")
 
 
 def main() -> None:
     check_python(sys.version_info[:2])
-    wanted = f"{interpreter()}\n{fingerprint()}\n"
-    if STAMP.exists() and STAMP.read_text() == wanted:
+    stamp = f"{interpreter()}\n{fingerprint()}\n"
+    if STAMP.exists() and STAMP.read_text() == stamp:
         return
     check_venv_module()
     check_disk(ROOT)
     check_disk(Path(tempfile.gettempdir()), NEEDED_TEMPORARY_GIB)
     install()
-    STAMP.write_text(wanted)
+    STAMP.write_text(stamp)
 
 
 if __name__ == "__main__":

@@ -67,12 +67,12 @@ def settings(condition: str, checkout: Path, fonts: list[Path]) -> dict[str, str
     return {**os.environ, **usual, **own}
 
 
-def font_list(folders: list[Path], place: Path) -> Path:
+def font_list(folders: list[Path], target: Path) -> Path:
     """A configuration of fontconfig that knows the fonts of these folders and no others."""
     listed = "".join(f"<dir>{folder.resolve()}</dir>" for folder in folders)
-    path = place / "fonts.conf"
+    path = target / "fonts.conf"
     path.write_text(f'<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd"><fontconfig>'
-                    f"{listed}<cachedir>{place / 'fonts'}</cachedir></fontconfig>\n")
+                    f"{listed}<cachedir>{target / 'fonts'}</cachedir></fontconfig>\n")
     return path
 
 
@@ -103,8 +103,8 @@ def busy(count: int) -> Iterator[None]:
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="conditions:\n" + "\n".join(f"  {name:11} {what}"
-                                           for name, what in CONDITIONS.items()))
+        epilog="conditions:\n" + "\n".join(f"  {name:11} {meaning}"
+                                           for name, meaning in CONDITIONS.items()))
     parser.add_argument("condition", choices=[*CONDITIONS, "all"], metavar="CONDITION",
                         help="one of those below, or all of them, one after the other")
     parser.add_argument("tests", nargs="*", default=["_build/travelling", "tests"],

@@ -46,10 +46,10 @@ def passes(tests: str, file: str = "", text: str = "") -> bool:
                 (Path(folder) / source.name).symlink_to(source)
         if file:
             (Path(folder) / "src" / file).write_text(text, encoding="utf-8")
-        here = {"PYTHONPATH": f"{folder}/src", "BOOK_CACHE": f"{folder}/.cache",
-                "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}
+        environment = {"PYTHONPATH": f"{folder}/src", "BOOK_CACHE": f"{folder}/.cache",
+                       "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}
         run = subprocess.run([sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider",
-                              *shlex.split(tests)], cwd=folder, env=os.environ | here,
+                              *shlex.split(tests)], cwd=folder, env=os.environ | environment,
                              stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT, check=False)
     return run.returncode == 0
 
@@ -59,9 +59,9 @@ def main(words: list[str]) -> int:
                if not words or any(word in text for word in words for text in entry.values())]
     lived = 0
     for entry in entries:
-        said = outcome(entry)
-        lived += said != "killed"
-        print(f"{said:9} {entry['file']}: {entry['piece']!r} -> {entry['wrong']!r}"
+        result = outcome(entry)
+        lived += result != "killed"
+        print(f"{result:9} {entry['file']}: {entry['piece']!r} -> {entry['wrong']!r}"
               f"  ({entry['tests']})", flush=True)
     print(f"{len(entries) - lived} of {len(entries)} killed")
     return int(bool(lived))

@@ -42,19 +42,19 @@ def at_full_size() -> dict[str, Any]:
         on batches that no law was fitted to; `judged_on`: how many such sums there were.
     """
     pool = sorted(telephone_set("adapt"), key=lambda item: item["speech_length"])
-    fitted, unseen = ([[pool[place] for place in places] for places in each]
-                      for each in (FITTED, UNSEEN))
+    fitted, unseen = ([[pool[index] for index in indices] for indices in batches]
+                      for batches in (FITTED, UNSEEN))
     laws: dict[str, list[float]] = {}
     errors: list[float] = []
     for mode in LLM_MODES:
         built = built_for(mode)
-        found = laws_of(built, mode, fitted)
-        errors += [error_of(built, items, mode, "fp32", found) for items in unseen]
+        of_mode = laws_of(built, mode, fitted)
+        errors += [error_of(built, items, mode, "fp32", of_mode) for items in unseen]
         if mode == LLM_MODES[0]:  # 16 bits are slow on a CPU
-            errors += [error_of(built, unseen[0], mode, precision, found)
+            errors += [error_of(built, unseen[0], mode, precision, of_mode)
                        for precision in PRECISIONS if precision != "fp32"]
-        laws |= found if mode == LLM_MODES[0] else {name: law for name, law in found.items()
-                                                    if name.startswith("llm")}
+        laws |= of_mode if mode == LLM_MODES[0] else {name: law for name, law in of_mode.items()
+                                                      if name.startswith("llm")}
     return {"laws": laws, "largest_error": round(max(map(abs, errors)), 3),
             "judged_on": len(errors)}
 
@@ -79,7 +79,7 @@ def built_for(mode: str) -> mini.Built:
 def laws_of(built: mini.Built, mode: str, batches: Sequence[Sequence[dict]]
             ) -> dict[str, list[float]]:
     """The law of each part and precision, from two depths and carried to the full one."""
-    found = {}
+    laws = {}
     for precision in PRECISIONS:
         rows, sums = ({part: [] for part in PARTS} for _ in range(2))
         for items in batches:
@@ -91,18 +91,18 @@ def laws_of(built: mini.Built, mode: str, batches: Sequence[Sequence[dict]]
                 sums[part].append(shallow[part] + layer * more)
                 rows[part].append(terms(part, batch))
         for part in PARTS:
-            found[name_of(part, mode, precision)] = _fitted(np.array(rows[part]),
-                                                            np.array(sums[part]))
-    return found
+            laws[name_of(part, mode, precision)] = _fitted(np.array(rows[part]),
+                                                           np.array(sums[part]))
+    return laws
 
 
 def error_of(built: mini.Built, items: Sequence[dict], mode: str, precision: str,
              laws: Mapping[str, Sequence[float]]) -> float:
     """By which share the laws miss what is counted of a batch at full depth."""
     batch = finetune.batch(built, items)
-    told = sum(float(np.dot(terms(part, batch), laws[name_of(part, mode, precision)]))
-               for part in PARTS)
-    return told / sum(kept_at(built.model, batch, precision).values()) - 1
+    predicted = sum(float(np.dot(terms(part, batch), laws[name_of(part, mode, precision)]))
+                    for part in PARTS)
+    return predicted / sum(kept_at(built.model, batch, precision).values()) - 1
 
 
 def name_of(part: str, mode: str, precision: str) -> str:
@@ -121,12 +121,12 @@ def kept_at(model: torch.nn.Module, batch: Mapping[str, Any], precision: str,
             depth: int | None = None) -> dict[str, int]:
     """Bytes that each part keeps in one forward pass, as FunASR's trainer would run it."""
     dtype, autocast = PRECISIONS[precision]
-    wanted = torch.bfloat16 if dtype == "bf16" else torch.float32
+    torch_dtype = torch.bfloat16 if dtype == "bf16" else torch.float32
     if model.llm_dtype != dtype:
         model.llm_dtype = dtype
         for tensor in (*model.llm.parameters(), *model.llm.buffers()):
             if tensor.is_floating_point():
-                tensor.data = torch.empty_like(tensor, dtype=wanted)
+                tensor.data = torch.empty_like(tensor, dtype=torch_dtype)
     with (_cut(model, depth) if depth else contextlib.nullcontext(),
           torch.autocast("cpu", torch.bfloat16, enabled=autocast)):
         fresh = {name: value.clone() if torch.is_tensor(value) else value
@@ -137,7 +137,7 @@ def kept_at(model: torch.nn.Module, batch: Mapping[str, Any], precision: str,
 
 def _fitted(rows: np.ndarray, counts: np.ndarray) -> list[float]:
     scale = rows.max(0)
-    return [round(float(one), 1) for one in nnls(rows / scale, counts)[0] / scale]
+    return [round(float(factor), 1) for factor in nnls(rows / scale, counts)[0] / scale]
 
 
 def _whole_depth(model: torch.nn.Module, part: str) -> float:
@@ -153,7 +153,7 @@ def _cut(model: torch.nn.Module, depth: int) -> Iterator[None]:
     encoder, decoder = model.audio_encoder, model.llm.model
     whole = encoder.encoders, encoder.tp_encoders, decoder.layers
     encoder.encoders, encoder.tp_encoders, decoder.layers = (
-        torch.nn.ModuleList(list(one)[:depth]) for one in whole)
+        torch.nn.ModuleList(list(stack)[:depth]) for stack in whole)
     decoder.config.num_hidden_layers = depth
     try:
         yield

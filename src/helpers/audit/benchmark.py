@@ -203,10 +203,10 @@ def main(arguments: list[str] | None = None) -> int:
         raise BookError("Lines and rounds must be at least 1: give greater numbers.")
     setup()
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-        made = benchmark(options.lines, options.many_lines, options.rounds, Path(folder))
-    made["provenance"] = provenance(COMMAND, seed=SEED)
-    write_record(options.out, made)
-    for reader, medians in made["summary"].items():
+        record = benchmark(options.lines, options.many_lines, options.rounds, Path(folder))
+    record["provenance"] = provenance(COMMAND, seed=SEED)
+    write_record(options.out, record)
+    for reader, medians in record["summary"].items():
         print(f"{reader}: {medians['seconds']:.2f} s, {medians['peak_mb']:.0f} MB, "
               f"{medians['times_faster']:.1f} times as fast as FunASR's index")
     return 0

@@ -171,13 +171,13 @@ def main(arguments: list[str] | None = None) -> int:
                         help="write nothing; say whether the file is what this FunASR gives")
     options = parser.parse_args(arguments)
     setup()
-    made = json.loads(json.dumps(make()))
+    content = json.loads(json.dumps(make()))
     if options.check:
         stored = {key: value for key, value in load().content.items() if key != "provenance"}
-        changed = [key for key in made if made[key] != stored.get(key)]
+        changed = [key for key in content if content[key] != stored.get(key)]
         print(f"Changed: {', '.join(changed)}." if changed else "The audit is up to date.")
         return int(bool(changed))
-    write_record(FILE, {**made, "activations": activations.at_full_size(),
+    write_record(FILE, {**content, "activations": activations.at_full_size(),
                         "provenance": provenance(COMMAND, seed=0)}, indent=0)
     return 0
 

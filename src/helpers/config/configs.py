@@ -146,8 +146,8 @@ def flatten(config: ConfigLike) -> dict[str, Any]:
         BookError: two paths give the same dotted key.
     """
     flat: dict[str, Any] = {}
-    read = _read(config) if isinstance(config, (str, Path)) else as_config(config)
-    plain = OmegaConf.to_container(read, resolve=False)
+    loaded = _read(config) if isinstance(config, (str, Path)) else as_config(config)
+    plain = OmegaConf.to_container(loaded, resolve=False)
     for key, value in leaves(plain):
         if key in flat:
             raise BookError(f"The key `{key}` is there twice, once with a dot in its name: "
@@ -161,10 +161,10 @@ def compare() -> list[KeyRow]:
     values = {name: flatten(name) for name in CONFIG_NAMES}
     rows = []
     for key in dict.fromkeys(key for name in CONFIG_NAMES for key in values[name]):
-        here = {name: values[name].get(key, NOT_SET) for name in CONFIG_NAMES}
+        by_name = {name: values[name].get(key, NOT_SET) for name in CONFIG_NAMES}
         rows.append(KeyRow(
-            key=key, section=section_of(key), values=here,
-            statuses={name: _status(here["pretrained"], here[name]) for name in FINE_TUNING},
+            key=key, section=section_of(key), values=by_name,
+            statuses={name: _status(by_name["pretrained"], by_name[name]) for name in FINE_TUNING},
             critical=tuple(name for name in FINE_TUNING if document.is_critical(key, name)),
             stated_in=document.sections_stating(key)))
     last = max(document.section_titles()) + 1

@@ -267,9 +267,9 @@ def _walk(node: ast.AST, owner: str, statement: tuple[int, int]) -> Iterator[tup
             yield from _parameters(node, owner)
     if isinstance(node, ast.stmt):
         statement = _head(node)
-    asked, name, *default = _look_up(node)
+    receiver, name, *default = _look_up(node)
     if name:
-        yield (name, asked, owner, DEFAULT if default else REQUIRED, *(default or (None,)),
+        yield (name, receiver, owner, DEFAULT if default else REQUIRED, *(default or (None,)),
                node.lineno, node.lineno, statement)
     for child in ast.iter_child_nodes(node):
         yield from _walk(child, owner, statement)

@@ -264,10 +264,10 @@ def yaml_of(rows: Sequence[Advice], chapters: bool = False) -> str:
         same = len(os.path.commonprefix([opened, parents]))
         lines += [f"{'  ' * depth}{parents[depth]}:" for depth in range(same, len(parents))]
         indent = "  " * len(parents)
-        told = f"# [{row.grade}{f', {row.chapter}' if chapters else ''}] {row.why}"
+        comment = f"# [{row.grade}{f', {row.chapter}' if chapters else ''}] {row.why}"
         line = f"{indent}{name}: {_value(row.value)}"
-        lines += ([f"{line}  {told}"] if len(line) + len(told) < WIDEST else
-                  [f"{indent}{told}", line])
+        lines += ([f"{line}  {comment}"] if len(line) + len(comment) < WIDEST else
+                  [f"{indent}{comment}", line])
         opened = parents
     blocks = ("\n".join(lines) for lines in sections.values())
     return ("\n\n" if chapters else "\n").join(blocks) + "\n"
@@ -276,9 +276,9 @@ def yaml_of(rows: Sequence[Advice], chapters: bool = False) -> str:
 def file_text() -> str:
     """What `configs/recommended_8k.yaml` says."""
     rows = [row for row in TABLE if row.in_file and not row.when]
-    left = "".join(f"# - {row.key}: [{row.grade}, {row.chapter}] {row.why}\n"
-                   for row in rows if row.value is NOT_SET)
-    return f"{HEAD}{left}\n{yaml_of([row for row in rows if row.value is not NOT_SET], True)}"
+    unset = "".join(f"# - {row.key}: [{row.grade}, {row.chapter}] {row.why}\n"
+                    for row in rows if row.value is NOT_SET)
+    return f"{HEAD}{unset}\n{yaml_of([row for row in rows if row.value is not NOT_SET], True)}"
 
 
 @dataclass(frozen=True)
@@ -297,7 +297,7 @@ WHEN = "# Where "
 
 def boxes(chapter: str) -> list[str]:
     """The text of each box "What to put in your config" of a chapter's markdown."""
-    return [found[2] for found in BOX.finditer(chapter)]
+    return [match[2] for match in BOX.finditer(chapter)]
 
 
 def fence(text: str) -> Fence:
@@ -320,7 +320,7 @@ def rendered(box: Fence) -> str:
 def with_boxes(chapter: str) -> str:
     """A chapter's markdown with the YAML of its boxes as the table has it."""
     def written(box: re.Match) -> str:
-        return FENCE.sub(lambda found: f"```yaml\n{rendered(fence(found[1]))}```", box[0])
+        return FENCE.sub(lambda match: f"```yaml\n{rendered(fence(match[1]))}```", box[0])
 
     return BOX.sub(written, chapter)
 

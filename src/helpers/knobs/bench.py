@@ -137,17 +137,17 @@ def observe(config: Mapping[str, Any], unreadable: bool = False, resume: bool = 
     parts: dict[str, str] = {}
     items = utterances(unreadable)
     state = _global_state()
-    seen: set[tuple[str, int]] = set()
+    executed: set[tuple[str, int]] = set()
     error = ""
-    with funasr_silenced(), _traced(seen) if traced else contextlib.nullcontext():
+    with funasr_silenced(), _traced(executed) if traced else contextlib.nullcontext():
         try:
-            with _precision() as asked, mock.patch("tensorboardX.SummaryWriter"):
+            with _precision() as autocasts, mock.patch("tensorboardX.SummaryWriter"):
                 built = _build(config, parts)
                 _data(built, items, parts)
                 _launch(built, parts)
                 _outputs(built, items[0][0], parts)
                 _train(built, items, parts, resume)
-            parts["precision"] = digest(asked)
+            parts["precision"] = digest(autocasts)
         except BaseException as raised:  # noqa: BLE001  what FunASR raises is the finding
             if isinstance(raised, KeyboardInterrupt):
                 raise
@@ -156,7 +156,7 @@ def observe(config: Mapping[str, Any], unreadable: bool = False, resume: bool = 
             _restore(state)
             gc.collect()  # ends the worker processes of a data loader
     return Observation({name: parts[name] for name in PARTS if name in parts}, error,
-                       frozenset(seen))
+                       frozenset(executed))
 
 
 def masks_by_hand(config: Mapping[str, Any]) -> str:
@@ -246,11 +246,11 @@ def _data(built: mini.Built, items: tuple[list[dict], list[dict]], parts: dict[s
     parts["data loader"] = digest(loader.num_workers, loader.prefetch_factor, loader.pin_memory,
                                   loader.persistent_workers)
     samples = [dataset[index] for index in range(len(dataset))]
-    read = [sample for sample in samples if sample is not None]
-    parts["features"] = digest([sample.get("speech") for sample in read])
-    parts["prompt"] = digest([built.tokenizer.decode(sample["input_ids"]) for sample in read],
-                             len(samples) - len(read))
-    parts["labels"] = digest([sample["labels_ids"] for sample in read])
+    readable = [sample for sample in samples if sample is not None]
+    parts["features"] = digest([sample.get("speech") for sample in readable])
+    parts["prompt"] = digest([built.tokenizer.decode(sample["input_ids"]) for sample in readable],
+                             len(samples) - len(readable))
+    parts["labels"] = digest([sample["labels_ids"] for sample in readable])
     collated = [dataset.collator([samples[index] for index in batch]) for batch in order[0]]
     parts["collated batches"] = digest([batch.get("input_ids") for batch in collated])
     parts["frontend"] = digest(type(built.frontend).__name__)
@@ -263,18 +263,18 @@ def _launch(built: mini.Built, parts: dict[str, str]) -> None:
     class _Reached(Exception):
         pass
 
-    asked: list[str] = []
+    breakpoints: list[str] = []
     kwargs = built.kwargs | {"output_dir": str(_folder("launch"))}
     handed = SimpleNamespace(kwargs=dict(kwargs, model=built.model), model=built.model)
     plain = {key: value for key, value in built.config.items() if key != "device"}
     plain |= {"device": "cpu", "output_dir": kwargs["output_dir"]}
     trainer = mock.Mock(side_effect=_Reached)
-    with (mock.patch("pdb.set_trace", lambda *_, **__: asked.append("debugger")),
+    with (mock.patch("pdb.set_trace", lambda *_, **__: breakpoints.append("debugger")),
           mock.patch.object(train_ds, "AutoModel", lambda **_: handed),
           mock.patch.object(train_ds, "Trainer", trainer),
           contextlib.suppress(_Reached)):
         train_ds.main_hydra.__wrapped__(OmegaConf.create(plain))
-    parts["launch"] = digest(asked, torch.backends.cuda.matmul.allow_tf32,
+    parts["launch"] = digest(breakpoints, torch.backends.cuda.matmul.allow_tf32,
                              torch.backends.cudnn.deterministic,
                              {name: trainer.call_args.kwargs[name]
                               for name in ("use_ddp", "use_fsdp", "use_deepspeed")})
@@ -362,25 +362,25 @@ def _log_caught(lines: list[str]) -> Iterator[None]:
 @contextlib.contextmanager
 def _precision() -> Iterator[set[str]]:
     """Note every autocast that FunASR asks for: device, dtype, on or off."""
-    asked: set[str] = set()
+    autocasts: set[str] = set()
 
     def noted(original):
         def enter(self, device_type, dtype=None, enabled=True, **kwargs):
-            asked.add(f"{device_type} {dtype} {enabled}")
+            autocasts.add(f"{device_type} {dtype} {enabled}")
             return original(self, device_type, dtype=dtype, enabled=enabled, **kwargs)
         return enter
 
     with mock.patch.object(torch.amp.autocast, "__init__",
                            noted(torch.amp.autocast.__init__)):
-        yield asked
+        yield autocasts
 
 
 @contextlib.contextmanager
-def _traced(seen: set[tuple[str, int]]) -> Iterator[None]:
+def _traced(executed: set[tuple[str, int]]) -> Iterator[None]:
     """Collect the lines of FunASR and of PyTorch's optimizers that run in this thread."""
     def lines(frame, event, _):
         if event == "line":
-            seen.add((short_file(frame.f_code.co_filename), frame.f_lineno))
+            executed.add((short_file(frame.f_code.co_filename), frame.f_lineno))
         return lines
 
     def calls(frame, event, _):

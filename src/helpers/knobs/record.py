@@ -74,8 +74,8 @@ def idle() -> dict[str, list[str]]:
     dead = [knob.key for knob in load() if knob.verdict in (NEVER_READ, NO_EFFECT)]
     elsewhere = {"with DeepSpeed": [key for key in dead if key in WITH_DEEPSPEED],
                  "launched alone": [key for key in dead if key in NEEDED_ALONE]}
-    kept = {key for keys in elsewhere.values() for key in keys}
-    return {"nowhere": [key for key in dead if key not in kept], **elsewhere}
+    acting = {key for keys in elsewhere.values() for key in keys}
+    return {"nowhere": [key for key in dead if key not in acting], **elsewhere}
 
 
 def from_row(row: dict[str, Any]) -> Knob:

@@ -122,9 +122,9 @@ def _judged(key: str, attempts: Sequence[Trial]) -> Knob:
     verdict, moved = NO_EFFECT if read_at else NEVER_READ, ()
     note = f"{raised[0].change} raises {raised[0].error}." if raised else ""
     if decisive or raised:
-        shown = (decisive or raised)[0]
-        verdict, moved = (LIVE if decisive else RAISES), shown.moved
-        baselines = (shown.baseline,)
+        trial = (decisive or raised)[0]
+        verdict, moved = (LIVE if decisive else RAISES), trial.moved
+        baselines = (trial.baseline,)
     elsewhere = () if read_at else tuple(
         line.text for line in funasr_source.elsewhere(key, executed)[:PLACES_ELSEWHERE])
     return notes.reviewed(Knob(key, changes, verdict, moved, "; ".join(baselines), read_at, note,
@@ -166,22 +166,22 @@ def turn_all(names: Iterable[str], jobs: int, done: Callable[[Knob], None],
     Raises:
         BookError: no such key, or a worker process died.
     """
-    asked = list(names)
-    _check(*asked)
+    chosen = list(names)
+    _check(*chosen)
     context = multiprocessing.get_context("spawn")
-    turned = {name: before[name] for name in asked if name in before}
+    turned = {name: before[name] for name in chosen if name in before}
     with ProcessPoolExecutor(jobs, mp_context=context, initializer=_prepare) as pool:
-        futures = [pool.submit(turn, name) for name in asked if name not in turned]
+        futures = [pool.submit(turn, name) for name in chosen if name not in turned]
         try:
             for future in as_completed(futures):
                 knob = future.result()
                 turned[knob.key] = knob
                 done(knob)
         except BrokenProcessPool:
-            rest = [name for name in asked if name not in turned]
+            rest = [name for name in chosen if name not in turned]
             raise BookError(f"A worker process died, at one of {', '.join(rest[:jobs + 1])}: run "
                             "`python -m helpers.knobs --continue` for the rest.") from None
-    return [turned[name] for name in asked]
+    return [turned[name] for name in chosen]
 
 
 def _prepare() -> None:
@@ -209,17 +209,17 @@ def main(arguments: list[str] | None = None) -> int:
                         help="keep what an interrupted run has turned")
     parser.add_argument("keys", nargs="*", help="only these keys, printed and not recorded")
     options = parser.parse_args(arguments)
-    asked = options.keys or keys()
+    chosen = options.keys or keys()
     before = _turned() if options.goes_on else {}
     if not options.goes_on and not options.keys:
         UNFINISHED.path.unlink(missing_ok=True)
-    with tqdm(total=len(asked), initial=len(before), desc="keys", disable=None) as bar:
+    with tqdm(total=len(chosen), initial=len(before), desc="keys", disable=None) as bar:
         def done(knob: Knob) -> None:
             bar.update()
             if not options.keys:
                 UNFINISHED.add(asdict(knob))
 
-        knobs = turn_all(asked, options.jobs, done, before)
+        knobs = turn_all(chosen, options.jobs, done, before)
     for knob in knobs if options.keys else ():
         print(json.dumps(asdict(knob), indent=1, ensure_ascii=False))
     if not options.keys:

@@ -35,10 +35,10 @@ class Witness:
 
     def _note(self, node: ast.AST) -> None:
         if isinstance(node, ast.ImportFrom):
-            self.imported |= {one.asname or one.name: f"{node.module}.{one.name}"
-                              for one in node.names}
+            self.imported |= {alias.asname or alias.name: f"{node.module}.{alias.name}"
+                              for alias in node.names}
         elif isinstance(node, ast.Import):
-            self.imported |= {one.asname or one.name: one.name for one in node.names}
+            self.imported |= {alias.asname or alias.name: alias.name for alias in node.names}
         elif isinstance(node, ast.Assign):
             for target in node.targets:
                 self._bind(target, node.value)
@@ -68,53 +68,53 @@ class Witness:
 
     def roots(self, node: ast.AST) -> set[str]:
         """What an expression depends on: imported names in full, `?` before unknown ones."""
-        found: set[str] = set()
+        roots: set[str] = set()
         waiting, followed = [node], set()
         while waiting:
             node = waiting.pop()
-            parameters = {one.arg for one in ast.walk(node) if isinstance(one, ast.arg)}
+            parameters = {inner.arg for inner in ast.walk(node) if isinstance(inner, ast.arg)}
             for name in ast.walk(node):
                 if not isinstance(name, ast.Name) or name.id in followed | parameters:
                     continue
                 if name.id in self.imported:
-                    found.add(self._in_full(node, name))
+                    roots.add(self._in_full(node, name))
                 elif name.id in self.made_from:
                     followed.add(name.id)
                     waiting += self.made_from[name.id]
                 elif not hasattr(builtins, name.id):
-                    found.add(f"?{name.id}")
-        return found
+                    roots.add(f"?{name.id}")
+        return roots
 
     def _in_full(self, node: ast.AST, name: ast.Name) -> str:
         full = self.imported[name.id]
-        return next((f"{full}.{one.attr}" for one in ast.walk(node)
-                     if isinstance(one, ast.Attribute) and one.value is name), full)
+        return next((f"{full}.{inner.attr}" for inner in ast.walk(node)
+                     if isinstance(inner, ast.Attribute) and inner.value is name), full)
 
-    def parts(self, given: ast.expr) -> Iterator[tuple[str, ast.expr]]:
+    def parts(self, mapping: ast.expr) -> Iterator[tuple[str, ast.expr]]:
         """Label and expression of each part of a mapping, followed through names and functions."""
-        if isinstance(given, ast.Dict):
-            for label, value in zip(given.keys, given.values, strict=True):
+        if isinstance(mapping, ast.Dict):
+            for label, value in zip(mapping.keys, mapping.values, strict=True):
                 yield from self.parts(value) if label is None else [(ast.unparse(label), value)]
-        elif isinstance(given, ast.DictComp):
-            yield ast.unparse(given.key), given.value
-        elif isinstance(given, ast.Name):
-            for value in self.made_from.get(given.id, ()):
+        elif isinstance(mapping, ast.DictComp):
+            yield ast.unparse(mapping.key), mapping.value
+        elif isinstance(mapping, ast.Name):
+            for value in self.made_from.get(mapping.id, ()):
                 if isinstance(value, (ast.Dict, ast.DictComp)):
                     yield from self.parts(value)
-        elif isinstance(given, ast.Call) and isinstance(given.func, ast.Name):
-            for made in self.made_from.get(given.func.id, ()):
-                for one in ast.walk(made):
-                    if isinstance(one, ast.Return) and one.value is not None:
-                        yield from self.parts(one.value)
+        elif isinstance(mapping, ast.Call) and isinstance(mapping.func, ast.Name):
+            for definition in self.made_from.get(mapping.func.id, ()):
+                for inner in ast.walk(definition):
+                    if isinstance(inner, ast.Return) and inner.value is not None:
+                        yield from self.parts(inner.value)
 
     def fault(self, part: ast.expr) -> str:
         """Why a part could not come out "no", or nothing."""
-        for one in ast.walk(part):
-            if isinstance(one, ast.Compare) and ast.dump(one.left) in map(ast.dump,
-                                                                         one.comparators):
+        for inner in ast.walk(part):
+            if isinstance(inner, ast.Compare) and ast.dump(inner.left) in map(
+                    ast.dump, inner.comparators):
                 return "compares a thing with itself"
-            if isinstance(one, ast.BoolOp) and any(
-                    isinstance(value, ast.Constant) for value in one.values):
+            if isinstance(inner, ast.BoolOp) and any(
+                    isinstance(value, ast.Constant) for value in inner.values):
                 return "has a constant beside `and` or `or`"
         roots = self.roots(part)
         if not roots:

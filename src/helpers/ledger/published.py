@@ -64,7 +64,7 @@ def _says(values: Values, stated: Mapping[str, Mapping[str, Any]]) -> Parts:
 
 def _stated(values: Values, keys: tuple[str, ...]) -> Parts:
     """Each value that the first section about a key states."""
-    first = {one.key: one.values for one in reversed(document.statements())}
+    first = {statement.key: statement.values for statement in reversed(document.statements())}
     for key in keys:
         if key not in first:
             raise BookError(f"The document states no values for {key}.")

@@ -76,7 +76,7 @@ def write(document: Path) -> None:
     head = (f"# Fingerprints of each {WORDS_TOGETHER} words of the document that follow each "
             f"other, see helpers.ledger.quotes.\n# The document: sha256 "
             f"{hashlib.sha256(document.read_bytes()).hexdigest()}\n")
-    FILE.write_text(head + "".join(f"{one}\n" for one in sorted(set(fingerprints(text)))),
+    FILE.write_text(head + "".join(f"{digest}\n" for digest in sorted(set(fingerprints(text)))),
                     encoding="utf-8")
 
 

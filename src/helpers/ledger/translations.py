@@ -90,7 +90,7 @@ def faults(language: str) -> list[str]:
     done = {entry["id"]: entry["english"] for entry in _findings(language)}
     return complaints + [
         f"the finding {name} is {'stale' if name in done else 'not translated'}"
-        for name, found in claims.findings().items() if done.get(name) != fingerprint(found.text)]
+        for name, fact in claims.findings().items() if done.get(name) != fingerprint(fact.text)]
 
 
 def findings(language: str) -> dict[str, KeyFact]:

@@ -71,12 +71,12 @@ def settings() -> list[Setting]:
 
 def as_pretrained() -> dict[int, list[str]]:
     """Section to the keys that only the main config sets, to what the pretrained one says."""
-    told = {key for setting in settings() for key in setting.keys}
-    untold: dict[int, list[str]] = {}
+    listed = {key for setting in settings() for key in setting.keys}
+    unlisted: dict[int, list[str]] = {}
     for key in _values(MAIN):
-        if key not in told:
-            untold.setdefault(configs.section_of(key), []).append(key)
-    return untold
+        if key not in listed:
+            unlisted.setdefault(configs.section_of(key), []).append(key)
+    return unlisted
 
 
 def failing() -> list[Claim]:

@@ -44,12 +44,12 @@ def sheet(language: str = "en", chapters: str = "") -> str:
     """
     style, script = ((ASSETS / f"cheat_sheet.{suffix}").read_text(encoding="utf-8")
                      for suffix in ("css", "js"))
-    made = _SheetInWords(language, chapters)
+    sheets = _SheetInWords(language, chapters)
     return (f"<style>{style}</style>\n"
             '<div class="cheat-sheet tex2jax_ignore">\n'
             '<button type="button" class="cheat-print" hidden>'
-            f'{escape(made.say("Print or save as PDF"))}</button>\n'
-            f"{made.settings()}\n{made.surprises()}\n</div>\n<script>{script.rstrip()}</script>")
+            f'{escape(sheets.say("Print or save as PDF"))}</button>\n'
+            f"{sheets.settings()}\n{sheets.surprises()}\n</div>\n<script>{script.rstrip()}</script>")
 
 
 @dataclass(frozen=True)

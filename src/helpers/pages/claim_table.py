@@ -161,9 +161,9 @@ def _stack(axes: Axes, rows: Mapping[str, Mapping[str, int]], labels: Mapping[st
                   for number, row in zip(numbers, rows.values(), strict=True)]
         axes.barh([*rows], widths, left=left, color=_COLOURS[verdict], edgecolor="white",
                   label=label, **style)
-        for place, (start, width, number) in enumerate(zip(left, widths, numbers, strict=True)):
+        for y, (start, width, number) in enumerate(zip(left, widths, numbers, strict=True)):
             if number:
-                axes.text(start + width / 2, place, str(number), ha="center", va="center",
+                axes.text(start + width / 2, y, str(number), ha="center", va="center",
                           color="black")
         left = [start + width for start, width in zip(left, widths, strict=True)]
     axes.invert_yaxis()
@@ -186,8 +186,8 @@ def summary(claims: Iterable[Claim]) -> dict[str, int]:
 def _row(claim: Claim, language: str, chapters: str) -> Row:
     keys = " ".join(f"<code>{breakable(key)}</code>" for key in claim.keys[:3])
     more = ""
-    if (left := len(claim.keys) - 3) > 0:
-        more = " " + word("table", "and {number} more", language).format(number=left)
+    if (rest := len(claim.keys) - 3) > 0:
+        more = " " + word("table", "and {number} more", language).format(number=rest)
     section = section_title(claim.section, language)
     verdict = word("verdicts", VERDICTS[claim.verdict], language)
     if claim.full_size:

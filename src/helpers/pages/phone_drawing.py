@@ -61,9 +61,9 @@ def keep(figure: Figure, wide: str) -> None:
         words = translations.words(language)["figures"]
         font = translated_drawing.font_of(language)
         if font and (other := translated_drawing.translated(figure, words, font)):
-            place = translated_drawing.folder(language)
-            place.mkdir(exist_ok=True)
-            (place / f"{name}.svg").write_text(translated_drawing.svg_of(other), encoding="utf-8")
+            store = translated_drawing.folder(language)
+            store.mkdir(exist_ok=True)
+            (store / f"{name}.svg").write_text(translated_drawing.svg_of(other), encoding="utf-8")
             with plt.rc_context({"font.family": [*plt.rcParams["font.sans-serif"], font]}):
                 narrow = narrow_svg(other)
             (Path(folder) / f"{name}-{language}.svg").write_text(narrow, encoding="utf-8")
@@ -86,12 +86,12 @@ def lay_out(figure: Figure) -> None:
     bars = [axes for axes in figure.axes if axes.get_label() == "<colorbar>"]
     panels = [axes for axes in figure.axes if axes not in bars and axes.get_subplotspec()]
     rows = panels[0].get_subplotspec().get_gridspec().nrows
-    each = max(high / rows, 2.5 if rows == 1 else high / rows)
+    panel_height = max(high / rows, 2.5 if rows == 1 else high / rows)
     if rows < len(panels):
         _stack(figure, panels)
     lines = sum(_names_above(axes) for axes in panels) + _legends(figure, panels)
     figure.set_layout_engine("constrained")
-    figure.set_size_inches(WIDTH, each * len(panels) + _LINE * lines)
+    figure.set_size_inches(WIDTH, panel_height * len(panels) + _LINE * lines)
     for axes in panels:
         _wrap(axes)
         for points in axes.collections:
@@ -111,11 +111,11 @@ def _stack(figure: Figure, panels: list[Axes]) -> None:
     for axes in panels:
         first.setdefault(axes.get_subplotspec().rowspan.start, axes)
     leaders = [first[axes.get_subplotspec().rowspan.start] for axes in panels]
-    for place, axes, leader in zip(grid, panels, leaders, strict=True):
+    for cell, axes, leader in zip(grid, panels, leaders, strict=True):
         if axes.get_shared_y_axes().joined(axes, leader):
             axes.set_ylabel(leader.get_ylabel())
         axes.tick_params(labelleft=True, labelbottom=True)
-        axes.set_subplotspec(place)
+        axes.set_subplotspec(cell)
 
 
 def _names_above(axes: Axes) -> float:
@@ -133,10 +133,10 @@ def _names_above(axes: Axes) -> float:
     if axes.patches:
         _make_room(axes, ticks, up)
     lines = 0
-    for place, label in zip(ticks, labels, strict=True):
+    for tick, label in zip(ticks, labels, strict=True):
         name = textwrap.fill(label.get_text(), NAME_CHARACTERS)
         lines += 1.3 + 2 * name.count("\n")
-        axes.text(0, place + 0.34 * up, name, transform=axes.get_yaxis_transform(), va="center",
+        axes.text(0, tick + 0.34 * up, name, transform=axes.get_yaxis_transform(), va="center",
                   fontsize=label.get_fontsize(), color=label.get_color(), in_layout=False)
     axes.set_yticks(ticks, [""] * len(ticks))
     low, high = axes.get_ylim()
@@ -148,9 +148,9 @@ def _names_above(axes: Axes) -> float:
 
 def _make_room(axes: Axes, ticks: Sequence[float], up: float) -> None:
     """Make the bars of each row thinner and set them, and what is written on them, lower."""
-    def moved(place: float) -> float:
-        tick = min(ticks, key=lambda at: abs(at - place))
-        return tick + BAR_SHARE * (place - tick) - (1 - BAR_SHARE) / 2 * up
+    def moved(y: float) -> float:
+        tick = min(ticks, key=lambda at: abs(at - y))
+        return tick + BAR_SHARE * (y - tick) - (1 - BAR_SHARE) / 2 * up
 
     for bar in axes.patches:
         middle, height = bar.get_y() + bar.get_height() / 2, BAR_SHARE * bar.get_height()
@@ -162,9 +162,9 @@ def _make_room(axes: Axes, ticks: Sequence[float], up: float) -> None:
 def _legends(figure: Figure, panels: list[Axes]) -> float:
     """Set legends above the figure, in as many columns as fit; returns the lines they take."""
     own = [axes.get_legend() for axes in panels if axes.get_legend()]
-    found = [*figure.legends, *(own if len(own) == 1 and not figure.legends else [])]
+    legends = [*figure.legends, *(own if len(own) == 1 and not figure.legends else [])]
     lines = 0
-    for legend in found:
+    for legend in legends:
         handles, labels = _entries(legend, figure)
         title = legend.get_title().get_text() or None
         size = legend.get_texts()[0].get_fontsize()
@@ -197,10 +197,10 @@ def _break_title(axes: Axes, beside: bool) -> None:
     """Break titles that reach over the figure, or into what stands beside the panel."""
     renderer = axes.figure.canvas.get_renderer()
     edge = axes.get_window_extent(renderer).x1 if beside else axes.figure.bbox.x1
-    for place in ("left", "center"):
-        said = axes.get_title(place)
+    for location in ("left", "center"):
+        text = axes.get_title(location)
         for characters in (36, 30, 24, 18):
-            title = axes.set_title(textwrap.fill(said, characters), loc=place)
+            title = axes.set_title(textwrap.fill(text, characters), loc=location)
             if title.get_window_extent(renderer).x1 <= edge:
                 break
 

@@ -47,8 +47,8 @@ WINDOW_SECONDS, RANGE_DB = 0.02, 60.0
 
 def slug(stage: str) -> str:
     """A file name for a stage: lower case, words joined by hyphens."""
-    kept = "".join(letter if letter.isalnum() else " " for letter in stage.lower())
-    return "-".join(kept.split())
+    words = "".join(letter if letter.isalnum() else " " for letter in stage.lower())
+    return "-".join(words.split())
 
 
 def write_clips(folder: Path = AUDIO) -> list[Path]:

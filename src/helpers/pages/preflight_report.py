@@ -38,7 +38,7 @@ SHOWN_CARDS = ("T4", "4090", "A100-80")
 def memory_rows(config: Path, train: Path) -> tuple[list[str], list[list[str]]]:
     """Head and rows of a table: memory by what learns, and the `batch_size` that fits a card."""
     rows = []
-    for what, overrides in LEARNS.items():
+    for label, overrides in LEARNS.items():
         context = checking.context_of(config, train, overrides=overrides, probe=None)
         need = gpu_memory.need(context)
         sizes = []
@@ -46,7 +46,7 @@ def memory_rows(config: Path, train: Path) -> tuple[list[str], list[list[str]]]:
             room = int(TIGHT * cards.gpu_bytes(card)) - need.fixed
             size = gpu_memory.fitting_batch_size(context, room) if room > need.scratch else None
             sizes.append(f"{size:,}" if size else "none")
-        rows.append([what, *(f"{part / GIBIBYTE:.1f}" for part in
+        rows.append([label, *(f"{part / GIBIBYTE:.1f}" for part in
                              (need.model.total, need.activations, need.total)), *sizes])
     return (["What learns", "Weights, gradients, moments", "Activations", "In all",
              *(f"batch_size on {card}" for card in SHOWN_CARDS)], rows)
@@ -54,19 +54,19 @@ def memory_rows(config: Path, train: Path) -> tuple[list[str], list[list[str]]]:
 
 def page_checker() -> str:
     """The field that a reader pastes a YAML into; `preflight_page.js` brings it to life."""
-    said = {name: f'data-say="{escaped(text)}">{escaped(text)}'
-            for name, text in page_rules.LABELS.items()}
+    labels = {name: f'data-say="{escaped(text)}">{escaped(text)}'
+              for name, text in page_rules.LABELS.items()}
     return f"""<style>{PAGE_STYLE}</style>
 <div class="preflight preflight-page tex2jax_ignore" lang="en" hidden>
-<label for="pf-yaml" {said["paste"]}</label>
+<label for="pf-yaml" {labels["paste"]}</label>
 <textarea id="pf-yaml" spellcheck="false" autocomplete="off" autocapitalize="off"
  aria-describedby="pf-about"></textarea>
-<div class="pf-row"><div><label for="pf-file" {said["file"]}</label>
+<div class="pf-row"><div><label for="pf-file" {labels["file"]}</label>
 <input id="pf-file" type="file" accept=".yaml,.yml"></div>
-<div><label for="pf-lang" {said["language"]}</label>
+<div><label for="pf-lang" {labels["language"]}</label>
 <select id="pf-lang"><option value="en" lang="en">English</option>
 <option value="zh" lang="zh-CN">中文</option></select></div></div>
-<p id="pf-about"><small {said["about"]}</small></p>
+<p id="pf-about"><small {labels["about"]}</small></p>
 <output for="pf-yaml pf-file" aria-live="polite"></output>
 </div>
 <noscript><p>The field for a YAML needs JavaScript; the command <code>preflight</code> does not.</p>

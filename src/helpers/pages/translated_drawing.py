@@ -61,9 +61,9 @@ def translated(figure: Figure, words: Mapping[str, str], font: str) -> Figure | 
     other = pickle.loads(pickle.dumps(figure))
     other.draw_without_rendering()
     names = [*_names_of_ticks(other)]
-    said = [text for text in other.findobj(Text) if _WORD.search(text.get_text())]
-    written = {text.get_text() for text in said} | {name for _, labels in names for name in labels
-                                                    if _WORD.search(name)}
+    texts = [text for text in other.findobj(Text) if _WORD.search(text.get_text())]
+    written = {text.get_text() for text in texts} | {name for _, labels in names for name in labels
+                                                     if _WORD.search(name)}
     if not written <= set(words):
         plt.close(other)
         return None

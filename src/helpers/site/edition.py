@@ -35,9 +35,9 @@ def edition() -> dict[str, str]:
     """Version of the book, date of its last commit where git knows it, version of FunASR."""
     book = next(line.split()[1] for line in (ROOT / "CHANGELOG.md").read_text(
         encoding="utf-8").splitlines() if line.startswith("## "))
-    told = subprocess.run(["git", "log", "-1", "--format=%cs"], cwd=ROOT, check=False,
-                          capture_output=True, text=True)
-    return {"book": book, "date": told.stdout.strip() or "an unknown day",
+    log = subprocess.run(["git", "log", "-1", "--format=%cs"], cwd=ROOT, check=False,
+                         capture_output=True, text=True)
+    return {"book": book, "date": log.stdout.strip() or "an unknown day",
             "funasr": version("funasr")}
 
 
@@ -46,13 +46,13 @@ def add_line(app: Sphinx, page: BeautifulSoup, path: Path) -> None:
     foot = page.select_one("footer.bd-footer-content")
     if foot is None or foot.select(".edition"):
         return
-    said, link, without = WORDS["zh" if "zh" in path.relative_to(app.outdir).parts else "en"]
+    line, link, without = WORDS["zh" if "zh" in path.relative_to(app.outdir).parts else "en"]
     if address := repository.address():
         name = path.relative_to(app.outdir).with_suffix("").as_posix()
         report = f'<a href="{escape(address)}/issues/new?title={escape(name)}%3A%20">{link}</a>'
     else:
         report = without
-    foot.append(BeautifulSoup(f'<p class="edition">{said.format(**edition())} {report}</p>',
+    foot.append(BeautifulSoup(f'<p class="edition">{line.format(**edition())} {report}</p>',
                               "html.parser"))
 
 

@@ -30,13 +30,13 @@ def is_here(funasr):
 def complaint(*command):
     """Run a command; returns what it says where it fails, empty where it works."""
     try:
-        done = subprocess.run(command, capture_output=True, text=True)
+        completed = subprocess.run(command, capture_output=True, text=True)
     except OSError as error:
         return str(error)
-    if done.returncode == 0:
+    if completed.returncode == 0:
         return ""
-    said = [line.strip() for line in done.stderr.splitlines() if line.strip()]
-    return (said or [f"exit code {done.returncode}"])[-1].rstrip(".")
+    lines = [line.strip() for line in completed.stderr.splitlines() if line.strip()]
+    return (lines or [f"exit code {completed.returncode}"])[-1].rstrip(".")
 
 
 def install(repository, folder):
@@ -47,14 +47,14 @@ def install(repository, folder):
         if not repository or "BOOK_ROOT" in os.environ:
             return ("set BOOK_ROOT to the folder of your copy of the book "
                     "(`%env BOOK_ROOT=/folder/of/the/book`) and run this cell again")
-        if said := complaint("git", "clone", "--quiet", "--depth", "1", repository, str(folder)):
-            return f"they cannot be fetched from {repository} ({said})"
+        if reason := complaint("git", "clone", "--quiet", "--depth", "1", repository, str(folder)):
+            return f"they cannot be fetched from {repository} ({reason})"
     print("The book's code and its libraries are being installed: some 6 GB, minutes.", flush=True)
     pip = (sys.executable, "-m", "pip", "install", "--quiet")
-    said = (complaint(*pip, "-r", str(folder / "requirements.lock"))
-            or complaint(*pip, "--no-deps", "-e", str(folder), "-e", str(folder / "src")))
-    if said:
-        return f"they cannot be installed ({said})"
+    reason = (complaint(*pip, "-r", str(folder / "requirements.lock"))
+              or complaint(*pip, "--no-deps", "-e", str(folder), "-e", str(folder / "src")))
+    if reason:
+        return f"they cannot be installed ({reason})"
     sys.modules.pop("helpers", None)
     sys.path.insert(0, str(folder.resolve() / "src"))
     return ""

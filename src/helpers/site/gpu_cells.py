@@ -48,13 +48,13 @@ def to_run(cells: Sequence) -> list[int]:
     names = [names_of(cell.source if cell.cell_type == "code" else "") for cell in cells]
     modules = _modules(names)
     chosen: set[int] = set()
-    made: set[str] = set()
-    for number, (cell, one) in enumerate(zip(cells, names, strict=True)):
-        if is_marked(cell) or one.used & made:
+    affected: set[str] = set()
+    for number, (cell, cell_names) in enumerate(zip(cells, names, strict=True)):
+        if is_marked(cell) or cell_names.used & affected:
             chosen.add(number)
-            made |= one.bound | one.changed - modules
+            affected |= cell_names.bound | cell_names.changed - modules
         else:
-            made -= one.surely_bound
+            affected -= cell_names.surely_bound
     return with_grounds(names, chosen)
 
 
@@ -63,12 +63,12 @@ def with_grounds(names: Sequence[CellNames], cells: Iterable[int]) -> list[int]:
     modules, chosen = _modules(names), set(cells)
     while True:
         before = len(chosen)
-        wanted = set().union(*(names[number].used_later for number in chosen))
+        needed = set().union(*(names[number].used_later for number in chosen))
         for number in reversed(range(max(chosen, default=0) + 1)):
-            one = names[number]
-            if number in chosen or (one.bound | one.changed - modules) & wanted:
+            cell_names = names[number]
+            if number in chosen or (cell_names.bound | cell_names.changed - modules) & needed:
                 chosen.add(number)
-                wanted = (wanted - one.surely_bound) | one.used
+                needed = (needed - cell_names.surely_bound) | cell_names.used
         if len(chosen) == before:
             return sorted(chosen)
 
@@ -81,30 +81,30 @@ def names_of(source: str) -> CellNames:
     for statement in ast.parse(plain).body:
         top = symtable.symtable(ast.unparse(statement), "cell", "exec")
         inner = list(_tables(top))[1:]
-        read = {one.get_name() for one in top.get_symbols() if one.is_referenced()} | _added_to(
-            statement)
+        read = _added_to(statement) | {
+            symbol.get_name() for symbol in top.get_symbols() if symbol.is_referenced()}
         read |= {name for table in inner for name in _globals(table)}
         used |= read - surely - _bound_by_loops(statement)
         later |= {name for table in inner if table.get_name() not in AT_ONCE
                   for name in _globals(table)}
-        own = {one.get_name() for one in top.get_symbols()
-               if one.is_assigned() or one.is_imported()}
+        own = {symbol.get_name() for symbol in top.get_symbols()
+               if symbol.is_assigned() or symbol.is_imported()}
         bound |= own
         surely |= set() if isinstance(statement, MAY_PASS) else own
         changed |= set(_changed(statement)) - surely
-        imported |= {one.get_name() for one in top.get_symbols() if one.is_imported()}
+        imported |= {symbol.get_name() for symbol in top.get_symbols() if symbol.is_imported()}
     return CellNames(*map(frozenset, (bound, surely, changed, used, later, imported)))
 
 
 def _modules(names: Iterable[CellNames]) -> frozenset[str]:
     """What is imported: a call changes none of them."""
-    return frozenset().union(*(one.imported for one in names))
+    return frozenset().union(*(cell_names.imported for cell_names in names))
 
 
 def _globals(table: symtable.SymbolTable) -> Iterator[str]:
     """Names of the notebook that a function or class reads."""
-    return (one.get_name() for one in table.get_symbols()
-            if one.is_referenced() and one.is_global())
+    return (symbol.get_name() for symbol in table.get_symbols()
+            if symbol.is_referenced() and symbol.is_global())
 
 
 def _added_to(statement: ast.stmt) -> set[str]:

@@ -102,8 +102,8 @@ def versions(page: str, pages: set[str]) -> dict[str, str]:
         return {}
     every = {"en": f"{ENGLISH_FOLDER}/{name}",
              **{language: f"book/{language}/{name}" for language in LANGUAGES}}
-    there = {language: other for language, other in every.items() if other in pages}
-    return there if len(there) > 1 else {}
+    existing = {language: other for language, other in every.items() if other in pages}
+    return existing if len(existing) > 1 else {}
 
 
 def join_lines(app: Sphinx, doctree: nodes.document) -> None:
@@ -128,12 +128,12 @@ def add_switch(
     language = language_of(page)
     if language != "en":
         context["language"] = LANGUAGES[language][0]
-    there = versions(page, app.env.found_docs)
-    if not there or "body" not in context:
+    existing = versions(page, app.env.found_docs)
+    if not existing or "body" not in context:
         return
     names = {"en": ("en", "English"), **LANGUAGES}
     links, alternates = [], []
-    for version, other in there.items():
+    for version, other in existing.items():
         tag, name = names[version]
         address = escape(app.builder.get_relative_uri(page, other) or posixpath.basename(other)
                          + ".html")

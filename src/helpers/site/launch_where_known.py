@@ -27,6 +27,6 @@ def drop_launch(app: Sphinx, config: Config) -> None:
 def open_the_download(app: Sphinx, page: BeautifulSoup, path: Path) -> None:
     """Lead the button of a finished page to the notebook on the branch of downloads."""
     for link in page.select(f"a[href^='{COLAB}']"):
-        repository, found, _ = link["href"].partition("/blob/")
-        if found:
+        repository, blob, _ = link["href"].partition("/blob/")
+        if blob:
             link["href"] = f"{repository}/blob/{BRANCH}/{path.stem}/{path.stem}.ipynb"

@@ -119,9 +119,9 @@ def leave_out_the_sweep(app: Sphinx) -> None:
     """
     script = Path(app.outdir) / THEME_SCRIPT
     text = script.read_text(encoding="utf-8")
-    swept, found = SWEEP.subn(SWEPT, text)
-    if found != 1 and SWEPT not in text:
+    swept, count = SWEEP.subn(SWEPT, text)
+    if count != 1 and SWEPT not in text:
         raise ExtensionError(f"{script.name} of the theme no longer asks boxes for their size as "
                              "it did: look whether SWEEP in helpers.site.light_pages is needed.")
-    if found:
+    if count:
         script.write_text(swept, encoding="utf-8")

@@ -98,7 +98,7 @@ def _written(rules: list[Node], names: Names) -> str:
         if body is None:  # `@import` and the like
             continue
         if rule.type == "qualified-rule":
-            head = ",".join(_text(one) for one in selectors(prelude) if usable(one, names))
+            head = ",".join(_text(nodes) for nodes in selectors(prelude) if usable(nodes, names))
         else:
             head = f"@{rule.at_keyword}{_text(prelude, strip=False)}".strip()
         inside = (_written(tinycss2.parse_rule_list(body, **_BARE), names)

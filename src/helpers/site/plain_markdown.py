@@ -71,20 +71,20 @@ def _word(node: nodes.Node, address: Address) -> str:
         return _code(node.astext().replace("\n", " "))
     if isinstance(node, nodes.math):
         return f"${node.astext()}$"
-    said = "".join(_word(part, address) for part in node.children)
+    text = "".join(_word(part, address) for part in node.children)
     if isinstance(node, nodes.emphasis):
-        return f"*{said}*"
+        return f"*{text}*"
     if isinstance(node, nodes.strong):
-        return f"**{said}**"
+        return f"**{text}**"
     if "sd-badge" in node["classes"]:
-        return f"**\\[{said}\\]**"
+        return f"**\\[{text}\\]**"
     if isinstance(node, addnodes.download_reference):
-        said, file = node.astext(), node["reftarget"].removeprefix("../")
-        return f"[{said}]({target})" if (target := address(node)) else f"{said} (`{file}`)"
+        text, file = node.astext(), node["reftarget"].removeprefix("../")
+        return f"[{text}]({target})" if (target := address(node)) else f"{text} (`{file}`)"
     if isinstance(node, nodes.reference):
-        return f"[{said}]({target})" if (target := address(node)) else said
+        return f"[{text}]({target})" if (target := address(node)) else text
     if isinstance(node, nodes.inline):
-        return said
+        return text
     if isinstance(node, LEFT_OUT):
         return ""
     raise BookError(f"A downloaded notebook has no markdown for the node {node.tagname} in a line: "

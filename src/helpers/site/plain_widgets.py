@@ -95,10 +95,10 @@ def name_of(reference: str) -> str:
     return reference.removeprefix("IPY_MODEL_")
 
 
-def element(kind: str, css: str = "", text: str = "", **attributes: str) -> Tag:
+def element(tag: str, css: str = "", text: str = "", **attributes: str) -> Tag:
     """An HTML element."""
     return BeautifulSoup("", "html.parser").new_tag(
-        kind, attrs={**({"class": css} if css else {}), **attributes}, string=text or None)
+        tag, attrs={**({"class": css} if css else {}), **attributes}, string=text or None)
 
 
 def control(name: str, kind: str, state: Mapping[str, Any]) -> Tag:

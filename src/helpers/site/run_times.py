@@ -50,16 +50,16 @@ def processor() -> str:
         listed = Path("/proc/cpuinfo").read_text(encoding="utf-8")
     except FileNotFoundError:
         listed = ""
-    found = re.search(r"^model name\s*:\s*(.+)$", listed, re.MULTILINE)
-    return found[1] if found else platform.processor() or platform.machine()
+    match = re.search(r"^model name\s*:\s*(.+)$", listed, re.MULTILINE)
+    return match[1] if match else platform.processor() or platform.machine()
 
 
 def spoken(row: dict[str, Any], language: str) -> str:
     """A recorded time in the words of a language."""
     minutes, cores = row["seconds"] / 60, row["cores"]
     if language != "en":
-        said = translations.words(language)["run_time"]["half" if minutes == 0.5 else "minutes"]
-        return said.format(minutes=minutes, cores=cores)
+        template = translations.words(language)["run_time"]["half" if minutes == 0.5 else "minutes"]
+        return template.format(minutes=minutes, cores=cores)
     time = {0.5: "half a minute", 1: "a minute"}.get(minutes, f"{minutes:g} minutes")
     return f"about {time} on {cores} CPU core{'s' * (cores > 1)}"
 
@@ -71,7 +71,7 @@ class RunTime(SphinxRole):
         self.env.note_dependency(str(RECORDS.path))
         for row in RECORDS.read():
             if row["chapter"] == self.text:
-                said = spoken(row, language_of(self.env.docname))
-                return [nodes.inline("", said)], []
+                words = spoken(row, language_of(self.env.docname))
+                return [nodes.inline("", words)], []
         raise BookError(f"{self.env.docname}: no time is recorded of {self.text}: record it with "
                         f"`{RECORDS.command} {self.text}`.")

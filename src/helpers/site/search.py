@@ -33,9 +33,9 @@ def collect(app: Sphinx, page: BeautifulSoup, path: Path) -> None:
         load(page)
     elif article is not None and name != "genindex":
         entries = getattr(app.env, "book_search", {})
-        found = list(entries_of(article))
-        title = found[-1][1] if found else page.title.text  # the outermost section comes last
-        entries[name] = [title, found]
+        on_page = list(entries_of(article))
+        title = on_page[-1][1] if on_page else page.title.text  # the outermost section comes last
+        entries[name] = [title, on_page]
         app.env.book_search = entries
 
 

@@ -40,14 +40,14 @@ def add_tags(app: Sphinx, page: str, template: str, context: dict[str, Any],
 
 def description(doctree: nodes.document) -> str:
     """The first whole sentences of a page, as many as fit."""
-    said = ""
+    summary = ""
     for paragraph in doctree.findall(nodes.paragraph):
         for sentence in SENTENCE.findall(" ".join(paragraph.astext().split())):
-            if len(said) + 1 + len(sentence) <= LONGEST:
-                said = f"{said} {sentence}".strip()
-            elif len(said) >= SHORTEST:
-                return said
-    return said
+            if len(summary) + 1 + len(sentence) <= LONGEST:
+                summary = f"{summary} {sentence}".strip()
+            elif len(summary) >= SHORTEST:
+                return summary
+    return summary
 
 
 def base_address(app: Sphinx) -> str:

@@ -95,9 +95,9 @@ def _html(text: str, words: Words, options: Mapping[str, str], page: str) -> str
         if before in words and not cell.find("code"):
             cell.string = words.replaced(before)
         else:
-            for said in cell.find_all(string=True):
-                if not said.find_parent("code"):
-                    said.replace_with(words.replaced(said))
+            for string in cell.find_all(string=True):
+                if not string.find_parent("code"):
+                    string.replace_with(words.replaced(string))
         if (cell.name == "td" and "lang" in options and _LETTERS.search(before)
                 and cell.text.replace(BREAK, "") == before):
             cell["lang"] = options["lang"]
@@ -124,9 +124,9 @@ class Words:
         """Words that were given for an output and were not in it."""
         return [word for word in self._own if word not in self._met]
 
-    def _new(self, found: re.Match[str]) -> str:
-        self._met.add(found[0])
-        return self._all[found[0]]
+    def _new(self, match: re.Match[str]) -> str:
+        self._met.add(match[0])
+        return self._all[match[0]]
 
 
 class StoredFigure(SphinxDirective):
@@ -194,9 +194,9 @@ def speak(app: Sphinx, page: BeautifulSoup, path: Path) -> None:
     if language == "en":
         return
     words = Words({}, translations.words(language)["theme"])
-    for said in page.select(".caption-number, script:not([src])"):
-        if said.name == "span" or "toggleHint" in said.text:
-            said.string = words.replaced(said.text)
+    for tag in page.select(".caption-number, script:not([src])"):
+        if tag.name == "span" or "toggleHint" in tag.text:
+            tag.string = words.replaced(tag.text)
 
 
 def lead_to_chapters(soup: BeautifulSoup, page: str) -> None:

@@ -33,11 +33,11 @@ class LinkFirstUse(SphinxPostTransform):
         if page.startswith(ELSEWHERE):
             return
         every = self.env.get_domain("std").objects.items()
-        terms = {name.lower(): anchor for (role, name), (place, anchor) in every
-                 if role == "term" and place == GLOSSARY}
+        terms = {name.lower(): anchor for (role, name), (docname, anchor) in every
+                 if role == "term" and docname == GLOSSARY}
         for link in self.document.findall(nodes.reference):
             anchor = (link.get("refid") or link.get("refuri", "")).rpartition("#")[2]
-            terms = {name: known for name, known in terms.items() if known != anchor}
+            terms = {name: target for name, target in terms.items() if target != anchor}
         for paragraph in list(self.document.findall(nodes.paragraph)):
             for text in list(paragraph.findall(nodes.Text)):
                 if terms and not _within(text, paragraph):
@@ -45,16 +45,16 @@ class LinkFirstUse(SphinxPostTransform):
 
     def _linked(self, text: str, terms: dict[str, str], page: str) -> Iterator[nodes.Node]:
         """The text with links; what is linked is taken out of `terms`."""
-        done = 0
+        end = 0
         any_term = "|".join(map(re.escape, terms))
         for use in re.finditer(rf"(?<![\w-])(?:{any_term})(?![\w-])", text, re.IGNORECASE):
             anchor = terms.pop(use[0].lower(), None)
             if anchor is not None:
-                yield nodes.Text(text[done:use.start()])
+                yield nodes.Text(text[end:use.start()])
                 target = self.app.builder.get_relative_uri(page, GLOSSARY)
                 yield nodes.reference("", use[0], internal=True, refuri=f"{target}#{anchor}")
-                done = use.end()
-        yield nodes.Text(text[done:])
+                end = use.end()
+        yield nodes.Text(text[end:])
 
 
 def _within(text: nodes.Text, paragraph: nodes.paragraph) -> bool:

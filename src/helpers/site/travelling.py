@@ -63,9 +63,9 @@ class Links:
         chapter = page.removeprefix(CHAPTERS).removesuffix(".html")
         return f"{chapter}.ipynb" if file and page == f"{CHAPTERS}{chapter}.html" else ""
 
-    def in_output(self, found: re.Match[str]) -> str:
+    def in_output(self, match: re.Match[str]) -> str:
         """The address of a link in the HTML that a cell shows."""
-        return self.of_page(found[1], (found[2] or "")[1:]) + ("" if self.base else found[2] or "")
+        return self.of_page(match[1], (match[2] or "")[1:]) + ("" if self.base else match[2] or "")
 
 
 def keep_copy(app: Sphinx, doctree: nodes.document, page: str) -> None:

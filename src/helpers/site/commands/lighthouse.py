@@ -46,7 +46,7 @@ def run(address: str) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
         for npm in assets.npms():
-            done = subprocess.run(
+            completed = subprocess.run(
                 [*npm, "exec", "--yes", f"--package=lighthouse@{VERSION}", "--", "lighthouse",
                  address, "--quiet", "--output=json", f"--output-path={report}",
                  f"--only-categories={','.join(CATEGORIES)}",
@@ -55,7 +55,7 @@ def run(address: str) -> dict[str, Any]:
                 env={**os.environ, "CHROME_PATH": chrome, "npm_config_cache": str(FOLDER)})
             if report.is_file():
                 return json.loads(report.read_text(encoding="utf-8"))
-            complaint = " ".join(done.stderr.split())[-400:]
+            complaint = " ".join(completed.stderr.split())[-400:]
     sys.exit(f"Lighthouse {VERSION} failed: {complaint}")
 
 

@@ -26,12 +26,12 @@ def templates() -> list[str]:
         SystemExit: the page says something that the checker's catalogue does not have.
     """
     code = CODE.read_text(encoding="utf-8")
-    known = {message.id for message in translate.messages() if message.id}
-    said = {one.replace('\\"', '"') for one in re.findall(r'say\("((?:[^"\\]|\\.)*)"', code)}
-    if strange := said - known:
+    catalog = {message.id for message in translate.messages() if message.id}
+    literals = {text.replace('\\"', '"') for text in re.findall(r'say\("((?:[^"\\]|\\.)*)"', code)}
+    if strange := literals - catalog:
         sys.exit(f"{CODE.name} says what the checker does not: {min(strange)!r}.")
-    used = {one for one in known if '"' + one.replace('"', '\\"') + '"' in code}
-    return sorted({*used, *WORDS, *(str(one) for one in page_rules.LABELS.values())})
+    used = {text for text in catalog if '"' + text.replace('"', '\\"') + '"' in code}
+    return sorted({*used, *WORDS, *(str(label) for label in page_rules.LABELS.values())})
 
 
 def content() -> str:
@@ -40,9 +40,9 @@ def content() -> str:
                if message.id}
     notes = [audit.load().note(key) for key in audit.load().content["keys"]]
     with speak("zh_CN"):
-        told = [str(note) for note in notes]
-    return page_rules.script({one: chinese[one] for one in templates() if chinese.get(one)},
-                             {str(note): said for note, said in zip(notes, told, strict=True)
+        translated = [str(note) for note in notes]
+    return page_rules.script({text: chinese[text] for text in templates() if chinese.get(text)},
+                             {str(note): text for note, text in zip(notes, translated, strict=True)
                               if note})
 
 

@@ -70,8 +70,8 @@ def title_page(title: str, parts: dict[str, list[str]], titles: dict[str, Tag]) 
         f"<h2>{part}</h2><ul>" + "".join(
             f'<li><a href="#{anchor(name)}">{titles[name].get_text().rstrip("#").strip()}</a></li>'
             for name in pages) + "</ul>" for part, pages in parts.items() if part)
-    said = WORDS["en"][0].format(**edition())
-    return BeautifulSoup(f'<div class="title-page"><p class="title">{title}</p><p>{said}</p>'
+    imprint = WORDS["en"][0].format(**edition())
+    return BeautifulSoup(f'<div class="title-page"><p class="title">{title}</p><p>{imprint}</p>'
                          f"{lists}</div>", "html.parser").div
 
 
@@ -90,28 +90,28 @@ def chapter(name: str, page: BeautifulSoup, known: set[str]) -> Tag:
     for part in article.select("[id]"):
         part["id"] = anchor(name, part["id"])
     for link in article.select("a[href]"):
-        address, place = urldefrag(link["href"])
+        address, fragment = urldefrag(link["href"])
         if "://" in address or address.startswith("mailto:"):
             continue
         target = (Path("/") / folder / address).resolve().relative_to("/").with_suffix("")
         page_name = target.as_posix() if address else name
         if page_name in known:
-            link["href"] = f"#{anchor(page_name, place)}"
+            link["href"] = f"#{anchor(page_name, fragment)}"
         else:
             link.unwrap()
     for picture in article.select("img[src]"):
         if not picture["src"].startswith("data:"):
-            place = (Path("/") / folder / picture["src"]).resolve()
-            picture["src"] = place.relative_to("/").as_posix()
+            file = (Path("/") / folder / picture["src"]).resolve()
+            picture["src"] = file.relative_to("/").as_posix()
         picture.attrs.pop("loading", None)
     for fold in article.select("details"):
         fold["open"] = ""
     return article
 
 
-def anchor(page: str, place: str = "") -> str:
+def anchor(page: str, fragment: str = "") -> str:
     """A place's name in the whole book."""
-    return f"{page}--{place}" if place else page
+    return f"{page}--{fragment}" if fragment else page
 
 
 def print_book(site: Path, target: Path) -> None:

@@ -44,12 +44,12 @@ def draw(source: Path) -> list[str]:
     os.chdir(source.parent)
     cells = stored(source)
     last = max(number for number, (_, prints) in enumerate(cells) if prints)
-    wanted = [number for number, (code, prints) in enumerate(cells[:last])
+    needed = [number for number, (code, prints) in enumerate(cells[:last])
               if prints or "setup(" in code]
     scope: dict[str, Any] = {"display": lambda *shown, **options: None}
     faults = []
     names = [gpu_cells.names_of(code) for code, _ in cells]
-    for number in gpu_cells.with_grounds(names, [*wanted, last]):
+    for number in gpu_cells.with_grounds(names, [*needed, last]):
         code, prints = cells[number]
         exec(compile(code, f"{source.stem}, cell {number}", "exec"), scope)
         for figure, known in zip(map(plt.figure, plt.get_fignums()), prints, strict=False):

@@ -18,8 +18,8 @@ NOTEBOOKS = ROOT / "notebooks"
 def chapter_fences(name: str) -> list[str]:
     """The pieces of YAML in a chapter's boxes."""
     text = (NOTEBOOKS / f"{name}.md").read_text(encoding="utf-8")
-    return [found[1] for box in recommended.boxes(text)
-            for found in recommended.FENCE.finditer(box)]
+    return [match[1] for box in recommended.boxes(text)
+            for match in recommended.FENCE.finditer(box)]
 
 
 def main() -> int:

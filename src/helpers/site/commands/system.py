@@ -57,9 +57,9 @@ def working(names: tuple[str, ...]) -> str | None:
 def playwrights_chromium() -> str | None:
     code = ("from playwright.sync_api import sync_playwright as s\n"
             "with s() as p: print(p.chromium.executable_path)")
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,
-                          check=False)
-    path = done.stdout.strip()
+    completed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,
+                               check=False)
+    path = completed.stdout.strip()
     return path if path and os.path.exists(path) else None
 
 
@@ -78,11 +78,11 @@ def install_debian(*packages: str) -> str | None:
 
 def run(*command: str, **environment: str) -> str | None:
     """Run a command quietly; returns None, or the last line of what it complained of."""
-    done = subprocess.run(command, capture_output=True, text=True, check=False,
-                          stdin=subprocess.DEVNULL, env={**os.environ, **environment})
-    if done.returncode == 0:
+    completed = subprocess.run(command, capture_output=True, text=True, check=False,
+                               stdin=subprocess.DEVNULL, env={**os.environ, **environment})
+    if completed.returncode == 0:
         return None
-    return (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+    return (completed.stderr.strip().splitlines() or [f"exit code {completed.returncode}"])[-1]
 
 
 if __name__ == "__main__":

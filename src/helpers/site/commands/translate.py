@@ -237,14 +237,14 @@ def faults() -> list[str]:
 
 
 def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    options.add_argument("--check", action="store_true", help="change nothing")
-    options.add_argument("--accept", nargs="+", metavar="NAME", default=[],
-                         help="claims, or parts of pages, whose translation fits")
-    given = options.parse_args()
-    if given.accept:
-        accept(given.accept)
-    for path, content in {} if given.check else files().items():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="change nothing")
+    parser.add_argument("--accept", nargs="+", metavar="NAME", default=[],
+                        help="claims, or parts of pages, whose translation fits")
+    options = parser.parse_args()
+    if options.accept:
+        accept(options.accept)
+    for path, content in {} if options.check else files().items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
     if complaints := faults():
