@@ -136,10 +136,13 @@ def test_an_unreachable_registry_is_named(monkeypatch, tmp_path):
 
 
 def test_a_browser_that_does_not_start_is_passed_over(monkeypatch):
+    monkeypatch.delenv("BOOK_BROWSER", raising=False)
     monkeypatch.setattr(system.shutil, "which", lambda name: f"/usr/bin/{name}")
     monkeypatch.setattr(system, "run", lambda program, *_: "needs a snap"
                         if program == "/usr/bin/chromium" else None)
     assert system.browser() == "/usr/bin/chromium-browser"
+    monkeypatch.setenv("BOOK_BROWSER", "/opt/my/chrome")
+    assert system.browser() == "/opt/my/chrome"
 
 
 @pytest.mark.parametrize(("missing", "reason"), [("apt-get", "no apt-get"), (None, "as root")])
@@ -153,6 +156,7 @@ def test_no_synthesiser_and_no_way_to_install_one(monkeypatch, missing, reason):
 
 
 def test_no_browser_fails_with_the_reason_instead_of_skipping(monkeypatch):
+    monkeypatch.delenv("BOOK_BROWSER", raising=False)
     monkeypatch.setattr(system.shutil, "which", lambda _: None)
     monkeypatch.setattr(system, "run", lambda *_, **__: "no network")
     with pytest.raises(SystemExit) as excinfo:

@@ -183,7 +183,7 @@ def other_values(key: str, value: Any) -> tuple[Any, ...]:
     if isinstance(value, (int, float)) and value:
         return (value * 2,)
     raise BookError(f"`{key}: {value}` has no other value to try: add one to OTHER_VALUES in "
-                    "helpers/knob_values.py.")
+                    "helpers/knobs/values.py.")
 
 
 def with_files(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -41,7 +41,7 @@ def run(address: str) -> dict[str, Any]:
     Raises:
         SystemExit: npm or Lighthouse fails, with what it said.
     """
-    chrome = os.environ.get("BOOK_BROWSER") or system.browser()
+    chrome = system.browser()
     complaint = ""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"

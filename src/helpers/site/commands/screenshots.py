@@ -9,7 +9,6 @@ the browser; without it, the one that `python -m helpers.site.commands.system` f
 from __future__ import annotations
 
 import io
-import os
 import sys
 from pathlib import Path
 
@@ -54,7 +53,7 @@ def main() -> int:
     TARGET.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=os.environ.get("BOOK_BROWSER") or system.browser(),
+            executable_path=system.browser(),
             args=["--no-sandbox"])
         for name in PAGES:
             for view in VIEWS:

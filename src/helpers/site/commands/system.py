@@ -16,12 +16,12 @@ SPEECH = ("espeak-ng", "flite", "ffmpeg")
 
 
 def browser() -> str:
-    """Path of a browser: one that is there, Debian's, or Playwright's.
+    """Path of a browser: what BOOK_BROWSER names, one that is there, Debian's, or Playwright's.
 
     Raises:
         SystemExit: none could be had, with the reason.
     """
-    if path := working(BROWSERS):
+    if path := os.environ.get("BOOK_BROWSER") or working(BROWSERS):
         return path
     debian = install_debian("chromium")
     if path := working(BROWSERS):
