@@ -39,12 +39,12 @@ def _note(note: str) -> Text:
     before, raised = _split(note)
     if raised is None:
         return recorded(note)
-    place = f"{raised['file']}:{raised['line']}" if raised["file"] else ""
-    said = (say("{change} ends in {error} ({place}).", change=raised["change"],
-                error=quoted(raised["error"]), place=place) if place else
-            say("{change} ends in {error}.", change=raised["change"],
-                error=quoted(raised["error"])))
-    return say("{what} {why}", what=recorded(before), why=said) if before else said
+    where = f"{raised['file']}:{raised['line']}" if raised["file"] else ""
+    reason = (say("{change} ends in {error} ({place}).", change=raised["change"],
+                  error=quoted(raised["error"]), place=where) if where else
+              say("{change} ends in {error}.", change=raised["change"],
+                  error=quoted(raised["error"])))
+    return say("{what} {why}", what=recorded(before), why=reason) if before else reason
 
 
 @dataclass(frozen=True)
@@ -75,8 +75,8 @@ class Audit:
 
     def notes(self) -> list[str]:
         """Every sentence of its own that the knob test adds; errors of the library are none."""
-        found = (_split(entry.get("note", ""))[0] for entry in self.content["keys"].values())
-        return sorted({note for note in found if note})
+        sentences = (_split(entry.get("note", ""))[0] for entry in self.content["keys"].values())
+        return sorted({note for note in sentences if note})
 
     def reader(self, key: str) -> dict[str, Any] | None:
         """Where the library reads a key and its default: `kind`, `values`, `place`; or None."""
@@ -99,12 +99,12 @@ class Audit:
     def suggest(self, key: str) -> str:
         """The known key that an unknown one is most like: same section first; "" if none is."""
         parent, _, name = key.rpartition(".")
-        same = [one.rpartition(".")[2] for one in self.names() if one.rpartition(".")[0] == parent]
+        split = [known.rpartition(".") for known in self.names()]
+        same = [own for section, _, own in split if section == parent]
         close = difflib.get_close_matches(name, same, 1, 0.75)
         if close:
             return f"{parent}.{close[0]}".lstrip(".")
-        elsewhere = [one for one in self.names() if one.rpartition(".")[2] == name]
-        return elsewhere[0] if elsewhere else ""
+        return next((known for known in self.names() if known.rpartition(".")[2] == name), "")
 
     def names(self) -> list[str]:
         """Keys of the audited configs, then other keys that are read with a default."""

@@ -61,23 +61,23 @@ def mend(config: str | Path, out: str | Path, report: Report | None = None,
     """
     shadowed = {key for key in map(reading.key_of, settings.get("overrides", ())) if key}
 
-    def wanted(findings: Iterable[Finding]) -> list[Finding]:
+    def mendable(findings: Iterable[Finding]) -> list[Finding]:
         """What a file can mend: not where the command line has the last word."""
-        return [one for one in findings if not any(
+        return [finding for finding in findings if not any(
             key == other or key.startswith(f"{other}.") or other.startswith(f"{key}.")
-            for key, _ in one.edits for other in shadowed)]
+            for key, _ in finding.edits for other in shadowed)]
 
-    found = wanted((report or check(config, **settings)).findings)
+    to_mend = mendable((report or check(config, **settings)).findings)
     again = {**settings, "probe": None, "progress": False}
     for _ in range(CORRECTIONS):
-        mended = fix.write(config, found, out, decide)
-        done = {key for one in found for key, _ in one.edits if decide or not one.decision}
-        more = [one for one in wanted(check(out, **again).findings)
-                if (decide or not one.decision)
-                and any(key not in done for key, _ in one.edits)]
+        mended = fix.write(config, to_mend, out, decide)
+        done = fix.edits_of(to_mend, decide)
+        more = [finding for finding in mendable(check(out, **again).findings)
+                if (decide or not finding.decision)
+                and any(key not in done for key, _ in finding.edits)]
         if not more:
             break
-        found += more
+        to_mend += more
     return mended
 
 
@@ -85,7 +85,7 @@ def context_of(config: str | Path | None, train: str | Path | None = None,
                valid: str | Path | None = None, overrides: Sequence[str] = (),
                over: str | Path | None = None, gpus: int = 1, steps: int | None = None,
                seconds_per_step: float | None = None, probe: int | None = PROBED_CLIPS,
-               progress: bool = False, given: reading.Given = reading.YAML_ALONE,
+               progress: bool = False, origin: reading.Origin = reading.YAML_ALONE,
                gpu_bytes: int | None = None, funasr: str | None = None) -> Context:
     """Everything that the rules look at.
 
@@ -100,16 +100,16 @@ def context_of(config: str | Path | None, train: str | Path | None = None,
         probe: audio files of each manifest to look at: a number drawn at random,
             `audio_probe.ALL`, or None for none.
         progress: show progress bars.
-        given: the command that all this was read from.
+        origin: the command that all this was read from.
         gpu_bytes: memory of one GPU, in bytes.
         funasr: the version that will run; without it the one installed here, or the audited.
     """
-    read = reading.read(config, overrides, over, given)
+    read = reading.read(config, overrides, over, origin)
     conf, assumed = FilterConf.of(read.merged, gpus), list(read.assumed)
     unreadable: dict[str, Text] = {}
 
     def scanned(path: str | Path | None, which: str) -> scanning.ManifestReport | None:
-        manifest = path or _named_list(read, which, given, assumed)
+        manifest = path or _named_list(read, which, origin, assumed)
         if manifest and conf.index == OTHER_COUNTS:
             assumed.append(say("{manifest} is not looked at, since the class in index_ds counts "
                                "otherwise", manifest=str(manifest)))
@@ -124,7 +124,7 @@ def context_of(config: str | Path | None, train: str | Path | None = None,
             return None
 
     reports = [scanned(train, "train"), scanned(valid, "valid")]
-    here = {which: _is_here(read, which, given) for which in ("train", "valid")}
+    here = {which: _is_here(read, which, origin) for which in ("train", "valid")}
     absent = {} if train or valid else {
         which: str(read.merged[f"{which}_data_set_list"]) for which, there in here.items()
         if there is False and any(here.values())}
@@ -141,10 +141,10 @@ def context_of(config: str | Path | None, train: str | Path | None = None,
                           "absent": absent})
 
 
-def _named_list(read: reading.Config, which: str, given: reading.Given, assumed: list[Text]
+def _named_list(read: reading.Config, which: str, origin: reading.Origin, assumed: list[Text]
                 ) -> Path | None:
     """The manifest that the config or the overrides name, where it is here."""
-    here = _is_here(read, which, given)
+    here = _is_here(read, which, origin)
     name = read.merged.get(f"{which}_data_set_list")
     if here is False:
         assumed.append(say("{manifest} is not here, so nothing is said of what it holds",
@@ -152,22 +152,22 @@ def _named_list(read: reading.Config, which: str, given: reading.Given, assumed:
     elif here is None and isinstance(name, str) and "$" in name:
         assumed.append(say("{manifest} is not looked at, since only the shell knows its name",
                            manifest=name))
-    return local(name, given.folders) if here else None
+    return local(name, origin.folders) if here else None
 
 
-def _is_here(read: reading.Config, which: str, given: reading.Given) -> bool | None:
+def _is_here(read: reading.Config, which: str, origin: reading.Origin) -> bool | None:
     """Whether a manifest that the launch names is here; None where no file is named plainly."""
     name = read.merged.get(f"{which}_data_set_list")
     if not isinstance(name, str) or not name or "\0" in name or "$" in name:
         return None
-    return local(name, given.folders).is_file()
+    return local(name, origin.folders).is_file()
 
 
 def report_of(context: Context, assumed: Sequence[Text] = ()) -> Report:
     """Ask every rule, and lay the facts beside the findings."""
-    found: list[Finding] = [one for rule in all_rules().values()
-                            for one in findings_of(rule, context)]
-    return Report(context.own.name, sorted_findings(found), tuple(_tables(context)),
+    findings: list[Finding] = [finding for rule in all_rules().values()
+                               for finding in findings_of(rule, context)]
+    return Report(context.own.name, sorted_findings(findings), tuple(_tables(context)),
                   tuple(_series(context)), (*assumed, *context.notes.get("assumed", ()),
                                             *_version(context)), brief.lines(context))
 
@@ -193,17 +193,17 @@ def _version(context: Context) -> list[Text]:
 def _tables(context: Context) -> list[Table]:
     from funasr_preflight.rules.keys import inherited
 
-    found = [_training_table(context), _cost_table(context)]
+    tables = [_training_table(context), _cost_table(context)]
     steps = estimates.total_steps(context)
     if steps:
-        found.append(_schedule_table(context, steps))
+        tables.append(_schedule_table(context, steps))
     accumulated = estimates.whole(context.get("train_conf.accum_grad"), 1)
     if context.train or context.valid:
         from funasr_preflight.rules.data import facts
 
-        found += [facts(report, context.filters, accumulated, training)
-                  for report, training in ((context.train, True), (context.valid, False)) if report]
-    return [*found, inherited(context)]
+        tables += [facts(report, context.filters, accumulated, training) for report, training
+                   in ((context.train, True), (context.valid, False)) if report]
+    return [*tables, inherited(context)]
 
 
 def _training_table(context: Context) -> Table:
@@ -233,7 +233,7 @@ def _cost_table(context: Context) -> Table:
     chosen = context.get("train_conf.avg_keep_nbest_models_type", "acc")
     rows += [(say("one checkpoint"), _gib(disk.checkpoint.total)),
              (say("checkpoints with a score, of which model.pt.best has the best validation "
-                  "{score}", score=chosen), disk.files.made),
+                  "{score}", score=chosen), disk.files.scored),
              (say("checkpoints on disk, at most {count}", count=disk.count), _gib(disk.total)),
              (say("memory to average them"), _gib(disk.averaging))]
     return Table("cost", say("Memory of one GPU, and disk: from shapes and formats, not measured "
@@ -242,13 +242,13 @@ def _cost_table(context: Context) -> Table:
 
 def _schedule_table(context: Context, steps: int) -> Table:
     rows = [(say("optimizer steps of the run"), f"{steps:,}")]
-    found = estimates.rates(context, [steps])
-    if found is not None:
+    rates = estimates.rates(context, [steps])
+    if rates is not None:
         mean = estimates.mean_rate(context, steps)
         peak = estimates.rates(context, estimates.curve_steps(context, steps)).max()
         rows += [(say("highest learning rate"), f"{peak:.2e}"),
                  (say("mean learning rate"), f"{mean:.2e}"),
-                 (say("last learning rate"), f"{found[0]:.2e}")]
+                 (say("last learning rate"), f"{rates[0]:.2e}")]
     if context.seconds_per_step:
         rows.append((say("time at {rate:g} s a step", rate=context.seconds_per_step),
                      say("{hours:.1f} hours", hours=steps * context.seconds_per_step / 3600)))
@@ -258,11 +258,11 @@ def _schedule_table(context: Context, steps: int) -> Table:
 def _series(context: Context) -> list[Series]:
     steps = estimates.total_steps(context)
     numbers = estimates.curve_steps(context, steps) if steps else []
-    found = estimates.rates(context, numbers) if numbers else None
-    if found is None:
+    rates = estimates.rates(context, numbers) if numbers else None
+    if rates is None:
         return []
     return [Series("rate", say("The learning rate that the run sees"), say("step"),
-                   tuple(map(float, numbers)), tuple(map(float, found)))]
+                   tuple(map(float, numbers)), tuple(map(float, rates)))]
 
 
 def _gib(count: int) -> str:

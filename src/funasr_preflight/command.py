@@ -40,20 +40,20 @@ class _Usage(argparse.RawDescriptionHelpFormatter):
 
 def parser() -> argparse.ArgumentParser:
     """The command line, in the language that is spoken."""
-    made = Parser(prog="preflight", description=str(_ABOUT), formatter_class=_Usage,
-                  add_help=False)
-    what, data, shown, asked = (made.add_argument_group(str(title)) for title in (
+    cli = Parser(prog="preflight", description=str(_ABOUT), formatter_class=_Usage,
+                 add_help=False)
+    checked, data, shown, actions = (cli.add_argument_group(str(title)) for title in (
         say("what is checked"), say("the run"), say("what is shown"), say("and what else")))
 
     def option(group, *names: str, about: Text, **settings: Any) -> None:
         group.add_argument(*names, help=str(about), **settings)
 
-    option(what, "config", nargs="?",
+    option(checked, "config", nargs="?",
            about=say("the YAML, or a script (.sh, .bat, .ps1) that trains with one or none"))
-    option(what, "overrides", nargs="*", metavar="key=value",
+    option(checked, "overrides", nargs="*", metavar="key=value",
            about=say("as on FunASR's command line"))
-    option(what, "--command", about=say("a whole training command, or a script"))
-    option(what, "--over", metavar="DIR|YAML", about=say("the model directory, or its config"))
+    option(checked, "--command", about=say("a whole training command, or a script"))
+    option(checked, "--over", metavar="DIR|YAML", about=say("the model directory, or its config"))
     option(data, "--train", metavar="JSONL", about=say("the training manifest"))
     option(data, "--valid", metavar="JSONL", about=say("the validation manifest"))
     option(data, "--gpus", metavar="N", about=say("processes of the run"))
@@ -73,24 +73,24 @@ def parser() -> argparse.ArgumentParser:
            about=say("show the tables that the findings rest on"))
     option(shown, "--format", choices=FORMATS, default="text", about=say("form of the report"))
     option(shown, "--lang", choices=LANGUAGES, default="en", about=say("language of the report"))
-    option(asked, "--fail-on", choices=SEVERITIES, default="error",
+    option(actions, "--fail-on", choices=SEVERITIES, default="error",
            about=say("the exit code is 1 from this severity on"))
-    option(asked, "--fix", metavar="OUT.yaml", about=say("write a corrected copy of the config"))
-    option(asked, "--fix-unsafe", metavar="OUT.yaml",
+    option(actions, "--fix", metavar="OUT.yaml", about=say("write a corrected copy of the config"))
+    option(actions, "--fix-unsafe", metavar="OUT.yaml",
            about=say("the same with the decisions that --fix leaves to you"))
-    option(asked, "--explain", metavar="RULE", about=say("explain a rule; `all` lists them"))
-    option(asked, "-h", "--help", action="help", about=say("show this"))
-    return made
+    option(actions, "--explain", metavar="RULE", about=say("explain a rule; `all` lists them"))
+    option(actions, "-h", "--help", action="help", about=say("show this"))
+    return cli
 
 
 @one_sentence
 def main(arguments: Sequence[str] | None = None) -> int:
     """Check, print, and say by the exit code how bad it is."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    with speak(_language(given)):
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    with speak(_language(arguments)):
         try:
-            done = commands.run(given)
-            return _run(given) if done is None else done
+            done = commands.run(arguments)
+            return _run(arguments) if done is None else done
         except BookError as error:
             raise BookError(str(error)) from None  # in the language that is spoken here
         except KeyboardInterrupt:
@@ -98,15 +98,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 130
 
 
-def _language(given: Sequence[str]) -> str:
+def _language(arguments: Sequence[str]) -> str:
     """The language, before anything can be said in it; a wrong one is the parser's business."""
     only = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     only.add_argument("--lang", nargs="?", default="en")
-    return LANGUAGES.get(only.parse_known_args(given)[0].lang, "en")
+    return LANGUAGES.get(only.parse_known_args(arguments)[0].lang, "en")
 
 
-def _run(given: Sequence[str]) -> int:
-    options = parser().parse_intermixed_args(given)
+def _run(arguments: Sequence[str]) -> int:
+    options = parser().parse_intermixed_args(arguments)
     if options.explain:
         from funasr_preflight.explain import explained
 
@@ -115,11 +115,11 @@ def _run(given: Sequence[str]) -> int:
     options.gpus = _number("--gpus", options.gpus, int)
     options.steps = _number("--steps", options.steps, int)
     options.seconds_per_step = _number("--seconds-per-step", options.seconds_per_step, float)
-    others = [one for one in options.overrides if one.endswith((".yaml", ".yml"))
-              and "=" not in one]
+    others = [word for word in options.overrides if word.endswith((".yaml", ".yml"))
+              and "=" not in word]
     if others and (options.fix or options.fix_unsafe or options.format != "text"):
         raise BookError(say("--fix and --format are for one config: give one at a time."))
-    options.overrides = [one for one in options.overrides if one not in others]
+    options.overrides = [word for word in options.overrides if word not in others]
     return max(_checked(options, config) for config in [options.config, *others])
 
 
@@ -163,7 +163,7 @@ def _mended(config: Path | None, options: argparse.Namespace, report: Any, setti
 
 def _settings(options: argparse.Namespace, name: str | None) -> tuple[Path | None, dict]:
     """The config, and what `check` takes beside it."""
-    from funasr_preflight.launch.reading import Given
+    from funasr_preflight.launch.reading import Origin
     from funasr_preflight.run.cards import gpu_bytes
 
     overrides: list[str] = list(options.overrides)
@@ -172,7 +172,7 @@ def _settings(options: argparse.Namespace, name: str | None) -> tuple[Path | Non
         command = name
     elif name and "=" in name and not Path(name).suffix:
         name, overrides = None, [name, *overrides]
-    config, gpus, given = Path(name) if name else None, options.gpus, Given()
+    config, gpus, origin = Path(name) if name else None, options.gpus, Origin()
     assumed: tuple[Text, ...] = ()
     if command:
         from funasr_preflight.launch.shell import parse_command
@@ -182,7 +182,7 @@ def _settings(options: argparse.Namespace, name: str | None) -> tuple[Path | Non
             overrides.insert(0, name)
         config = parsed.config
         overrides = [*parsed.overrides, *overrides]
-        gpus, assumed, given = gpus or parsed.gpus, parsed.assumed, parsed.given
+        gpus, assumed, origin = gpus or parsed.gpus, parsed.assumed, parsed.origin
     if config is None and not command and not overrides:
         raise BookError(say("Name a YAML config, a script, or a --command: `preflight "
                             "CONFIG.yaml`."))
@@ -191,7 +191,7 @@ def _settings(options: argparse.Namespace, name: str | None) -> tuple[Path | Non
         "over": options.over, "gpus": gpus or 1, "steps": options.steps,
         "seconds_per_step": options.seconds_per_step, "probe": _probe(options.probe),
         "gpu_bytes": gpu_bytes(options.gpu_memory) if options.gpu_memory else None,
-        "funasr": options.funasr, "assumed": assumed, "given": given}
+        "funasr": options.funasr, "assumed": assumed, "origin": origin}
 
 
 def _is_script(path: Path) -> bool:
@@ -237,7 +237,7 @@ def _addresses(names: Sequence[str | Path | None]) -> dict[str, str]:
     from urllib.parse import quote
 
     here = Path.cwd()
-    paths = [Path(one) for one in names if one]
+    paths = [Path(name) for name in names if name]
     return {path.name: quote((path.resolve().relative_to(here) if path.resolve().is_relative_to(
         here) else path).as_posix()) for path in paths}
 
@@ -253,17 +253,17 @@ def _probe(text: str) -> int | None:
     return int(text)
 
 
-def _number(option: str, text: str | None, kind: Callable[[str], float]) -> Any:
+def _number(option: str, text: str | None, number: Callable[[str], float]) -> Any:
     """A positive number of the command line."""
     if text is None:
         return None
     try:
-        value = kind(text)
+        value = number(text)
     except ValueError:
         value = 0
     if not 0 < value < 10**12:
         raise BookError(say("{option} {given}: give a positive number that can be meant.",
-                            option=option, given=text[:20]) if kind is float else
+                            option=option, given=text[:20]) if number is float else
                         say("{option} {given}: give a positive whole number that can be meant.",
                             option=option, given=text[:20]))
     return value

@@ -20,9 +20,9 @@ class Parser(argparse.ArgumentParser):
     """A parser that says in one sentence, in the report's language, what it does not understand."""
 
     def error(self, message: str) -> NoReturn:
-        said = say("The command line is not understood: {said}. `{command} --help` lists what "
-                   "there is.", said=quoted(message), command=self.prog)
-        self.exit(2, f"{said}\n")
+        sentence = say("The command line is not understood: {said}. `{command} --help` lists what "
+                       "there is.", said=quoted(message), command=self.prog)
+        self.exit(2, f"{sentence}\n")
 
 
 def run(arguments: Sequence[str]) -> int | None:
@@ -46,8 +46,8 @@ def run(arguments: Sequence[str]) -> int | None:
 
 def new_parser(name: str, about: str) -> Parser:
     """A parser with what all of these commands take."""
-    made = Parser(prog=f"preflight {name}", description=about,
-                  formatter_class=argparse.RawDescriptionHelpFormatter)
-    made.add_argument("--lang", choices=tuple(LANGUAGES), default="en",
-                      help="language of what is printed")
-    return made
+    parser = Parser(prog=f"preflight {name}", description=about,
+                    formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--lang", choices=tuple(LANGUAGES), default="en",
+                        help="language of what is printed")
+    return parser

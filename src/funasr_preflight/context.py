@@ -136,9 +136,9 @@ class Context:
 
     def place(self, key: str) -> tuple[str, int | None]:
         """File and line that set a key: its own line, its section's, or the command line."""
-        for one in reversed(self.own.overrides):
-            if one == key or key.startswith(f"{one}."):
-                return self.own.places.get(one, (COMMAND_LINE, None))
+        for override in reversed(self.own.overrides):
+            if override == key or key.startswith(f"{override}."):
+                return self.own.places.get(override, (COMMAND_LINE, None))
         parts = key.split(".")
         for end in range(len(parts), 0, -1):
             line = self.own.lines.get(".".join(parts[:end]))

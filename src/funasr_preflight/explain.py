@@ -46,7 +46,7 @@ def explained(name: str, width: int | None = None, colour: bool = False) -> str:
             console.print(Line(f"{rule.id:28}", "bold"), Line(str(rule.title)), sep="",
                           soft_wrap=True)
         return lines.getvalue().rstrip("\n")
-    rule = found(name, rules)
+    rule = rule_named(name, rules)
     console.print(Line(rule.id, "bold"), Line(f": {rule.title}"), sep="")
     about = EXPLANATIONS[rule.id]
     pieces = [*_facts(rule, about), (say("An example that breaks it"), shown(about).splitlines())]
@@ -63,7 +63,7 @@ def explained(name: str, width: int | None = None, colour: bool = False) -> str:
     return lines.getvalue().rstrip("\n")
 
 
-def found(name: str, rules: dict[str, Rule]) -> Rule:
+def rule_named(name: str, rules: dict[str, Rule]) -> Rule:
     """The rule of this name.
 
     Raises:
@@ -82,13 +82,13 @@ def _facts(rule: Rule, about: Explanation) -> Iterator[tuple[Text, list[str]]]:
     version = audit.load().version
     if about.places:
         yield say("In FunASR {version}", version=version), [
-            f"{one.file}:{one.line}  {address(one, version)}" for one in about.places]
+            f"{spot.file}:{spot.line}  {address(spot, version)}" for spot in about.places]
     yield say("The page that explains it"), [page_of(rule.chapter)]
 
 
-def address(place: Spot, version: str) -> str:
+def address(spot: Spot, version: str) -> str:
     """Where a line of FunASR can be read."""
-    return SOURCE.format(version=version, file=place.file, line=place.line)
+    return SOURCE.format(version=version, file=spot.file, line=spot.line)
 
 
 def shown(about: Explanation) -> str:
@@ -132,7 +132,7 @@ def broken(rule: Rule, about: Explanation) -> Finding | None:
 def report_of(about: Explanation, folder: Path) -> Any:
     """Lay an example out in a folder, and check it."""
     from funasr_preflight.checking import check
-    from funasr_preflight.launch.reading import Given
+    from funasr_preflight.launch.reading import Origin
 
     for name, text in {NAME: about.yaml, **about.files}.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -154,7 +154,7 @@ def report_of(about: Explanation, folder: Path) -> Any:
     if "over" in settings:
         settings["over"] = folder / settings["over"]
     return check(folder / NAME if about.yaml else None, overrides=about.overrides,
-                 given=Given(folders=(folder,), whole=whole), **manifests, **settings)
+                 origin=Origin(folders=(folder,), whole=whole), **manifests, **settings)
 
 
 def _placed(line: str, folder: Path) -> str:

@@ -114,18 +114,18 @@ class Report:
 
     def counts(self) -> tuple[int, ...]:
         """How many notes, warnings and errors were found, shown or not."""
-        return self.counted or tuple(sum(one.severity == severity for one in self.findings)
+        return self.counted or tuple(sum(finding.severity == severity for finding in self.findings)
                                      for severity in Severity)
 
     def at_least(self, severity: Severity) -> list[Finding]:
         """Findings of this severity or worse."""
-        return [one for one in self.findings if one.severity >= severity]
+        return [finding for finding in self.findings if finding.severity >= severity]
 
     def of(self, rule: str) -> list[Finding]:
         """Findings of one rule."""
-        return [one for one in self.findings if one.rule == rule]
+        return [finding for finding in self.findings if finding.rule == rule]
 
 
 def sorted_findings(findings: Sequence[Finding]) -> tuple[Finding, ...]:
     """The worst first; otherwise the order stays."""
-    return tuple(sorted(findings, key=lambda one: -one.severity))
+    return tuple(sorted(findings, key=lambda finding: -finding.severity))

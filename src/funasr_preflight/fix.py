@@ -57,11 +57,11 @@ def edits_of(findings: Iterable[Finding], decide: bool = True) -> dict[str, Any]
     Args:
         decide: whether edits that are a matter of judgement are among them.
     """
-    found: dict[str, Any] = {}
+    edits: dict[str, Any] = {}
     for finding in findings:
         for key, value in finding.edits if decide or not finding.decision else ():
-            found.setdefault(key, value)
-    return found
+            edits.setdefault(key, value)
+    return edits
 
 
 def write(path: str | Path, findings: Iterable[Finding], out: str | Path, decide: bool = True
@@ -80,10 +80,10 @@ def write(path: str | Path, findings: Iterable[Finding], out: str | Path, decide
     path, out, findings = Path(path), Path(out), list(findings)
     _check_place(path, out)
     before, old = dict(flatten(read_yaml(path).values)), read_text(path, YAML_CONFIG)
-    wanted = edits_of(findings, decide)
-    text, done = corrected(old, wanted, path.name)
+    edits = edits_of(findings, decide)
+    text, done = corrected(old, edits, path.name)
     kept = {key: value for key, value in before.items()
-            if not any(key == one or key.startswith(f"{one}.") for one in done)}
+            if not any(key == edited or key.startswith(f"{edited}.") for edited in done)}
     with _replacing(out) as partial:
         with partial.open("w", encoding="utf-8", newline="") as file:
             file.write(text)
@@ -93,7 +93,7 @@ def write(path: str | Path, findings: Iterable[Finding], out: str | Path, decide
                                 "changes by hand.", file=path.name))
     lines = difflib.unified_diff(_LINE.findall(old), _LINE.findall(text), path.name, out.name)
     left = tuple((key, "-" if value is REMOVE else _rendered(value))
-                 for key, value in edits_of(findings).items() if key not in wanted)
+                 for key, value in edits_of(findings).items() if key not in edits)
     return Mended(done, "".join(line if line.endswith("\n") else f"{line}\n" for line in lines),
                   left)
 
@@ -166,8 +166,8 @@ def _end(node: yaml.Node) -> tuple[int, int]:
 
 
 def _entry(node: yaml.Node, name: str) -> int | None:
-    places = [place for place, (key, _) in enumerate(node.value) if key.value == name]
-    return places[0] if places else None
+    indices = [index for index, (key, _) in enumerate(node.value) if key.value == name]
+    return indices[0] if indices else None
 
 
 def _is_alias(key: yaml.Node, value: yaml.Node) -> bool:
@@ -176,9 +176,9 @@ def _is_alias(key: yaml.Node, value: yaml.Node) -> bool:
 
 def _removed(sheet: _Sheet, node: yaml.Node, parts: list[str], _: Any = None) -> bool:
     """Take a key out; a section that is left empty goes too. Comments stay."""
-    if not isinstance(node, yaml.MappingNode) or (place := _entry(node, parts[0])) is None:
+    if not isinstance(node, yaml.MappingNode) or (index := _entry(node, parts[0])) is None:
         return False
-    key, value = node.value[place]
+    key, value = node.value[index]
     if parts[1:] and (_is_alias(key, value) or not _would_empty(value, parts[1:])):
         return not _is_alias(key, value) and _removed(sheet, value, parts[1:])
     end = max(_end(value), (key.end_mark.line, key.end_mark.column))
@@ -186,10 +186,10 @@ def _removed(sheet: _Sheet, node: yaml.Node, parts: list[str], _: Any = None) ->
         end = key.end_mark.line, 0
     if not node.flow_style:
         sheet.drop(key.start_mark.line, end[0])
-    elif place + 1 < len(node.value):
-        sheet.replace(_start(key), _start(node.value[place + 1][0]), "")
-    elif place:
-        sheet.replace(_end(node.value[place - 1][1]), end, "")
+    elif index + 1 < len(node.value):
+        sheet.replace(_start(key), _start(node.value[index + 1][0]), "")
+    elif index:
+        sheet.replace(_end(node.value[index - 1][1]), end, "")
     else:
         sheet.replace(_start(key), end, "")
     return True
@@ -203,11 +203,11 @@ def _would_empty(node: yaml.Node, parts: list[str]) -> bool:
 
 
 def _set(sheet: _Sheet, node: yaml.Node, parts: list[str], value: Any) -> bool:
-    place = _entry(node, parts[0])
-    if place is None:
+    index = _entry(node, parts[0])
+    if index is None:
         _add(sheet, node, parts, value)
         return True
-    key, old = node.value[place]
+    key, old = node.value[index]
     if _is_alias(key, old):
         return False
     if parts[1:]:

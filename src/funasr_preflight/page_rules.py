@@ -79,7 +79,7 @@ def script(sentences: dict[str, str], notes: dict[str, str]) -> str:
         sentences: English template to Chinese, of all that the page says.
         notes: the same of the audit's sentences.
     """
-    told = json.dumps({**content(), "zh": sentences, "notesZh": notes}, ensure_ascii=False,
+    data = json.dumps({**content(), "zh": sentences, "notesZh": notes}, ensure_ascii=False,
                       sort_keys=True, separators=(",", ":"))
     return ("// Made by python -m helpers.site.commands.page_rules.\n"
-            f"window.preflightRules={told};\n")
+            f"window.preflightRules={data};\n")

@@ -69,14 +69,14 @@ def as_text(report: Report, width: int | None = None, colour: bool = False,
     console.print(f"[bold]{plain(report.config)}[/bold]: {summary(report)}")
     for text in report.brief:
         console.print(indented(plain(text), 2))
-    for one in report.findings:
-        console.print()
-        console.print(f"[{STYLES[one.severity]}]{WORDS[one.severity]}[/] "
-                      f"[bold]{plain(one.key or one.rule)}[/bold]  {plain(place_of(one))}  "
-                      f"[dim]{one.rule}[/dim]")
-        console.print(indented(plain(one.message)))
-        if one.fix:
-            console.print(indented(f"→ {plain(one.fix)}  [dim]({page_of(one.chapter)})[/dim]"))
+    for finding in report.findings:
+        console.print(f"\n[{STYLES[finding.severity]}]{WORDS[finding.severity]}[/] "
+                      f"[bold]{plain(finding.key or finding.rule)}[/bold]  "
+                      f"{plain(place_of(finding))}  [dim]{finding.rule}[/dim]")
+        console.print(indented(plain(finding.message)))
+        if finding.fix:
+            console.print(indented(f"→ {plain(finding.fix)}  "
+                                   f"[dim]({page_of(finding.chapter)})[/dim]"))
     console.print()
     for text in report.assumed:
         console.print(f"[dim]{plain(say('assumed'))}: {plain(text)}[/dim]")
@@ -98,12 +98,12 @@ def as_text(report: Report, width: int | None = None, colour: bool = False,
 def _more(report: Report, facts: bool) -> list[Text]:
     """What was not shown, and how to see it."""
     hidden = sum(report.counts()) - len(report.findings)
-    found = [say("{count} more findings are not shown: --notes shows all.", count=hidden)
+    hints = [say("{count} more findings are not shown: --notes shows all.", count=hidden)
              ] if hidden else []
     if not facts and report.tables:
-        found.append(say("--facts shows the tables behind this, --explain RULE what a rule looks "
+        hints.append(say("--facts shows the tables behind this, --explain RULE what a rule looks "
                          "at."))
-    return found
+    return hints
 
 
 def plot(series: Series, columns: int = PLOT_COLUMNS, rows: int = PLOT_ROWS) -> str:
@@ -116,7 +116,7 @@ def plot(series: Series, columns: int = PLOT_COLUMNS, rows: int = PLOT_ROWS) -> 
     eighths = np.round(heights / top * rows * 8).astype(int)
     lines = []
     for row in range(rows - 1, -1, -1):
-        cells = "".join(BLOCKS[int(np.clip(one - 8 * row, 0, 8))] for one in eighths)
+        cells = "".join(BLOCKS[int(np.clip(height - 8 * row, 0, 8))] for height in eighths)
         label = f"{top:.1e}" if row == rows - 1 else ""
         lines.append(f"{label:>8} │{cells}")
     last = f"{series.x[-1]:,.0f}"
@@ -133,20 +133,20 @@ def as_json(report: Report) -> str:
     return json.dumps({
         "config": report.config,
         "summary": str(summary(report)),
-        "brief": [str(one) for one in report.brief],
-        "assumed": [str(one) for one in report.assumed],
-        "findings": [_finding(one) for one in report.findings],
-        "tables": [_table(one) for one in report.tables],
-        "series": [{"name": one.name, "caption": str(one.caption), "x": one.x, "y": one.y}
-                   for one in report.series]}, indent=1, ensure_ascii=False, default=str)
+        "brief": [str(text) for text in report.brief],
+        "assumed": [str(text) for text in report.assumed],
+        "findings": [_finding(finding) for finding in report.findings],
+        "tables": [_table(table) for table in report.tables],
+        "series": [{"name": curve.name, "caption": str(curve.caption), "x": curve.x, "y": curve.y}
+                   for curve in report.series]}, indent=1, ensure_ascii=False, default=str)
 
 
-def _finding(one: Finding) -> dict[str, Any]:
+def _finding(finding: Finding) -> dict[str, Any]:
     edits = [{"key": key, "remove": True} if value is REMOVE else {"key": key, "value": value}
-             for key, value in one.edits]
-    return {"rule": one.rule, "severity": one.severity.name.lower(), "key": one.key,
-            "file": one.file, "line": one.line, "message": str(one.message), "fix": str(one.fix),
-            "page": page_of(one.chapter), "edits": edits}
+             for key, value in finding.edits]
+    return {"rule": finding.rule, "severity": finding.severity.name.lower(), "key": finding.key,
+            "file": finding.file, "line": finding.line, "message": str(finding.message),
+            "fix": str(finding.fix), "page": page_of(finding.chapter), "edits": edits}
 
 
 def _table(table: Table) -> dict[str, Any]:
@@ -167,17 +167,17 @@ def as_sarif(report: Report, addresses: Mapping[str, str] = MappingProxyType({})
             command line, is laid at the config's first line.
     """
     config = addresses.get(report.config, quote(report.config))
-    used = list(dict.fromkeys(one.rule for one in report.findings))
+    used = list(dict.fromkeys(finding.rule for finding in report.findings))
     rules = [{"id": name, "shortDescription": {"text": str(RULES[name].title)},
               "help": {"text": str(say("See the page {page} of the book.",
-                                        page=RULES[name].chapter))}}
-             for name in used]
+                                        page=RULES[name].chapter))}} for name in used]
     results = [{
-        "ruleId": one.rule, "ruleIndex": used.index(one.rule), "level": one.severity.name.lower(),
-        "message": {"text": " ".join(filter(None, (str(one.message), str(one.fix))))},
+        "ruleId": finding.rule, "ruleIndex": used.index(finding.rule),
+        "level": finding.severity.name.lower(),
+        "message": {"text": " ".join(filter(None, (str(finding.message), str(finding.fix))))},
         "locations": [{"physicalLocation": {
-            "artifactLocation": {"uri": addresses.get(one.file, config)},
-            "region": {"startLine": one.line or 1}}}]} for one in report.findings]
+            "artifactLocation": {"uri": addresses.get(finding.file, config)},
+            "region": {"startLine": finding.line or 1}}}]} for finding in report.findings]
     return json.dumps({"$schema": SARIF_SCHEMA, "version": "2.1.0", "runs": [
         {"tool": {"driver": {"name": "preflight", "rules": rules}}, "results": results}]},
         indent=1, ensure_ascii=False)
@@ -186,7 +186,7 @@ def as_sarif(report: Report, addresses: Mapping[str, str] = MappingProxyType({})
 def as_html(report: Report) -> str:
     """One page that needs nothing else, readable in light and dark."""
     title = html.escape(f"{report.config}: {summary(report)}")
-    brief, assumed = ("".join(f"<li>{escaped(one)}</li>" for one in each)
+    brief, assumed = ("".join(f"<li>{escaped(text)}</li>" for text in each)
                       for each in (report.brief, report.assumed))
     return f"""<!doctype html>
 <html lang="{escaped(say("en"))}"><head><meta charset="utf-8">
@@ -201,34 +201,34 @@ def as_html(report: Report) -> str:
 
 def fragment(report: Report) -> str:
     """The report's findings, facts and curves as HTML, for a page that has a style of its own."""
-    findings = "".join(html_finding(one) for one in report.findings)
+    findings = "".join(html_finding(finding) for finding in report.findings)
     tables = "".join(map(_html_table, report.tables))
     curves = "".join(map(_html_series, report.series))
     return f'<ol class="findings">{findings}</ol>\n{tables}{curves}'
 
 
-def html_finding(one: Finding, linked: bool = False) -> str:
+def html_finding(finding: Finding, linked: bool = False) -> str:
     """A finding as a list item; `linked` to its chapter where that is a page beside this one."""
-    fix = f'<p class="fix">→ {_code(one.fix)}</p>' if one.fix else ""
-    return (f'<li class="pf-{one.severity.name.lower()}"><p>'
-            f'<strong>{escaped(WORDS[one.severity])}</strong> '
-            f"<code>{escaped(one.key or one.rule)}</code> {escaped(place_of(one))} "
-            f"<small>{_rule(one, linked)}</small></p><p>{_code(one.message)}</p>{fix}</li>\n")
+    fix = f'<p class="fix">→ {_code(finding.fix)}</p>' if finding.fix else ""
+    return (f'<li class="pf-{finding.severity.name.lower()}"><p>'
+            f'<strong>{escaped(WORDS[finding.severity])}</strong> <code>'
+            f"{escaped(finding.key or finding.rule)}</code> {escaped(place_of(finding))} <small>"
+            f"{_rule(finding, linked)}</small></p><p>{_code(finding.message)}</p>{fix}</li>\n")
 
 
-def _rule(one: Finding, linked: bool) -> str:
-    name, _, anchor = one.chapter.partition("#")
+def _rule(finding: Finding, linked: bool) -> str:
+    name, _, anchor = finding.chapter.partition("#")
     if not linked:
-        return f"{escaped(one.rule)}, {escaped(page_of(one.chapter))}"
-    place = f'{escaped(name)}.html{"#" + escaped(anchor) if anchor else ""}'
-    return f'<a href="{place}">{escaped(one.rule)}</a>'
+        return f"{escaped(finding.rule)}, {escaped(page_of(finding.chapter))}"
+    address = f'{escaped(name)}.html{"#" + escaped(anchor) if anchor else ""}'
+    return f'<a href="{address}">{escaped(finding.rule)}</a>'
 
 
 def _html_table(table: Table) -> str:
-    head = "".join(f'<th scope="col">{escaped(one)}</th>' for one in table.heads)
+    head = "".join(f'<th scope="col">{escaped(heading)}</th>' for heading in table.heads)
     rows = "".join(
         f'<tr><th scope="row">{escaped(row[0])}</th>'
-        f'{"".join(f"<td>{escaped(_cell(one))}</td>" for one in row[1:])}</tr>'
+        f'{"".join(f"<td>{escaped(_cell(cell))}</td>" for cell in row[1:])}</tr>'
         for row in table.rows)
     return (f"<table><caption>{escaped(table.caption)}</caption><thead><tr>{head}</tr></thead>"
             f"<tbody>{rows}</tbody></table>\n")
@@ -238,10 +238,10 @@ def _html_series(series: Series) -> str:
     top = max(max(series.y), 1e-30)
     points = " ".join(f"{600 * (x - series.x[0]) / max(1e-9, series.x[-1] - series.x[0]):.1f},"
                       f"{150 - 150 * y / top:.1f}" for x, y in zip(series.x, series.y, strict=True))
-    said = f"{series.caption}: {_extremes(series)}"
-    return (f'<figure><svg viewBox="0 0 600 150" role="img" aria-label="{escaped(said)}">'
+    caption = f"{series.caption}: {_extremes(series)}"
+    return (f'<figure><svg viewBox="0 0 600 150" role="img" aria-label="{escaped(caption)}">'
             f'<polyline points="{points}" fill="none" stroke="currentColor" stroke-width="2"/>'
-            f"</svg><figcaption>{escaped(said)}</figcaption></figure>\n")
+            f"</svg><figcaption>{escaped(caption)}</figcaption></figure>\n")
 
 
 def _extremes(series: Series) -> str:

@@ -23,11 +23,11 @@ def printed(name: str, head: Text, remarks: Iterable[Finding], tables: Iterable[
 
     console = recorder(width(), colour())
     console.print(f"[bold]{plain(name)}[/bold]: {plain(head)}")
-    for one in remarks:
-        console.print(f"\n[{STYLES[one.severity]}]{WORDS[one.severity]}[/]")
-        console.print(indented(plain(one.message)))
-        if one.fix:
-            console.print(indented(f"→ {plain(one.fix)}"))
+    for remark in remarks:
+        console.print(f"\n[{STYLES[remark.severity]}]{WORDS[remark.severity]}[/]")
+        console.print(indented(plain(remark.message)))
+        if remark.fix:
+            console.print(indented(f"→ {plain(remark.fix)}"))
     for table in tables:
         grid = Grid(title=str(table.caption), title_justify="left")
         for head in table.heads:
@@ -67,9 +67,9 @@ def colour() -> bool:
 
 def width() -> int:
     """Columns: of the terminal, or what `COLUMNS` says; a pipe has none of its own."""
-    wanted = os.environ.get("COLUMNS", "")
-    if wanted.isascii() and wanted.isdigit() and int(wanted) > 0:
-        return int(wanted)
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isascii() and columns.isdigit() and int(columns) > 0:
+        return int(columns)
     try:
         return os.get_terminal_size(sys.stdout.fileno()).columns or PIPE_COLUMNS
     except (OSError, ValueError):
@@ -99,5 +99,5 @@ def plain(text: Any) -> str:
     """Text that rich takes as it is, without control characters that a terminal would obey."""
     from rich.markup import escape
 
-    return escape("".join(one if one.isprintable() or one == "\n" else "\ufffd"
-                          for one in str(text)))
+    return escape("".join(sign if sign.isprintable() or sign == "\n" else "\ufffd"
+                          for sign in str(text)))

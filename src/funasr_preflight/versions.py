@@ -96,18 +96,18 @@ class Record:
         """Runs of versions with one answer: the first version of each, and its finding."""
         runs: list[tuple[str, dict[str, Any]]] = []
         for version in self.versions:
-            found = self.finding(name, version)
-            if found is not NOT_ASKED and (not runs or runs[-1][1] != found):
-                runs.append((version, found))
+            finding = self.finding(name, version)
+            if finding is not NOT_ASKED and (not runs or runs[-1][1] != finding):
+                runs.append((version, finding))
         return runs
 
     def first(self, name: str, answer: Any) -> str:
         """The first version from which a finding has had this answer to the end; "" for none."""
-        found = ""
+        first = ""
         for version in self.versions:
             same = self.finding(name, version).get("answer", NOT_ASKED) == answer
-            found = (found or version) if same else ""
-        return found
+            first = (first or version) if same else ""
+        return first
 
     def nearest(self, version: str) -> Nearest:
         """The recorded version that stands for any other.
@@ -118,7 +118,7 @@ class Record:
         Raises:
             BookError: this is no version.
         """
-        older = [one for one in self.versions if parsed(one) <= parsed(version)]
+        older = [recorded for recorded in self.versions if parsed(recorded) <= parsed(version)]
         return Nearest(older[-1] if older else self.versions[0], version)
 
     def column(self, version: str) -> VersionColumn:

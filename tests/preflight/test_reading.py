@@ -187,7 +187,7 @@ def test_a_script_is_read_without_running_it(written):
         "++model=$model_dir", "~model_conf", "++train_data_set_list=/data/calls/train.jsonl",
         "++valid_data_set_list='/data/calls/val.jsonl'", "++optim_conf.lr=0.0002", "++text=a b",
         "++seed=$1")
-    assert found.given.lines == (16, 16, 17, 17, 18, 18, 18)
+    assert found.origin.lines == (16, 16, 17, 17, 18, 18, 18)
     assert [(one.values["name"], one.values["line"]) for one in found.assumed] == [
         ("name", 15), ("model_dir", 16), ("1", 18)]
     merged = reading.read(CONFIGS / "recommended_8k.yaml", found.overrides[:1])

@@ -44,17 +44,17 @@ Exit codes: 0 FunASR can decode the file as it is, or a complete folder was writ
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    made = new_parser("checkpoint", ABOUT)
-    made.add_argument("folder", metavar="OUT_DIR", help="the output_dir of the training")
-    made.add_argument("--over", metavar="BASE",
-                      help="folder of the model that the run started from (default: the one that "
-                           "the run's config.yaml names, if it is here)")
-    made.add_argument("--file", metavar="NAME", help="this checkpoint, such as model.pt.ep3")
-    made.add_argument("--export", metavar="DIR",
-                      help="write a complete folder that FunASR decodes: weights put together, "
-                           "LoRA folded, tokenizer and config beside them")
-    made.add_argument("--format", choices=("text", "json"), default="text")
-    return made
+    cli = new_parser("checkpoint", ABOUT)
+    cli.add_argument("folder", metavar="OUT_DIR", help="the output_dir of the training")
+    cli.add_argument("--over", metavar="BASE",
+                     help="folder of the model that the run started from (default: the one that "
+                     "the run's config.yaml names, if it is here)")
+    cli.add_argument("--file", metavar="NAME", help="this checkpoint, such as model.pt.ep3")
+    cli.add_argument("--export", metavar="DIR",
+                     help="write a complete folder that FunASR decodes: weights put together, "
+                     "LoRA folded, tokenizer and config beside them")
+    cli.add_argument("--format", choices=("text", "json"), default="text")
+    return cli
 
 
 def main(options: argparse.Namespace) -> int:
@@ -82,7 +82,7 @@ def main(options: argparse.Namespace) -> int:
         if options.format == "text":
             show(f"\n{say('Load and decode:')}\n\n{loading.loading_exported(target)}")
         return 0
-    return int(any(one.severity == Severity.ERROR for one in remarks))
+    return int(any(remark.severity == Severity.ERROR for remark in remarks))
 
 
 def judged(folder: RunFolder, saved: Saved, held: Holding, base: ModelDirectory | None
@@ -90,10 +90,10 @@ def judged(folder: RunFolder, saved: Saved, held: Holding, base: ModelDirectory 
     """What to know before the file is used, the worst first."""
     yield from _on_tensors(folder, saved, held, base)
     yield from _on_scores(folder, saved)
-    for one in loading.beside(folder, base):
-        if one.path is None:
+    for need in loading.beside(folder, base):
+        if need.path is None:
             yield warning(say("{name} ({what}) is not on this machine: FunASR does not build the "
-                              "model without it.", name=one.name, what=one.what),
+                              "model without it.", name=need.name, what=need.purpose),
                           say("Name the model that the run started from with --over.")
                           if base is None else say("Copy it from the released model."))
 
@@ -202,8 +202,8 @@ def beside_table(folder: RunFolder, base: ModelDirectory | None) -> Table:
     """What must lie beside the weights."""
     return Table("beside", say("What FunASR needs beside the weights"),
                  (say("File or folder"), say("What for"), say("Where")), tuple(
-        (one.name, one.what, say("missing") if one.path is None else str(one.path.parent))
-        for one in loading.beside(folder, base)))
+        (need.name, need.purpose, say("missing") if need.path is None else str(need.path.parent))
+        for need in loading.beside(folder, base)))
 
 
 def _plain(folder: RunFolder, choice: ChosenFile, held: Holding, remarks: list[Finding],
@@ -213,8 +213,8 @@ def _plain(folder: RunFolder, choice: ChosenFile, held: Holding, remarks: list[F
         "is": folder.own_name(choice.file.name), "best": folder.best_scored(),
         "scores": folder.scores, "complete": held.complete, "lacking": held.lacking,
         "lora_matrices": held.lora,
-        "remarks": [{"severity": one.severity.name.lower(), "message": str(one.message),
-                     "fix": str(one.fix)} for one in remarks],
-        "tables": {one.name: [[cell if isinstance(cell, int) else str(cell) for cell in row]
-                              for row in one.rows] for one in tables},
+        "remarks": [{"severity": remark.severity.name.lower(), "message": str(remark.message),
+                     "fix": str(remark.fix)} for remark in remarks],
+        "tables": {table.name: [[cell if isinstance(cell, int) else str(cell) for cell in row]
+                                for row in table.rows] for table in tables},
         "python": code}

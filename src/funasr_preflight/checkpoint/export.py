@@ -79,16 +79,16 @@ def _copy(folder: RunFolder, base: ModelDirectory, target: Path) -> None:
     about = json.loads(read_text(base.path / "configuration.json", "a model directory"))
     metas = about.get("file_path_metas")
     named = dict(flatten(metas if isinstance(metas, dict) else {}))
-    for name in {str(one) for one in named.values()} - {"model.pt", "config.yaml"}:
+    for name in {str(path) for path in named.values()} - {"model.pt", "config.yaml"}:
         source = base.path / name
         if source.is_dir():
             shutil.copytree(source, target / name)
         else:
             shutil.copy(source, target / name)
-    for one in beside(folder, base):
-        if one.key == CMVN and one.path is not None:
-            shutil.copy(one.path, target / one.name)
-            about.setdefault("file_path_metas", {})["frontend_conf"] = {"cmvn_file": one.name}
+    for need in beside(folder, base):
+        if need.key == CMVN and need.path is not None:
+            shutil.copy(need.path, target / need.name)
+            about.setdefault("file_path_metas", {})["frontend_conf"] = {"cmvn_file": need.name}
     (target / "configuration.json").write_text(
         json.dumps(about, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     (target / "config.yaml").write_text(
@@ -101,17 +101,17 @@ def decoding_config(run: Mapping[str, Any] | None, base: Mapping[str, Any]) -> d
 
     Paths are the base's, which `configuration.json` fills in, and LoRA is off: it is folded.
     """
-    made = json.loads(json.dumps({key: (run or base).get(key, value)
-                                  for key, value in base.items()}))
+    config = json.loads(json.dumps({key: (run or base).get(key, value)
+                                    for key, value in base.items()}))
     original = dict(flatten(base))
     for key in (*PATHS, CMVN):
         section, _, last = key.rpartition(".")
-        node = value_at(made, section)
+        node = value_at(config, section)
         if isinstance(node, dict) and last in node:
             if key in original:
                 node[last] = original[key]
             else:
                 del node[last]
-    if value_at(made, "llm_conf.use_lora"):
-        made["llm_conf"]["use_lora"] = False
-    return made
+    if value_at(config, "llm_conf.use_lora"):
+        config["llm_conf"]["use_lora"] = False
+    return config

@@ -178,16 +178,16 @@ def look(path: Path) -> RunFolder:
     config = path / "config.yaml"
     records = files[LATEST].records if LATEST in files else None
     if records is None:
-        ranked = [one for name, one in files.items() if place_in_run(name) is not None]
-        others = [*ranked[-1:], *(one for name, one in files.items() if name == BEST)]
-        records = next((one.records for one in others if one.records), None)
+        ranked = [saved for name, saved in files.items() if place_in_run(name) is not None]
+        others = [*ranked[-1:], *(saved for name, saved in files.items() if name == BEST)]
+        records = next((saved.records for saved in others if saved.records), None)
     return RunFolder(path, files, read_yaml(config).values if config.is_file() else None, records)
 
 
 def _order(path: Path) -> tuple[int, tuple[int, int], str]:
-    kind = (0 if path.name == BEST else 1 if place_in_run(path.name) else
+    rank = (0 if path.name == BEST else 1 if place_in_run(path.name) else
             2 if path.name == LATEST else 3)
-    return kind, place_in_run(path.name) or (0, 0), path.name
+    return rank, place_in_run(path.name) or (0, 0), path.name
 
 
 def choose(folder: RunFolder, name: str | None = None) -> ChosenFile:

@@ -59,9 +59,9 @@ class Holding:
 
 def count(shapes: Shapes) -> dict[str, int]:
     """Number of tensors of each component; the LLM's tied matrix counts once."""
-    found = Counter(component_of(name) for name in shapes
-                    if _LORA not in name and name != OUTPUT_LAYER)
-    return {part: found[part] for part in COMPONENTS}
+    counts = Counter(component_of(name) for name in shapes
+                     if _LORA not in name and name != OUTPUT_LAYER)
+    return {part: counts[part] for part in COMPONENTS}
 
 
 def holding(shapes: Shapes, base: Shapes | None, config: Mapping[str, Any] | None) -> Holding:
@@ -89,5 +89,5 @@ def base_directory(over: str | Path | None, config: Mapping[str, Any] | None
 
 def values_at(config: Mapping[str, Any] | None, keys: tuple[str, ...] = PATHS) -> dict[str, Any]:
     """Values of dotted keys, those left out that are absent or null."""
-    found = {key: value_at(config, key) for key in keys}
-    return {key: value for key, value in found.items() if value is not None}
+    values = {key: value_at(config, key) for key in keys}
+    return {key: value for key, value in values.items() if value is not None}

@@ -35,7 +35,7 @@ class Beside:
     """
 
     name: str
-    what: Text
+    purpose: Text
     path: Path | None
     key: str = ""
 
@@ -43,19 +43,19 @@ class Beside:
 def beside(folder: RunFolder, base: ModelDirectory | None) -> list[Beside]:
     """What FunASR opens when it builds the model, and where it is."""
     here = folder.path / "config.yaml"
-    found = [Beside("config.yaml", say("what FunASR builds the model from"),
+    needs = [Beside("config.yaml", say("what FunASR builds the model from"),
                     here if folder.config is not None else None)]
     released = dict(flatten(RELEASED))
     named = values_at(folder.config, (*PATHS, CMVN))
-    for key, what in _WHAT.items():
+    for key, purpose in _WHAT.items():
         if key not in named and (key == CMVN or folder.config is not None):
             continue
         path = Path(str(named[key])) if key in named else None
         if (path is None or not path.exists()) and base is not None and base.path is not None:
             path = base.path / released.get(key, Path(str(named.get(key, ""))).name)
         name = path.name if path else released[key]
-        found.append(Beside(name, what, path if path and path.exists() else None, key))
-    return found
+        needs.append(Beside(name, purpose, path if path and path.exists() else None, key))
+    return needs
 
 
 def loading(folder: RunFolder, saved: Saved, held: Holding, base: ModelDirectory | None) -> str:
@@ -71,8 +71,8 @@ def loading(folder: RunFolder, saved: Saved, held: Holding, base: ModelDirectory
         return ""
     settings = {"model": str(folder.path), "init_param": str(weights),
                 **_elsewhere(folder, base), **_overridden(folder.config)}
-    given = "".join(f"    {name}={_python(value)},\n" for name, value in settings.items())
-    built = f"model = AutoModel(\n{given})\n"
+    lines = "".join(f"    {name}={_python(value)},\n" for name, value in settings.items())
+    built = f"model = AutoModel(\n{lines})\n"
     heard = f'print(model.generate("{CALL}")[0]["text"])\n'
     if whole:
         return f"from funasr import AutoModel\n\n{built}{heard}"
@@ -93,13 +93,13 @@ def loading_exported(target: Path) -> str:
 def _elsewhere(folder: RunFolder, base: ModelDirectory | None) -> dict[str, Any]:
     """Sections with the paths that the run's config names and this machine has elsewhere."""
     named, sections = values_at(folder.config), {}
-    for one in beside(folder, base):
-        if one.key and one.path is not None and str(named.get(one.key)) != str(one.path):
-            section, *parts, last = one.key.split(".")
+    for need in beside(folder, base):
+        if need.key and need.path is not None and str(named.get(need.key)) != str(need.path):
+            section, *parts, last = need.key.split(".")
             node = sections.setdefault(section, {})
             for part in parts:
                 node = node.setdefault(part, {})
-            node[last] = str(one.path)
+            node[last] = str(need.path)
     return sections
 
 
@@ -116,7 +116,7 @@ def _overridden(config: Mapping[str, Any]) -> dict[str, Any]:
 def _python(value: Any) -> str:
     """A value as Python writes it, with double quotes around text."""
     if isinstance(value, dict):
-        return "{" + ", ".join(f'"{key}": {_python(one)}' for key, one in value.items()) + "}"
+        return "{" + ", ".join(f'"{key}": {_python(item)}' for key, item in value.items()) + "}"
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False)
     return repr(value)

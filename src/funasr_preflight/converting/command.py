@@ -54,44 +54,44 @@ Exit codes: 0 every line was used, 1 some were left out, 2 could not run."""
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    made = new_parser("manifest", ABOUT)
-    made.add_argument("source", metavar="SOURCE", help="what there is")
-    made.add_argument("--out", required=True, metavar="JSONL", help="the manifest to write")
-    made.add_argument("--tokenizer", required=True, metavar="DIR",
-                      help="the model's folder, or its Qwen3-0.6B, to count tokens with")
-    made.add_argument("--valid", metavar="JSONL",
-                      help="a validation set of other speakers (by recording, where speakers are "
-                           "not named)")
-    made.add_argument("--valid-share", type=float, default=0.05, metavar="SHARE",
-                      help="of the speech, for validation (0.05)")
-    made.add_argument("--seed", type=int, default=0, help="of the draw of speakers (0)")
+    cli = new_parser("manifest", ABOUT)
+    cli.add_argument("source", metavar="SOURCE", help="what there is")
+    cli.add_argument("--out", required=True, metavar="JSONL", help="the manifest to write")
+    cli.add_argument("--tokenizer", required=True, metavar="DIR",
+                     help="the model's folder, or its Qwen3-0.6B, to count tokens with")
+    cli.add_argument("--valid", metavar="JSONL",
+                     help="a validation set of other speakers (by recording, where speakers are "
+                     "not named)")
+    cli.add_argument("--valid-share", type=float, default=0.05, metavar="SHARE",
+                     help="of the speech, for validation (0.05)")
+    cli.add_argument("--seed", type=int, default=0, help="of the draw of speakers (0)")
     for name in ("text", "segments", "utt2spk"):
-        made.add_argument(f"--{name}", metavar="FILE", help=f"instead of {name} beside wav.scp")
-    made.add_argument("--columns", default="", metavar="WHAT=NAME,...",
-                      help=f"columns of a table or data set: {', '.join(COLUMNS)}")
-    made.add_argument("--split", metavar="NAME", help="split of a data set")
-    made.add_argument("--legs", nargs="?", const=",".join(LEGS), metavar="A,B",
-                      help="calls have a speaker on each channel: CALL-A is the first, CALL-B the "
-                           "second, and each gets a file of its own")
-    made.add_argument("--cut", type=float, metavar="SECONDS",
-                      help="cut recordings without a transcript at pauses, into pieces of at most "
-                           "so many seconds")
-    made.add_argument("--audio", metavar="DIR", help="for the files that are cut (OUT_audio)")
-    made.add_argument("--relative-to", metavar="DIR",
-                      help="write paths as seen from there, where the training is started")
-    made.add_argument("--no-itn", action="store_true",
-                      help="the transcripts are spoken words, numbers too: the prompt of itn=False")
-    made.add_argument("--language", metavar="NAME", help="in the prompt, such as 英文")
-    made.add_argument("--hotwords", metavar="FILE",
-                      help="one word a line; a transcript's own go into the key hotwords, which "
-                           "MultiContextPrompt reads")
-    made.add_argument("--hotwords-in-prompt", action="store_true",
-                      help="put them before the audio as decoding does, instead")
-    made.add_argument("--speakers", action="store_true",
-                      help="lines name their speaker, or recording, in the key speaker, which "
-                           "FunASR ignores and error rates by speaker need")
-    made.add_argument("--jobs", type=int, default=4, help="threads that open audio (4)")
-    return made
+        cli.add_argument(f"--{name}", metavar="FILE", help=f"instead of {name} beside wav.scp")
+    cli.add_argument("--columns", default="", metavar="WHAT=NAME,...",
+                     help=f"columns of a table or data set: {', '.join(COLUMNS)}")
+    cli.add_argument("--split", metavar="NAME", help="split of a data set")
+    cli.add_argument("--legs", nargs="?", const=",".join(LEGS), metavar="A,B",
+                     help="calls have a speaker on each channel: CALL-A is the first, CALL-B the "
+                     "second, and each gets a file of its own")
+    cli.add_argument("--cut", type=float, metavar="SECONDS",
+                     help="cut recordings without a transcript at pauses, into pieces of at most "
+                     "so many seconds")
+    cli.add_argument("--audio", metavar="DIR", help="for the files that are cut (OUT_audio)")
+    cli.add_argument("--relative-to", metavar="DIR",
+                     help="write paths as seen from there, where the training is started")
+    cli.add_argument("--no-itn", action="store_true",
+                     help="the transcripts are spoken words, numbers too: the prompt of itn=False")
+    cli.add_argument("--language", metavar="NAME", help="in the prompt, such as 英文")
+    cli.add_argument("--hotwords", metavar="FILE",
+                     help="one word a line; a transcript's own go into the key hotwords, which "
+                     "MultiContextPrompt reads")
+    cli.add_argument("--hotwords-in-prompt", action="store_true",
+                     help="put them before the audio as decoding does, instead")
+    cli.add_argument("--speakers", action="store_true",
+                     help="lines name their speaker, or recording, in the key speaker, which "
+                     "FunASR ignores and error rates by speaker need")
+    cli.add_argument("--jobs", type=int, default=4, help="threads that open audio (4)")
+    return cli
 
 
 def main(options: argparse.Namespace) -> int:
@@ -175,7 +175,7 @@ def _expected(options: argparse.Namespace) -> int | None:
     folder = path if path.is_dir() else path.parent
     named = Path(options.segments) if options.segments else folder / "segments"
     lists = [named, folder / "wav.scp"] if path.is_dir() or path.suffix == ".scp" else [path]
-    file = next((one for one in lists if one.is_file()), None)
+    file = next((listed for listed in lists if listed.is_file()), None)
     if file is None:
         return None
     with file.open("rb") as stream:
@@ -188,10 +188,10 @@ def _told(outcome: Conversion, settings: Settings) -> str:
             zip(names, outcome.written, outcome.hours, outcome.speakers, strict=True)]
     tables = [Table("written", say("What was written"), (
         say("Manifest"), say("Utterances"), say("Hours"), say("Speakers")), tuple(rows))]
-    reasons = [(became, outcome.examples[kind], count)
+    reasons = [(became, outcome.examples[template], count)
                for became, counted in ((say("left out"), outcome.left_out),
                                        (say("kept"), outcome.remarked))
-               for kind, count in counted.most_common()]
+               for template, count in counted.most_common()]
     if reasons:
         tables.append(Table("reasons", say("Lines to look at"), (
             say("Became"), say("Why, for example"), say("Lines")), tuple(reasons)))

@@ -103,8 +103,8 @@ class Conversion:
 
     def count(self, became: str, reason: Text) -> None:
         if became != CUT:
-            kind = self.remarked if became == KEPT else self.left_out
-            kind[reason.template] += 1
+            counter = self.remarked if became == KEPT else self.left_out
+            counter[reason.template] += 1
             self.examples.setdefault(reason.template, reason)
 
 
@@ -177,76 +177,76 @@ class _Maker:
             report = csv.writer(stream, delimiter="\t", lineterminator="\n")
             report.writerow(REPORT_HEAD)
 
-            def note(one: Utterance | Lost, became: str, reason: Text) -> None:
+            def note(utt: Utterance | Lost, became: str, reason: Text) -> None:
                 outcome.count(became, reason)
-                report.writerow([one.file, one.line, one.key.encode(errors="replace").decode(),
+                report.writerow([utt.file, utt.line, utt.key.encode(errors="replace").decode(),
                                  became, str(reason)])
 
-            for made in in_order:
+            for result in in_order:
                 if bar is not None:
                     bar.update()
-                if isinstance(made, _SourceLine):
-                    self._write(made, lines)
-                    lengths.append(made.frames)
-                    speakers.append(made.utterance.speaker)
-                    if made.remark is not None:
-                        note(made.utterance, KEPT, made.remark)
-                elif isinstance(made, _Pieces):
-                    outcome.pieces += len(made.files)
-                    scp.writelines(f"{key} {path}\n" for key, path in made.files)
-                    note(made.utterance, CUT, say(
+                if isinstance(result, _SourceLine):
+                    self._write(result, lines)
+                    lengths.append(result.frames)
+                    speakers.append(result.utterance.speaker)
+                    if result.remark is not None:
+                        note(result.utterance, KEPT, result.remark)
+                elif isinstance(result, _Pieces):
+                    outcome.pieces += len(result.files)
+                    scp.writelines(f"{key} {path}\n" for key, path in result.files)
+                    note(result.utterance, CUT, say(
                         "it has no transcript: {count} pieces to transcribe",
-                        count=len(made.files)) if made.clean else say(
+                        count=len(result.files)) if result.clean else say(
                         "it has no transcript: {count} pieces to transcribe, some cut where "
-                        "somebody speaks", count=len(made.files)))
-                    for side in made.silent:
-                        note(replace(made.utterance, key=side), LEFT_OUT, SILENT)
+                        "somebody speaks", count=len(result.files)))
+                    for side in result.silent:
+                        note(replace(result.utterance, key=side), LEFT_OUT, SILENT)
                 else:
-                    note(made, LEFT_OUT, made.reason)
+                    note(result, LEFT_OUT, result.reason)
         return lengths, speakers
 
     def _in_order(self, source: Read) -> Iterator[_SourceLine | _Pieces | Lost]:
         waiting: deque[Lost | Future] = deque()
         with ThreadPoolExecutor(self.settings.jobs) as pool:
             try:
-                for one in source:
-                    waiting.append(one if isinstance(one, Lost) else pool.submit(
-                        self._made, one, self._file_name(one)))
+                for utt in source:
+                    waiting.append(utt if isinstance(utt, Lost) else pool.submit(
+                        self._made, utt, self._file_name(utt)))
                     while len(waiting) > 8 * self.settings.jobs:
                         yield _result(waiting.popleft())
                 yield from map(_result, waiting)
             finally:
                 pool.shutdown(cancel_futures=True)
 
-    def _file_name(self, one: Utterance) -> str:
+    def _file_name(self, utt: Utterance) -> str:
         """A name for a file of its own, which no other utterance has."""
-        plain = re.sub(r"[^\w.+-]", "_", one.key).strip(".")[:120] or "utterance"
+        plain = re.sub(r"[^\w.+-]", "_", utt.key).strip(".")[:120] or "utterance"
         self.names[plain] += 1
         return plain if self.names[plain] == 1 else f"{plain}-{self.names[plain]}"
 
-    def _made(self, one: Utterance, name: str) -> _SourceLine | _Pieces | Lost:
+    def _made(self, utt: Utterance, name: str) -> _SourceLine | _Pieces | Lost:
         try:
-            if not one.text:
+            if not utt.text:
                 if self.settings.cut is not None:
-                    return self._cut(one, name)
-                raise sound.Unusable(say("it has no transcript") if one.text is None else
+                    return self._cut(utt, name)
+                raise sound.Unusable(say("it has no transcript") if utt.text is None else
                                      say("its transcript is empty"))
-            return self._measured(one, name)
+            return self._measured(utt, name)
         except sound.Unusable as fault:
-            return Lost(one.file, one.line, one.key, fault.reason)
+            return Lost(utt.file, utt.line, utt.key, fault.reason)
 
-    def _measured(self, one: Utterance, name: str) -> _SourceLine:
+    def _measured(self, utt: Utterance, name: str) -> _SourceLine:
         remark = None
-        if one.is_part or one.data is not None:
-            samples, rate = sound.part(one.audio, one.start, one.end, one.channel, one.data)
+        if utt.is_part or utt.data is not None:
+            samples, rate = sound.part(utt.audio, utt.start, utt.end, utt.channel, utt.data)
             count, channels = len(samples), samples.shape[1] if samples.ndim > 1 else 1
         else:
-            samples, (rate, count, channels) = None, sound.header(one.audio)
+            samples, (rate, count, channels) = None, sound.header(utt.audio)
         if channels > 1 and self.settings.legs:
             raise sound.Unusable(say(
                 "the call has two legs and the transcript names none: name them {first} and "
-                "{second}", first=f"{one.key}-{self.settings.legs[0]}",
-                second=f"{one.key}-{self.settings.legs[-1]}"))
+                "{second}", first=f"{utt.key}-{self.settings.legs[0]}",
+                second=f"{utt.key}-{self.settings.legs[-1]}"))
         if channels > 1:
             remark = say("it has several channels, and FunASR takes their mean: split them with "
                          "--legs")
@@ -254,13 +254,13 @@ class _Maker:
         if not frames:
             raise sound.Unusable(say("it is shorter than one frame of 25 ms"))
         if samples is None:
-            return _SourceLine(one, self._shown(Path(one.audio)), frames, remark)
+            return _SourceLine(utt, self._shown(Path(utt.audio)), frames, remark)
         sound.write(self.work / "audio" / f"{name}.wav", samples, rate)
-        return _SourceLine(one, self._shown(self.settings.audio / f"{name}.wav"), frames, remark)
+        return _SourceLine(utt, self._shown(self.settings.audio / f"{name}.wav"), frames, remark)
 
-    def _cut(self, one: Utterance, name: str) -> _Pieces:
+    def _cut(self, utt: Utterance, name: str) -> _Pieces:
         legs = self.settings.legs or LEGS
-        samples, rate = sound.part(one.audio, one.start, one.end, one.channel, one.data)
+        samples, rate = sound.part(utt.audio, utt.start, utt.end, utt.channel, utt.data)
         if samples.ndim == 1:
             sides = [(name, samples)]
         elif self.settings.legs:
@@ -270,10 +270,10 @@ class _Maker:
             sides = [(name, samples.mean(1).astype(samples.dtype))]
         files, silent, clean = [], [], True
         for side, heard in sides:
-            found = pauses.pieces(heard, rate, self.settings.cut)
-            if not found:
+            cuts = pauses.pieces(heard, rate, self.settings.cut)
+            if not cuts:
                 silent.append(side)
-            for start, end, whole in found:
+            for start, end, whole in cuts:
                 piece = f"{side}-{round(1000 * start):07d}-{round(1000 * end):07d}"
                 sound.write(self.work / "audio" / f"{piece}.wav",
                             heard[round(start * rate):round(end * rate)], rate)
@@ -281,7 +281,7 @@ class _Maker:
                 clean &= whole
         if not files:
             raise sound.Unusable(SILENT)
-        return _Pieces(one, tuple(files), clean, tuple(silent))
+        return _Pieces(utt, tuple(files), clean, tuple(silent))
 
     def _shown(self, path: Path) -> str:
         """The path as the manifest names it."""
@@ -289,15 +289,15 @@ class _Maker:
         base = self.settings.relative_to
         return str(whole if base is None else os.path.relpath(whole, base.resolve()))
 
-    def _write(self, made: _SourceLine, stream: TextIO) -> None:
-        one, settings = made.utterance, self.settings
-        words = list(dict.fromkeys([*one.hotwords, *settings.hotwords_in(one.text)]))
-        asked = prompt(settings.language, settings.normalised,
-                       words if settings.hotwords_in_prompt else ())
-        line = {"key": one.key, "messages": message_turns(made.audio, one.text, asked),
-                "speech_length": made.frames, "text_length": settings.tokens(one.text)}
+    def _write(self, source: _SourceLine, stream: TextIO) -> None:
+        utt, settings = source.utterance, self.settings
+        words = list(dict.fromkeys([*utt.hotwords, *settings.hotwords_in(utt.text)]))
+        request = prompt(settings.language, settings.normalised,
+                         words if settings.hotwords_in_prompt else ())
+        line = {"key": utt.key, "messages": message_turns(source.audio, utt.text, request),
+                "speech_length": source.frames, "text_length": settings.tokens(utt.text)}
         if settings.speakers:
-            line["speaker"] = Path(one.speaker).stem if one.speaker == one.audio else one.speaker
+            line["speaker"] = Path(utt.speaker).stem if utt.speaker == utt.audio else utt.speaker
         if words and not settings.hotwords_in_prompt:
             line["hotwords"] = ", ".join(words)
         stream.write(json.dumps(line, ensure_ascii=False) + "\n")

@@ -29,20 +29,20 @@ def prompt(language: str | None = None, normalised: bool = True, hotwords: Seque
                     "" if normalised else _UNNORMALISED, _END))
 
 
-def message_turns(audio: str, text: str, asked: str | None = None) -> list[dict[str, str]]:
+def message_turns(audio: str, text: str, request: str | None = None) -> list[dict[str, str]]:
     """The three turns. The `!` before the path is what makes FunASR open it."""
     return [{"role": "system", "content": SYSTEM_PROMPT},
             {"role": "user",
-             "content": f"{prompt() if asked is None else asked}"
+             "content": f"{prompt() if request is None else request}"
                         f"<|startofspeech|>!{audio}<|endofspeech|>"},
             {"role": "assistant", "content": text}]
 
 
-def token_counter(place: Path) -> Callable[[str], int]:
+def token_counter(source: Path) -> Callable[[str], int]:
     """Counts tokens as FunASR's own converter does: with the LLM's tokenizer, no marks added.
 
     Args:
-        place: a `tokenizer.json`, a folder with one, or the model's folder.
+        source: a `tokenizer.json`, a folder with one, or the model's folder.
 
     Raises:
         BookError: there is none, it cannot be read, or `tokenizers` is not installed.
@@ -52,17 +52,17 @@ def token_counter(place: Path) -> Callable[[str], int]:
     except ImportError:
         raise BookError(say("Counting tokens needs the package tokenizers: pip install "
                             "'funasr-preflight[manifest]'.")) from None
-    files = [place, place / "tokenizer.json", *sorted(place.glob("*/tokenizer.json"))]
-    file = next((one for one in files if one.is_file()), None)
+    files = [source, source / "tokenizer.json", *sorted(source.glob("*/tokenizer.json"))]
+    file = next((candidate for candidate in files if candidate.is_file()), None)
     if file is None:
         raise BookError(say("{place} holds no tokenizer.json: give the folder of "
-                            "Fun-ASR-Nano-2512, or its Qwen3-0.6B.", place=place.name))
+                            "Fun-ASR-Nano-2512, or its Qwen3-0.6B.", place=source.name))
     try:
-        made = Tokenizer.from_file(str(file))
+        tokenizer = Tokenizer.from_file(str(file))
     except Exception as error:  # noqa: BLE001  the package raises a bare Exception
         raise BookError(say("{name} cannot be read as a tokenizer ({error}): copy it again from "
                             "the released model.", name=file.name, error=str(error)[:60])) from None
-    return lambda text: len(made.encode(text, add_special_tokens=False).ids)
+    return lambda text: len(tokenizer.encode(text, add_special_tokens=False).ids)
 
 
 def hotword_finder(words: Sequence[str]) -> Callable[[str], list[str]]:
@@ -74,7 +74,7 @@ def hotword_finder(words: Sequence[str]) -> Callable[[str], list[str]]:
     pattern = re.compile("|".join(
         f"{_edge(word[0], before=True)}{re.escape(word)}{_edge(word[-1], before=False)}"
         for word in longest_first))
-    return lambda text: list(dict.fromkeys(known[one] for one in pattern.findall(text.casefold())))
+    return lambda text: list(dict.fromkeys(known[hit] for hit in pattern.findall(text.casefold())))
 
 
 def _edge(sign: str, before: bool) -> str:

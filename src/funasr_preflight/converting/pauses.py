@@ -72,14 +72,14 @@ def pieces(samples: np.ndarray, rate: int, longest: float) -> list[tuple[float, 
     than `longest` seconds. A piece that had to be cut in the middle of speech is not clean.
     """
     total = len(samples) / rate
-    found: list[tuple[float, float, bool]] = []
+    cuts: list[tuple[float, float, bool]] = []
     for start, end, clean in _short(_stretches(speaks(samples, rate), total), longest):
-        if found and clean and found[-1][2] and (start - found[-1][1] <= LONGEST_SILENCE
-                                                 and end - found[-1][0] <= longest):
-            found[-1] = found[-1][0], end, True
+        if cuts and clean and cuts[-1][2] and (start - cuts[-1][1] <= LONGEST_SILENCE
+                                               and end - cuts[-1][0] <= longest):
+            cuts[-1] = cuts[-1][0], end, True
         else:
-            found.append((start, end, clean))
-    return found
+            cuts.append((start, end, clean))
+    return cuts
 
 
 def _stretches(heard: np.ndarray, total: float) -> list[tuple[float, float, np.ndarray]]:

@@ -80,22 +80,22 @@ class KaldiFiles:
     utt2spk: Path | None
 
     @classmethod
-    def beside(cls, place: Path, **named: str | None) -> KaldiFiles:
+    def beside(cls, source: Path, **named: str | None) -> KaldiFiles:
         """The files as named, else those beside `wav.scp`.
 
         Raises:
             BookError: a file that is named is not there.
         """
-        scp = place / "wav.scp" if place.is_dir() else place
-        found: dict[str, Path | None] = {}
+        scp = source / "wav.scp" if source.is_dir() else source
+        paths: dict[str, Path | None] = {}
         for name in ("text", "segments", "utt2spk"):
-            given = named.get(name)
-            path = Path(given) if given else scp.parent / name
-            if given and not path.is_file():
+            chosen = named.get(name)
+            path = Path(chosen) if chosen else scp.parent / name
+            if chosen and not path.is_file():
                 raise BookError(say("{name} is no file: check the path {path}.", name=path.name,
-                                    path=given))
-            found[name] = path if path.is_file() else None
-        return cls(scp, found["text"], found["segments"], found["utt2spk"])
+                                    path=chosen))
+            paths[name] = path if path.is_file() else None
+        return cls(scp, paths["text"], paths["segments"], paths["utt2spk"])
 
 
 def from_kaldi(files: KaldiFiles, legs: Sequence[str] = ()) -> Read:
@@ -109,18 +109,18 @@ def from_kaldi(files: KaldiFiles, legs: Sequence[str] = ()) -> Read:
     yield from _recordings(files.scp, recordings)
     texts: dict[str, tuple[int, str]] = {}
     speakers: dict[str, tuple[int, str]] = {}
-    for path, found in ((files.text, texts), (files.utt2spk, speakers)):
+    for path, table in ((files.text, texts), (files.utt2spk, speakers)):
         if path is not None:
-            yield from _unique(path, found)
+            yield from _unique(path, table)
     used: dict[str, set[int | None]] = {}
     stretches = (_whole(files, recordings, texts, legs) if files.segments is None
                  else _segments(files.segments, recordings, legs))
-    for one in stretches:
-        if isinstance(one, Lost):
-            texts.pop(one.key, None)
-            yield one
+    for entry in stretches:
+        if isinstance(entry, Lost):
+            texts.pop(entry.key, None)
+            yield entry
             continue
-        recording, stretch = one
+        recording, stretch = entry
         used.setdefault(recording, set()).add(stretch.channel)
         line, text = texts.pop(stretch.key, (0, None))
         if text is None and files.segments is not None:
@@ -149,18 +149,18 @@ def _unused(files: KaldiFiles, recordings: Mapping[str, tuple[int, str]],
                            say("this leg of the call has no transcript"))
 
 
-def _recordings(path: Path, found: dict[str, tuple[int, str]]) -> Iterator[Lost]:
+def _recordings(path: Path, recordings: dict[str, tuple[int, str]]) -> Iterator[Lost]:
     """Read wav.scp; paths are looked for from here, then from beside the list."""
     table: dict[str, tuple[int, str]] = {}
     yield from _unique(path, table)
-    for key, (line, given) in table.items():
-        if not given:
+    for key, (line, audio) in table.items():
+        if not audio:
             yield Lost(path.name, line, key, say("there is no path behind the key"))
-        elif given.endswith("|"):
+        elif audio.endswith("|"):
             yield Lost(path.name, line, key, say(
                 "it is a command, and FunASR opens files alone: write its output to a file"))
         else:
-            found[key] = line, _from_here(given, path.parent)
+            recordings[key] = line, _from_here(audio, path.parent)
 
 
 def _from_here(path: str, folder: Path) -> str:
@@ -180,7 +180,7 @@ def _opened(path: Path, mode: str = "r", **how: Any) -> IO:
                             reason=error.strerror)) from None
 
 
-def _unique(path: Path, found: dict[str, tuple[int, str]]) -> Iterator[Lost]:
+def _unique(path: Path, table: dict[str, tuple[int, str]]) -> Iterator[Lost]:
     """Read `key rest` lines; of a key that is there twice the first counts."""
     with _opened(path, "rb") as stream:
         for number, raw in enumerate(stream, 1):
@@ -193,11 +193,11 @@ def _unique(path: Path, found: dict[str, tuple[int, str]]) -> Iterator[Lost]:
             if not text:
                 continue
             key, *rest = text.split(maxsplit=1)
-            if key in found:
+            if key in table:
                 yield Lost(path.name, number, key, say("the key is there already, in line {line}",
-                                                       line=found[key][0]))
+                                                       line=table[key][0]))
             else:
-                found[key] = number, rest[0] if rest else ""
+                table[key] = number, rest[0] if rest else ""
 
 
 def _located(name: str, recordings: Mapping[str, tuple[int, str]], legs: Sequence[str]
@@ -218,9 +218,9 @@ def _whole(files: KaldiFiles, recordings: Mapping[str, tuple[int, str]],
     """Each recording, or each leg of it that has a transcript."""
     named: dict[str, list[tuple[str, int | None]]] = {}
     for key in texts:
-        place = _located(key, recordings, legs)
-        if place is not None:
-            named.setdefault(place[0], []).append((key, place[1]))
+        located = _located(key, recordings, legs)
+        if located is not None:
+            named.setdefault(located[0], []).append((key, located[1]))
     for recording, (line, path) in recordings.items():
         for key, channel in named.get(recording, [(recording, None)]):
             yield recording, Utterance(key, path, None, files.scp.name, line, channel=channel)
@@ -240,13 +240,13 @@ def _segments(path: Path, recordings: Mapping[str, tuple[int, str]], legs: Seque
             yield Lost(path.name, line, key, say(
                 "it is not `key recording start end`, with the times in seconds and start < end"))
             continue
-        place = _located(name, recordings, legs)
-        if place is None:
+        located = _located(name, recordings, legs)
+        if located is None:
             yield Lost(path.name, line, key, say("there is no {name} in wav.scp that can be used",
                                                  name=name))
             continue
-        yield place[0], Utterance(key, recordings[place[0]][1], None, path.name, line, start,
-                                  None if end == -1 else end, place[1])
+        yield located[0], Utterance(key, recordings[located[0]][1], None, path.name, line, start,
+                                    None if end == -1 else end, located[1])
 
 
 # Tables and data sets
@@ -273,21 +273,21 @@ def chosen_columns(there: Sequence[str], named: Mapping[str, str], where: str) -
         BookError: a named column is not there, or no column holds audio.
     """
     plain = {name.strip().lower(): name for name in there}
-    found = {}
-    for what, names in COLUMNS.items():
-        if what in named:
-            if named[what] not in there:
+    columns = {}
+    for role, names in COLUMNS.items():
+        if role in named:
+            if named[role] not in there:
                 raise BookError(say("{where} has no column {name}: it has {there}.", where=where,
-                                    name=named[what], there=", ".join(there)))
-            found[what] = named[what]
+                                    name=named[role], there=", ".join(there)))
+            columns[role] = named[role]
         else:
-            name = next((plain[one] for one in names if one in plain), None)
+            name = next((plain[usual] for usual in names if usual in plain), None)
             if name is not None:
-                found[what] = name
-    if "audio" not in found:
+                columns[role] = name
+    if "audio" not in columns:
         raise BookError(say("{where} has no column with audio: name one, as in --columns "
                             "audio=NAME. It has {there}.", where=where, there=", ".join(there)))
-    return found
+    return columns
 
 
 def from_table(path: Path, named: Mapping[str, str]) -> Read:
@@ -314,21 +314,21 @@ def from_table(path: Path, named: Mapping[str, str]) -> Read:
                                                     error=error))
                 continue
             if not columns:
-                columns = {what: row.index(name) for what, name in
+                columns = {role: row.index(name) for role, name in
                            chosen_columns(row, named, path.name).items()}
                 width = len(row)
             elif row and len(row) != width:
                 yield Lost(path.name, line, "", say(
                     "it has {count} cells, and the head has {width}", count=len(row), width=width))
             elif row:
-                values = {what: row[place] for what, place in columns.items()}
+                values = {role: row[index] for role, index in columns.items()}
                 yield _utterance(values, path.name, line, path.parent)
 
 
 def _utterance(values: Mapping[str, Any], file: str, line: int, folder: Path,
                data: bytes | None = None) -> Utterance | Lost:
     """One row, as an utterance or as what is wrong with it."""
-    cells = {what: "" if value is None else str(value).strip() for what, value in values.items()}
+    cells = {role: "" if value is None else str(value).strip() for role, value in values.items()}
     audio, key = cells.get("audio", ""), cells.get("key", "")
     if any("\ud800" <= sign <= "\udfff" for cell in cells.values() for sign in cell):
         return Lost(file, line, "", say("it is not UTF-8"))
@@ -393,13 +393,13 @@ def from_dataset(path: Path, split: str | None, named: Mapping[str, str]) -> Rea
                                 name=path.name, splits=", ".join(names)))
         whole = whole[split]
     features = whole.features or {}
-    sounds = [name for name, kind in features.items() if isinstance(kind, datasets.Audio)]
+    sounds = [name for name, feature in features.items() if isinstance(feature, datasets.Audio)]
     columns = chosen_columns(list(features), {**({"audio": sounds[0]} if sounds else {}), **named},
                              path.name)
     if columns["audio"] in sounds:
         whole = whole.cast_column(columns["audio"], datasets.Audio(decode=False))
     for number, row in enumerate(_rows(whole, path.name), 1):
-        values = {what: row[name] for what, name in columns.items()}
+        values = {role: row[name] for role, name in columns.items()}
         sound, data = values["audio"], None
         if isinstance(sound, Mapping):
             values["audio"], data = sound.get("path"), sound.get("bytes")

@@ -76,8 +76,8 @@ def read_directory(path: Path) -> ModelDirectory:
     about, metas = path / "configuration.json", None
     if about.is_file():
         try:
-            found = json.loads(read_text(about, say("a model directory")))
-            metas = found.get("file_path_metas", {}) if isinstance(found, dict) else {}
+            content = json.loads(read_text(about, say("a model directory")))
+            metas = content.get("file_path_metas", {}) if isinstance(content, dict) else {}
         except (json.JSONDecodeError, RecursionError):
             raise BookError(say("{file} is no JSON: copy it again from the released model.",
                                 file=about.name)) from None
@@ -112,11 +112,11 @@ def final_paths(directory: ModelDirectory, own: Mapping[str, Any], hub: str) -> 
 
 def merged(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
     """FunASR's merge: mappings key by key, everything else from the file on top."""
-    found = dict(base)
+    result = dict(base)
     for name, value in own.items():
-        both = isinstance(value, dict) and isinstance(found.get(name), dict)
-        found[name] = merged(found[name], value) if both else value
-    return found
+        both = isinstance(value, dict) and isinstance(result.get(name), dict)
+        result[name] = merged(result[name], value) if both else value
+    return result
 
 
 def check_model(values: Mapping[str, Any], classes: Collection[str], where: str | Text) -> None:
@@ -153,13 +153,13 @@ def named_directory(values: Mapping[str, Any], folders: Sequence[Path]) -> Path 
 
 def _within(folder: str | Path, metas: Any) -> Any:
     """`file_path_metas` with the directory's path, of entries that are there."""
-    found = {}
+    paths = {}
     for key, value in metas.items() if isinstance(metas, dict) else ():
         if isinstance(value, dict):
-            found[key] = _within(folder, value)
+            paths[key] = _within(folder, value)
         elif isinstance(value, str) and (folder == MODEL_DIR or (Path(folder) / value).exists()):
-            found[key] = f"{folder}/{value}"
-    return found
+            paths[key] = f"{folder}/{value}"
+    return paths
 
 
 def _resolved(values: Mapping[str, Any], key: str, depth: int = 0) -> Any:

@@ -67,7 +67,7 @@ class Config:
 
 
 @dataclass(frozen=True)
-class Given:
+class Origin:
     """A whole command, from which a config is read.
 
     Attributes:
@@ -83,12 +83,12 @@ class Given:
     whole: bool = False
 
 
-YAML_ALONE = Given()
+YAML_ALONE = Origin()
 """No command: only a YAML was named."""
 
 
 def read(path: str | Path | None, overrides: Sequence[str] = (), over: str | Path | None = None,
-         given: Given = YAML_ALONE) -> Config:
+         origin: Origin = YAML_ALONE) -> Config:
     """Read a config.
 
     Args:
@@ -96,21 +96,21 @@ def read(path: str | Path | None, overrides: Sequence[str] = (), over: str | Pat
         overrides: as on FunASR's command line: `key=value`, `+key=value`, `++key=value`, `~key`.
         over: a model directory, or its `config.yaml`; without it the one that `model` names where
             that is here, else the released one.
-        given: the command that they come from.
+        origin: the command that they come from.
 
     Raises:
         BookError: a file that cannot be read, is not such a config, or an override that is none;
             or a config of another model.
     """
     assumed: list[Text] = []
-    document = Document(given.name, {}) if path is None else _with_defaults(Path(path), assumed)
-    applied = _overridden(document, overrides, given)
+    document = Document(origin.name, {}) if path is None else _with_defaults(Path(path), assumed)
+    applied = _overridden(document, overrides, origin)
     values, classes = document.values, audit.load().classes("model")
     source = Source(document.name, dict(flatten(values)), document.lines, tuple(applied.changed),
                     applied.places)
     mode: Mode = "alone" if "model_conf" in values else "merged"
     check_model(values, classes, document.name)
-    directory = _directory(over, values, given, mode)
+    directory = _directory(over, values, origin, mode)
     check_model(directory.document.values, classes, str(directory.path or over or say("The base")))
     lacking = _lacking(values) if mode == "alone" else ()
     hub = str(values.get("hub", "ms"))
@@ -121,25 +121,25 @@ def read(path: str | Path | None, overrides: Sequence[str] = (), over: str | Pat
     if mode == "merged":
         if over is None and directory.path is None:
             assumed.append(say("the model directory is that of Fun-ASR-Nano-2512 as released"))
-        if not given.whole and not _names_model(values):
+        if not origin.whole and not _names_model(values):
             assumed.append(say("launched with ++model=MODEL_DIR, so that FunASR lays the file over "
                                "the model directory's own config"))
     elif lacking:
         assumed.append(say("beyond the launch itself, the report reads the file as it would be "
                            "laid over the model directory's config"))
     seen = values if mode == "alone" and not lacking else merged(directory.document.values, values)
-    launch = Launch(given.whole, hub, directory.path, directory.weights, directory.lacks, paths,
-                    lacking, given.folders, directory.filled is not None,
+    launch = Launch(origin.whole, hub, directory.path, directory.weights, directory.lacks, paths,
+                    lacking, origin.folders, directory.filled is not None,
                     hub in HUGGING_FACE and directory.path is None)
     return Config(source, _resolved(seen, document), mode, launch, tuple(assumed), applied,
                   dict(flatten(directory.document.values)))
 
 
-def _directory(over: str | Path | None, values: Mapping[str, Any], given: Given, mode: Mode
+def _directory(over: str | Path | None, values: Mapping[str, Any], origin: Origin, mode: Mode
                ) -> ModelDirectory:
     if over is not None:
         return read_directory(Path(over))
-    here = named_directory(values, given.folders) if mode == "merged" else None
+    here = named_directory(values, origin.folders) if mode == "merged" else None
     return released() if here is None else read_directory(here)
 
 
@@ -153,8 +153,8 @@ def _lacking(values: dict[str, Any]) -> tuple[str, ...]:
     pieces = PIECES
     if values.get("ctc_decoder") and not values.get("ctc_tokenizer"):
         pieces = (*PIECES, *CTC_PIECES)
-    found = [piece for piece in pieces if value_at(values, piece) is None]
-    return tuple(one for one in found if one.rpartition(".")[0] not in found)
+    lacking = [piece for piece in pieces if value_at(values, piece) is None]
+    return tuple(piece for piece in lacking if piece.rpartition(".")[0] not in lacking)
 
 
 def _with_defaults(path: Path, assumed: list[Text], depth: int = 0) -> Document:
@@ -174,7 +174,7 @@ def _with_defaults(path: Path, assumed: list[Text], depth: int = 0) -> Document:
         group, option = next(iter(entry.items())) if isinstance(entry, dict) and len(
             entry) == 1 else ("", entry)
         plain = isinstance(option, str) and all(
-            re.fullmatch(r"[\w./-]*", one) and ".." not in one for one in (group, option))
+            re.fullmatch(r"[\w./-]*", name) and ".." not in name for name in (group, option))
         if not plain or depth > DEEPEST or group.startswith(("/", "override", "optional")):
             assumed.append(say("{file}, line {line}: `{entry}` of `defaults` is not followed",
                                file=document.name, line=document.lines.get("defaults"),
@@ -201,29 +201,29 @@ class Applied:
     places: dict[str, tuple[str, int | None]] = field(default_factory=dict)
 
 
-def _overridden(document: Document, overrides: Sequence[str], given: Given) -> Applied:
+def _overridden(document: Document, overrides: Sequence[str], origin: Origin) -> Applied:
     """Apply overrides in place, parsed by Hydra, as FunASR's launcher parses them."""
     applied = Applied()
-    lines = (*given.lines, *[None] * len(overrides))
-    for text, one, line in zip(overrides, _parsed(overrides), lines, strict=False):
-        if one.is_sweep_override():
+    lines = (*origin.lines, *[None] * len(overrides))
+    for text, override, line in zip(overrides, _parsed(overrides), lines, strict=False):
+        if override.is_sweep_override():
             raise BookError(say("Override `{override}`: FunASR's launcher makes one run, not a "
                                 "sweep. Give one value.", override=text))
-        key = one.key_or_group
+        key = override.key_or_group
         if not key.strip("."):
             raise BookError(say("Override `{override}` names no key: write key=value.",
                                 override=text))
-        applied.places[key] = (COMMAND_LINE if line is None else given.name), line
-        if one.is_delete():
+        applied.places[key] = (COMMAND_LINE if line is None else origin.name), line
+        if override.is_delete():
             applied.removed.append(key)
             if not _removed(document.values, key):
                 applied.not_in_config.append(key)
             continue
         there = value_at(document.values, key, applied) is not applied
-        if not (there or one.is_add() or one.is_force_add() or key.startswith("hydra.")):
+        if not (there or override.is_add() or override.is_force_add() or key.startswith("hydra.")):
             applied.not_in_config.append(key)
-        value = _simple(one.value())
-        if (one.is_add() and not isinstance(value, (dict, list))
+        value = _simple(override.value())
+        if (override.is_add() and not isinstance(value, (dict, list))
                 and value_at(document.values, key) is not None):
             applied.already_there.append(key)
         _set(document.values, key.split("."), value, text)
@@ -243,17 +243,17 @@ def _parsed(overrides: Sequence[str]) -> list:
     from hydra.errors import HydraException
 
     parser = OverridesParser.create()
-    found = []
+    parsed = []
     for text in overrides:
         try:
             if len(text) > 10_000 or "\0" in text:
                 raise BookError(say("Override `{override}...` is no `key=value`: correct it.",
                                     override=text[:40]))
-            found += parser.parse_overrides([text])
+            parsed += parser.parse_overrides([text])
         except (HydraException, RecursionError):
             raise BookError(say("Override `{override}` is not in the form key=value, +key=value, "
                                 "++key=value or ~key: correct it.", override=text[:80])) from None
-    return found
+    return parsed
 
 
 def _set(values: dict[str, Any], parts: Sequence[str], value: Any, text: str) -> None:
@@ -272,9 +272,9 @@ def _set(values: dict[str, Any], parts: Sequence[str], value: Any, text: str) ->
 def _simple(value: Any) -> Any:
     """Hydra's own types as plain ones."""
     if isinstance(value, dict):
-        return {str(_simple(key)): _simple(one) for key, one in value.items()}
+        return {str(_simple(key)): _simple(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_simple(one) for one in value]
+        return [_simple(item) for item in value]
     return getattr(value, "text", value)
 
 
@@ -300,7 +300,7 @@ def _resolved(values: dict[str, Any], document: Document) -> dict[str, Any]:
         return OmegaConf.to_container(OmegaConf.create(values), resolve=True)
     except (OmegaConfBaseException, RecursionError) as error:
         key = getattr(error, "full_key", None) or next(
-            (one for one, value in flatten(values) if isinstance(value, str) and "${" in value), "")
+            (key for key, value in flatten(values) if isinstance(value, str) and "${" in value), "")
         raise BookError(say("{place}: `{key}` points to something that is not there, or to "
                             "itself. Correct the ${{...}}.", place=_place(document, key),
                             key=key)) from None
@@ -320,8 +320,8 @@ def _check_references(values: dict[str, Any], document: Document) -> None:
         if key in inside or len(inside) > DEEPEST:
             return 0  # a cycle, which the resolver names
         if key not in sizes:
-            sizes[key] = sum(grown(one, value, (*inside, key)) for one, value in leaves.items()
-                             if one == key or one.startswith(f"{key}."))
+            sizes[key] = sum(grown(leaf, value, (*inside, key)) for leaf, value in leaves.items()
+                             if leaf == key or leaf.startswith(f"{key}."))
         return sizes[key]
 
     def grown(key: str, value: str, inside: tuple[str, ...]) -> int:

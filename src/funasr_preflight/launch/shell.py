@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from funasr_preflight.errors import BookError
 from funasr_preflight.findings import COMMAND_LINE
 from funasr_preflight.launch import windows
-from funasr_preflight.launch.reading import Given
+from funasr_preflight.launch.reading import Origin
 from funasr_preflight.launch.words import DOUBLE, LITERAL, Word, end_of, statements
 from funasr_preflight.launch.yaml_file import LARGEST_BYTES, local, read_text
 from funasr_preflight.texts import Text, say
@@ -48,7 +48,7 @@ class Command:
     Attributes:
         config: the YAML; None where the command names none.
         overrides: as they stand on the command line.
-        given: where it stands. Relative paths are looked for where the command runs, then beside
+        origin: where it stands. Relative paths are looked for where the command runs, then beside
             the script.
         gpus: processes of the run, over all machines.
         assumed: what was taken for granted or could not be followed.
@@ -56,7 +56,7 @@ class Command:
 
     config: Path | None
     overrides: tuple[str, ...]
-    given: Given
+    origin: Origin
     gpus: int = 1
     assumed: tuple[Text, ...] = ()
 
@@ -73,18 +73,18 @@ def parse_command(command: str | Path) -> Command:
     text, name, script = _text_of(command)
     every = list(_training(text, name, _Shell(script)))
     # `pkill -f train_ds.py` and `test -f train_ds.py` name the program and start nothing.
-    found = [one for one in every if any(map(_is_setting, one[0]))] or every[:1]
-    if not found:
+    launches = [launch for launch in every if any(map(_is_setting, launch[0]))] or every[:1]
+    if not launches:
         raise BookError(say("{name} holds no training command: give one that starts {one} or "
                             "{other}.", name=name, one=PROGRAMS[0], other=PROGRAMS[1]))
-    words, variables, unknown = found[0]
+    words, variables, unknown = launches[0]
     assumed = [say("line {line}: `{name}` gets its value outside the script, and stays as it is "
-                   "written", name=one, line=line) if script else
+                   "written", name=variable, line=line) if script else
                say("`{name}` gets its value outside the command, and stays as it is written",
-                   name=one) for one, line in unknown.items()]
-    if len(found) > 1:
+                   name=variable) for variable, line in unknown.items()]
+    if len(launches) > 1:
         assumed.append(say("the first of {count} training commands is the one that counts",
-                           count=len(found)))
+                           count=len(launches)))
     folders = tuple(dict.fromkeys([Path(str(variables["PWD"])),
                                    *([script.parent] if script else [])]))
     return _command(words, variables, folders, name if script else COMMAND_LINE, assumed)
@@ -108,7 +108,7 @@ def _training(text: str, name: str, shell: _Shell, line: int | None = None, dept
             yield words, dict(shell.variables), shell.unknown
         elif plain and plain[0] not in _OUTPUT_ONLY and depth < _DEEPEST:
             for word, own in words[1:]:
-                if any(one in word for one in PROGRAMS) and _SETTINGS.search(word):
+                if any(program in word for program in PROGRAMS) and _SETTINGS.search(word):
                     with contextlib.suppress(BookError):  # its quotes are another language's
                         yield from _training(word, name, shell, own, depth + 1)
 
@@ -150,23 +150,23 @@ class _Shell:
 
     def words(self, statement: Sequence[Word]) -> list[tuple[str, int]]:
         """A command's words with their lines, once the settings before it are noted."""
-        found: list[tuple[str, int]] = []
+        words: list[tuple[str, int]] = []
         for word in statement:
             whole = "".join(text for text, _ in word.runs())
-            match = None if found else _ASSIGNMENT.match(whole)
+            match = None if words else _ASSIGNMENT.match(whole)
             if match:
                 self._set(match, word)
-            elif found or whole not in _BEFORE_A_COMMAND:
-                found += [(one, word.line) for one in self._filled(word)]
-        if len(found) == 2 and found[0][0] == "cd":
-            self.variables["PWD"] = _joined(str(self.variables["PWD"]), found[1][0])
-        return found
+            elif words or whole not in _BEFORE_A_COMMAND:
+                words += [(filled, word.line) for filled in self._filled(word)]
+        if len(words) == 2 and words[0][0] == "cd":
+            self.variables["PWD"] = _joined(str(self.variables["PWD"]), words[1][0])
+        return words
 
     def _set(self, match: re.Match, word: Word) -> None:
         name, adds = match[1], bool(match[2])
         outer, self.unknown = self.unknown, dict(self.origins.get(name, {}) if adds else {})
         if word.items is not None:
-            value = [one for item in word.items for one in self._filled(item)][:_MOST_ITEMS]
+            value = [filled for item in word.items for filled in self._filled(item)][:_MOST_ITEMS]
         else:
             value = " ".join(self._filled(word, splits=False))[match.end():]
         self.origins[name], self.unknown = self.unknown, outer
@@ -179,22 +179,22 @@ class _Shell:
 
     def _filled(self, word: Word, splits: bool = True) -> list[str]:
         """The words that a word becomes: none, one, or several."""
-        found, bare = [""], bool(word.text) and not any(one for _, one in word.runs())
+        words, bare = [""], bool(word.text) and not any(quoting for _, quoting in word.runs())
         for text, quoting in word.runs():
             array = self._array(text)
-            if array is not None and found == [""]:
+            if array is not None and words == [""]:
                 return list(array) if quoting == DOUBLE else " ".join(array).split()
             filled = text if quoting == LITERAL else self.put_in(text, word.line)
             if quoting == 0 and filled != text and splits:
                 first, *rest = filled.split() or [""]
-                found[-1] += first
-                found += rest
+                words[-1] += first
+                words += rest
             else:
-                found[-1] += filled
-            if len(found[-1]) > _LONGEST:
+                words[-1] += filled
+            if len(words[-1]) > _LONGEST:
                 raise BookError(say("The variables of the command make a word without end: write "
                                     "it out."))
-        return [] if found == [""] and bare and splits else found
+        return [] if words == [""] and bare and splits else words
 
     def _array(self, text: str) -> list[str] | None:
         """The items of `${NAME[@]}`, where the script sets that array; of `$@`, none."""
@@ -208,27 +208,27 @@ class _Shell:
         return value
 
     def put_in(self, text: str, line: int, depth: int = 0) -> str:
-        made, place = [], 0
-        while place < len(text):
-            if text.startswith("$(", place) or text[place] == "`":
-                end = end_of(text, place) or len(text)
-                inner = text[place + (1 if text[place] == "`" else 2):end - 1]
+        pieces, position = [], 0
+        while position < len(text):
+            if text.startswith("$(", position) or text[position] == "`":
+                end = end_of(text, position) or len(text)
+                inner = text[position + (1 if text[position] == "`" else 2):end - 1]
                 value = self._answer(inner, depth) if depth < _DEEPEST else None
-                value = value or next((one for one in PROGRAMS if one in inner), None)
+                value = value or next((program for program in PROGRAMS if program in inner), None)
                 if value is None:
                     self.unknown.setdefault(f"$({' '.join(inner.split())[:60]})", line)
-                made.append("$" if value is None else value)
-                place = end
-            elif match := _VARIABLE.match(text, place):
-                made.append(self._value(match, line, depth))
-                place = match.end()
+                pieces.append("$" if value is None else value)
+                position = end
+            elif match := _VARIABLE.match(text, position):
+                pieces.append(self._value(match, line, depth))
+                position = match.end()
             else:
-                made.append(text[place])
-                place += 1
-        return "".join(made)
+                pieces.append(text[position])
+                position += 1
+        return "".join(pieces)
 
     def _value(self, match: re.Match, line: int, depth: int) -> str:
-        name, how, what = match["name"] or match["bare"], match["how"], match["what"]
+        name, how, operand = match["name"] or match["bare"], match["how"], match["what"]
         self.unknown |= self.origins.get(name, {})
         value = self.variables.get(name)
         if isinstance(value, list):
@@ -236,11 +236,11 @@ class _Shell:
             value = " ".join(value) if item in "@*" else (
                 value[int(item)] if item.isdigit() and int(item) < len(value) else None)
         if value is None and how and how.strip(":") in "-=" and depth < _DEEPEST:
-            return self.put_in(what, line, depth + 1)
+            return self.put_in(operand, line, depth + 1)
         if value is None:
             self.unknown.setdefault(name, line)
             return f"${name}"
-        if how and how[0] in "%#" and what in ("/*", "*/"):
+        if how and how[0] in "%#" and operand in ("/*", "*/"):
             cut = value.rpartition("/") if how in ("%", "##") else value.partition("/")
             return (cut[0] if how[0] == "%" else cut[2]) if cut[1] else value
         return value
@@ -258,7 +258,7 @@ class _Shell:
             words = ["".join(text if quoting == LITERAL else inner.put_in(
                 text, part.line, depth + 1) for text, quoting in part.runs())
                 for part in statement]
-            program, rest = words[0] if words else "", [one for one in words[1:] if one[:1] != "-"]
+            program, rest = words[0] if words else "", [arg for arg in words[1:] if arg[:1] != "-"]
             if program == "cd" and len(rest) == 1:
                 inner.variables["PWD"] = _joined(str(inner.variables["PWD"]), rest[0])
             elif program == "pwd":
@@ -279,31 +279,31 @@ def _joined(folder: str, path: str) -> str:
 
 
 def _listed(devices: str) -> int:
-    return len([one for one in devices.split(",") if one.strip()])
+    return len([device for device in devices.split(",") if device.strip()])
 
 
 def _program(words: Sequence[str]) -> int | None:
     """Place of the training program among the words."""
     if words and words[0] in _OUTPUT_ONLY:
         return None
-    for place, word in enumerate(words):
+    for index, word in enumerate(words):
         name = PurePosixPath(word.replace("\\", "/")).name.removesuffix(".exe")
         if {word, name} & set(PROGRAMS):
-            return place
+            return index
         if {word, name} & set(OLDER_PROGRAMS) and (name != "train.py" or any(
-                one.startswith(("++", "--config-name")) for one in words[place:])):
-            return place
+                word.startswith(("++", "--config-name")) for word in words[index:])):
+            return index
     return _unnamed_program(words)
 
 
 def _unnamed_program(words: Sequence[str]) -> int | None:
     """Place of a program that only a shell could name, in a command that has FunASR's lists."""
-    lists = next((place for place, word in enumerate(words)
+    lists = next((index for index, word in enumerate(words)
                   if word.lstrip("+").startswith("train_data_set_list=")), 0)
-    for place, (before, word) in enumerate(zip(["", *words], words[:lists], strict=False)):
+    for index, (before, word) in enumerate(zip(["", *words], words[:lists], strict=False)):
         takes_it = before.startswith("-") and "=" not in before and before != "-m"
         if "$" in word and word[0] not in "+-~" and not takes_it:
-            return place
+            return index
     return None
 
 
@@ -317,22 +317,22 @@ def _command(words: list[tuple[str, int]], variables: dict, folders: tuple[Path,
     processes = _options(plain[:start], _PROCESS_OPTIONS)
     settings = _options(plain[start + 1:], _CONFIG_OPTIONS)
     values = set(settings.values())
-    given = [(word, line if name != COMMAND_LINE else None) for word, line in words[start + 1:]
-             if not word.startswith("-") and ("=" in word or word.startswith("~"))
-             and word not in values]
-    return Command(_config(settings, folders, assumed), tuple(word for word, _ in given),
-                   Given(name, tuple(line for _, line in given), folders, whole=True),
+    overrides = [(word, line if name != COMMAND_LINE else None) for word, line in words[start + 1:]
+                 if not word.startswith("-") and ("=" in word or word.startswith("~"))
+                 and word not in values]
+    return Command(_config(settings, folders, assumed), tuple(word for word, _ in overrides),
+                   Origin(name, tuple(line for _, line in overrides), folders, whole=True),
                    _gpus(processes, variables, assumed), tuple(assumed))
 
 
 def _options(words: list[str], names: dict[str, str]) -> dict[str, str]:
     """Values of options, written `--name value` or `--name=value`."""
-    found = {}
+    values = {}
     for word, following in zip(words, [*words, ""][1:], strict=True):
         option, equals, value = word.partition("=")
         if option in names:
-            found[names[option]] = value if equals else following
-    return found
+            values[names[option]] = value if equals else following
+    return values
 
 
 def _config(settings: dict[str, str], folders: tuple[Path, ...], assumed: list[Text]

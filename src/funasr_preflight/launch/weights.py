@@ -65,7 +65,7 @@ def _index(path: Path) -> Any:
                 _Index(stream).load()
             return _Index(stream).load()
     with zipfile.ZipFile(path) as archive:
-        entry = next(one for one in archive.infolist() if one.filename.endswith("/data.pkl"))
+        entry = next(info for info in archive.infolist() if info.filename.endswith("/data.pkl"))
         if entry.file_size > LARGEST_INDEX:
             raise ValueError("index")
         with archive.open(entry) as stream:

@@ -80,64 +80,64 @@ def end_of(text: str, start: int, depth: int = 0) -> int:
     """Place after the quotes, the `$(...)`, `${...}` or `...` in backticks that begin here; 0 where
     they have no end."""
     closing = {"$(": ")", "${": "}"}.get(text[start:start + 2], text[start])
-    place = start + (2 if text[start] == "$" else 1)
+    position = start + (2 if text[start] == "$" else 1)
     if closing in "'`" or depth > _DEEPEST:
-        return text.find(closing, place) + 1
+        return text.find(closing, position) + 1
     brackets = 1
-    while place < len(text):
-        sign = text[place]
+    while position < len(text):
+        sign = text[position]
         if sign == "\\":
-            place += 2
+            position += 2
         elif sign == closing:
             brackets -= 1
-            place += 1
+            position += 1
             if not brackets:
-                return place
-        elif sign == "`" or text[place:place + 2] in ("$(", "${") or (
+                return position
+        elif sign == "`" or text[position:position + 2] in ("$(", "${") or (
                 sign in "'\"" and closing == ")"):
-            place = end_of(text, place, depth + 1)
-            if not place:
+            position = end_of(text, position, depth + 1)
+            if not position:
                 return 0
         else:
             brackets += closing == ")" and sign == "("
-            place += 1
+            position += 1
     return 0
 
 
 def _shielded(text: str, name: str) -> str:
-    made, place, documents = [], 0, []
-    while match := _SPECIAL.search(text, place):
+    pieces, position, documents = [], 0, []
+    while match := _SPECIAL.search(text, position):
         start = match.start()
-        between = text[place:start]
+        between = text[position:start]
         if documents and "\n" in between:
-            after = place + between.index("\n") + 1
-            made.append(text[place:after])
-            place = _after_documents(text, after, documents)
-            made.append(re.sub(r"[^\n]", " ", text[after:place]))
+            after = position + between.index("\n") + 1
+            pieces.append(text[position:after])
+            position = _after_documents(text, after, documents)
+            pieces.append(re.sub(r"[^\n]", " ", text[after:position]))
             documents = []
             continue
-        made.append(between)
+        pieces.append(between)
         sign, end = match[0], match.end()
         if sign[0] == "\\":
-            made.append(2 * _FILL if sign == "\\\n" else _moved(sign[1], LITERAL) + _FILL)
+            pieces.append(2 * _FILL if sign == "\\\n" else _moved(sign[1], LITERAL) + _FILL)
         elif sign[0] == "#" or sign[0].isdigit():
-            made.append(" " * len(sign))
+            pieces.append(" " * len(sign))
         elif sign.startswith("<<"):
             documents += [match[2]] if match[2] else []
-            made.append(sign)
+            pieces.append(sign)
         else:
             end = end_of(text, start)
             if not end:
-                what = (say("a quote") if sign in "'\"" else
-                        say("a bracket or a command in a command"))
+                opened = (say("a quote") if sign in "'\"" else
+                          say("a bracket or a command in a command"))
                 raise BookError(say("{name}, line {line}: {what} stays open. Close it.",
-                                    name=name, line=text.count(chr(10), 0, start) + 1, what=what))
+                                    name=name, line=text.count(chr(10), 0, start) + 1, what=opened))
             inside = text[start:end]
-            made.append(_quoted(inside) if sign in "'\"" else
-                        inside if sign == "${" and not re.search(r"[\s'\"`();<>|&]", inside) else
-                        _moved(inside, DOUBLE))
-        place = end
-    return "".join(made) + text[place:]
+            pieces.append(_quoted(inside) if sign in "'\"" else
+                          inside if sign == "${" and not re.search(r"[\s'\"`();<>|&]", inside) else
+                          _moved(inside, DOUBLE))
+        position = end
+    return "".join(pieces) + text[position:]
 
 
 def _quoted(text: str) -> str:
@@ -159,12 +159,12 @@ def _moved(text: str, plane: int) -> str:
     return "".join(chr(ord(sign) + plane) if ord(sign) < 0x10000 else sign for sign in text)
 
 
-def _after_documents(text: str, place: int, endings: list[str]) -> int:
+def _after_documents(text: str, position: int, endings: list[str]) -> int:
     """Where the text goes on after here-documents."""
     for ending in endings:
-        match = re.compile(rf"^\s*{ending}\s*$", re.MULTILINE).search(text, place)
-        place = match.end() if match else len(text)
-    return place
+        match = re.compile(rf"^\s*{ending}\s*$", re.MULTILINE).search(text, position)
+        position = match.end() if match else len(text)
+    return position
 
 
 def _tokens(text: str, name: str) -> Iterator[tuple[str, int]]:

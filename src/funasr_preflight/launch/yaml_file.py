@@ -70,7 +70,7 @@ def value_at(values: Any, key: str, otherwise: Any = None) -> Any:
     return values
 
 
-def read_text(path: Path, what: Text) -> str:
+def read_text(path: Path, description: Text) -> str:
     """The text of a file that a user names.
 
     Raises:
@@ -80,24 +80,24 @@ def read_text(path: Path, what: Text) -> str:
         about = path.stat()
         if not stat.S_ISREG(about.st_mode) and not stat.S_ISDIR(about.st_mode):
             raise BookError(say("{file} is no file, but a pipe or a device: give {what}.",
-                                file=path.name, what=what))
+                                file=path.name, what=description))
         if about.st_size > LARGEST_BYTES:
             raise BookError(say("{file} has more than {largest:,} bytes: give {what}, not data.",
-                                file=path.name, largest=LARGEST_BYTES, what=what))
+                                file=path.name, largest=LARGEST_BYTES, what=description))
         text = path.read_bytes().decode("utf-8")
     except BookError:
         raise
     except UnicodeDecodeError as error:
         raise BookError(say("{file}, byte {byte}: not UTF-8. Save {what} as UTF-8.",
-                            file=path.name, byte=error.start + 1, what=what)) from None
+                            file=path.name, byte=error.start + 1, what=description)) from None
     except (OSError, ValueError) as error:
         shown = (path.name or str(path))[:80].replace("\0", "?").replace("\n", "?")
         raise BookError(say("{file} cannot be read ({reason}): give the path of {what}.",
-                            file=shown, reason=reason_of(error), what=what)) from None
+                            file=shown, reason=reason_of(error), what=description)) from None
     if "\0" in text:
         raise BookError(say("{file}, line {line}: there is a NUL byte. Save {what} as plain text.",
                             file=path.name, line=text[:text.index(chr(0))].count(chr(10)) + 1,
-                            what=what))
+                            what=description))
     return text
 
 
@@ -136,10 +136,10 @@ def composed(text: str, name: str) -> yaml.Node | None:
         return yaml.compose(text, Loader=loader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        place = say("{file}, line {line}", file=name, line=mark.line + 1) if mark else name
+        where = say("{file}, line {line}", file=name, line=mark.line + 1) if mark else name
         problem = getattr(error, "problem", None)
         problem = quoted(problem) if problem else say("it is no YAML")
-        raise BookError(say("{place}: {problem}. Correct the YAML there.", place=place,
+        raise BookError(say("{place}: {problem}. Correct the YAML there.", place=where,
                             problem=problem)) from None
 
 
@@ -174,7 +174,7 @@ def _plain(node: yaml.Node, prefix: str, document: Document, scalars, count: lis
 
 def _mapping(node: yaml.MappingNode, prefix: str, document: Document, scalars, count,
              inside) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for key_node, value_node in node.value:
         line = key_node.start_mark.line + 1
         if not isinstance(key_node, yaml.ScalarNode):
@@ -184,10 +184,10 @@ def _mapping(node: yaml.MappingNode, prefix: str, document: Document, scalars, c
         if name == "<<":
             raise BookError(say("{file}, line {line}: FunASR's loader does not merge with `<<`. "
                                 "Write the keys out.", file=document.name, line=line))
-        if name in found:
+        if name in values:
             raise BookError(say("{file}, line {line}: `{prefix}{name}` is there twice, and "
                                 "FunASR's loader stops at that. Remove one.", file=document.name,
                                 line=line, prefix=prefix, name=name))
         document.lines.setdefault(f"{prefix}{name}", line)
-        found[name] = _plain(value_node, f"{prefix}{name}.", document, scalars, count, inside)
-    return found
+        values[name] = _plain(value_node, f"{prefix}{name}.", document, scalars, count, inside)
+    return values

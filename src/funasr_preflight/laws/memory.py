@@ -97,13 +97,13 @@ class FilesLeft:
     """Checkpoints in a run's folder at its end.
 
     Attributes:
-        made: checkpoints with a score that the run made, kept or not.
+        scored: checkpoints with a score that the run made, kept or not.
         ranked: those of them that are kept.
         unscored: checkpoints without a score, all of which are kept.
         averaged: how many of the ranked are averaged into one more file, of weights alone.
     """
 
-    made: int
+    scored: int
     ranked: int
     unscored: int
     averaged: int
@@ -123,10 +123,10 @@ def files_left(epochs: int, batches_an_epoch: int, save_interval: int, validate_
     positive (`funasr/train_utils/trainer_ds.py`).
     """
     saved = batches_an_epoch // save_interval
-    scored = batches_an_epoch // math.lcm(save_interval, validate_interval)
-    made = epochs * (scored + 1)
-    ranked = min(keep_nbest, made) if keep_nbest > 0 else made
-    return FilesLeft(made, ranked, epochs * (saved - scored), max(0, min(avg_nbest, ranked)))
+    validated = batches_an_epoch // math.lcm(save_interval, validate_interval)
+    scored = epochs * (validated + 1)
+    ranked = min(keep_nbest, scored) if keep_nbest > 0 else scored
+    return FilesLeft(scored, ranked, epochs * (saved - validated), max(0, min(avg_nbest, ranked)))
 
 
 def averaging_memory(size: CheckpointSize, averaged: int) -> int:

@@ -37,10 +37,10 @@ def sum_over_run(updates: int, of: Callable[[np.ndarray], np.ndarray]) -> float:
     Args:
         of: the value at some of them, counted from 1.
     """
-    asked = np.arange(1, min(updates, EXACT_UPDATES) + 1)
+    sampled = np.arange(1, min(updates, EXACT_UPDATES) + 1)
     if updates > EXACT_UPDATES:
         rest = np.unique(np.geomspace(EXACT_UPDATES, updates, 1500).round().astype(int))[1:]
-        asked = np.concatenate([asked, rest])
-    values = of(asked)
-    between = (values[1:] + values[:-1]) / 2 * (np.diff(asked) - 1)
+        sampled = np.concatenate([sampled, rest])
+    values = of(sampled)
+    between = (values[1:] + values[:-1]) / 2 * (np.diff(sampled) - 1)
     return float(values.sum() + between.sum())

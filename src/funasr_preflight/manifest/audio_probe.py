@@ -31,10 +31,10 @@ class Shown(list):
 
     total = 0
 
-    def append(self, one: Any) -> None:
+    def append(self, entry: Any) -> None:
         self.total += 1
         if len(self) < SHOWN:
-            super().append(one)
+            super().append(entry)
 
 
 @dataclass
@@ -66,48 +66,48 @@ class AudioProbe:
     """Draws lines while they stream past, and looks at their audio.
 
     Args:
-        wanted: how many; negative for every line.
+        count: how many; negative for every line.
     """
 
-    def __init__(self, wanted: int, fs: int, seed: int = 0):
-        self.wanted = wanted
-        self.found = AudioReport(fs)
+    def __init__(self, count: int, fs: int, seed: int = 0):
+        self.count = count
+        self.audio = AudioReport(fs)
         self.rng = np.random.default_rng(seed)
         self.drawn: list[tuple[float, int, str, int]] = []
 
     def take(self, lines: Sequence[int], paths: Sequence[str], speech: np.ndarray) -> None:
         """Lines of a chunk: their numbers, audio paths and `speech_length`."""
-        if self.wanted < 0:
+        if self.count < 0:
             for line, path, frames in zip(lines, paths, speech.tolist(), strict=True):
                 self._look(line, path, frames)
             return
         chances = self.rng.random(len(lines))
-        few = np.argsort(chances)[:self.wanted]
+        few = np.argsort(chances)[:self.count]
         self.drawn += [(chances[index], lines[index], paths[index], int(speech[index]))
                        for index in few.tolist()]
-        self.drawn = sorted(self.drawn)[:self.wanted]
+        self.drawn = sorted(self.drawn)[:self.count]
 
     def report(self) -> AudioReport:
         """Look at the lines that were drawn, and say what was found."""
         for _, line, path, frames in sorted(self.drawn, key=lambda drawn: drawn[1]):
             self._look(line, path, frames)
         self.drawn = []
-        return self.found
+        return self.audio
 
     def _look(self, line: int, path: str, speech: int) -> None:
         if not path:
             return
-        self.found.probed += 1
+        self.audio.probed += 1
         if path.startswith(("http://", "https://", "ftp://")):
-            self.found.remote += 1
+            self.audio.remote += 1
             return
         try:
             about = os.stat(path)
         except (OSError, ValueError):
-            self.found.missing.append((line, say("{path} is missing", path=shown(path))))
+            self.audio.missing.append((line, say("{path} is missing", path=shown(path))))
             return
         if not stat.S_ISREG(about.st_mode):
-            self.found.outside.append((line, say("{path} is a folder or a device",
+            self.audio.outside.append((line, say("{path} is a folder or a device",
                                                  path=shown(path))))
             return
         if path.lower().endswith(THROUGH_FFMPEG):
@@ -121,17 +121,17 @@ class AudioProbe:
                 info = soundfile.info(path)
                 rate, channels, samples = info.samplerate, info.channels, info.frames
         except (RuntimeError, OSError, ValueError, TypeError) as error:
-            self.found.unreadable.append((line, say("{path} cannot be read ({error})",
+            self.audio.unreadable.append((line, say("{path} cannot be read ({error})",
                                                     path=shown(path), error=type(error).__name__)))
             return
         if not rate or not 0 < samples < 2**62:
-            self.found.unreadable.append((line, say("{path} has no samples", path=shown(path))))
+            self.audio.unreadable.append((line, say("{path} has no samples", path=shown(path))))
             return
-        self.found.rates[rate] += 1
-        self.found.channels[channels] += 1
+        self.audio.rates[rate] += 1
+        self.audio.channels[channels] += 1
         frames = geometry.speech_frames(samples, rate)
         if abs(frames - speech) > max(TOLERATED_FRAMES, TOLERATED_SHARE * frames):
-            self.found.disagreeing.append((line, speech, frames))
+            self.audio.disagreeing.append((line, speech, frames))
 
 
 def shown(path: str) -> str:

@@ -85,8 +85,8 @@ def torch_order(count: int, seed: int) -> np.ndarray:
     drawn = np.random.RandomState(seed).randint(0, 2**32, max(count - 1, 0), np.uint32)
     targets = np.arange(count - 1, dtype=np.int64) + drawn % (count - np.arange(count - 1))
     order = list(range(count))
-    for place, target in enumerate(targets.tolist()):
-        order[place], order[target] = order[target], order[place]
+    for index, target in enumerate(targets.tolist()):
+        order[index], order[target] = order[target], order[index]
     return np.array(order, np.uint32)
 
 
@@ -139,17 +139,17 @@ def plan_of_parts(speech: np.ndarray, text: np.ndarray, conf: FilterConf,
     """
     parts = [plan(speech[start:end], text[start:end], conf)
              for start, end in pairwise((0, *ends))]
-    summed = {name: sum(getattr(one, name) for one in parts) for name in (
+    summed = {name: sum(getattr(part, name) for part in parts) for name in (
         "batches", "empty", "served", "dropped", "left_out", "padded_frames")}
-    spoken = sum(one.padded_frames * (1 - one.padding_share) for one in parts)
+    spoken = sum(part.padded_frames * (1 - part.padding_share) for part in parts)
     padded = summed["padded_frames"]
     return Plan(
-        **summed, passes=tuple(each for one in parts for each in one.passes),
-        uneven=any(one.uneven for one in parts),
+        **summed, passes=tuple(each for part in parts for each in part.passes),
+        uneven=any(part.uneven for part in parts),
         padding_share=1 - spoken / padded if padded else 0.0,
-        longest=max((one.longest for one in parts), key=math.prod, default=(0, 0)),
-        order="exact" if all(one.order == "exact" for one in parts) else "alike",
-        unfilled=(sum(one.unfilled[0] for one in parts), sum(one.unfilled[1] for one in parts)))
+        longest=max((part.longest for part in parts), key=math.prod, default=(0, 0)),
+        order="exact" if all(part.order == "exact" for part in parts) else "alike",
+        unfilled=(sum(part.unfilled[0] for part in parts), sum(part.unfilled[1] for part in parts)))
 
 
 def plan(speech: np.ndarray, text: np.ndarray, conf: FilterConf) -> Plan:
@@ -193,8 +193,8 @@ def plan(speech: np.ndarray, text: np.ndarray, conf: FilterConf) -> Plan:
                                 max(0, conf.retry - 1))
     exact = not conf.shuffle or len(lengths) <= EXACT_LINES
     each = -(-dealt // conf.processes)
-    return Plan(count, (tuple(one + each for one in own),), _uneven(len(lengths), conf), empty,
-                served, 1 - spoken / padded if padded else 0.0, longest, dropped, left_out,
+    return Plan(count, (tuple(batches + each for batches in own),), _uneven(len(lengths), conf),
+                empty, served, 1 - spoken / padded if padded else 0.0, longest, dropped, left_out,
                 "exact" if exact else "alike", padded, (unfilled, unheard))
 
 
@@ -234,15 +234,15 @@ def _unsorted(lengths: np.ndarray, drawn: np.ndarray, conf: FilterConf, process:
     """Batches in the drawn order: one goes on until samples x longest is over the batch size."""
     kept = drawn[lengths[drawn] <= conf.max_token_length]
     starts, size, longest, empty = [], 0, 0, 0
-    for place, length in enumerate(lengths[kept].tolist()):
+    for index, length in enumerate(lengths[kept].tolist()):
         taller = max(longest, length)
         if taller * (size + 1) <= conf.batch_size:
             if not size:
-                starts.append(place)
+                starts.append(index)
             size, longest = size + 1, taller
         else:
             empty += not size
-            starts.append(place)
+            starts.append(index)
             size, longest = 1, length
     end = len(kept)
     if conf.drop_last and starts and size * longest != conf.batch_size:
@@ -309,12 +309,12 @@ def _starts_by_row(lengths: np.ndarray, inside: np.ndarray, size: int, samples: 
     empty = 0
     for row, counts, first in zip(lengths.tolist(), inside.sum(axis=1).tolist(), starts,
                                   strict=True):
-        place, cap = 0, samples - 1
-        while place < counts:
-            first[place] = True
-            fits = bisect_right(range(1, min(cap, counts - place) + 1), size,
-                                key=lambda many, at=place: row[at + many - 1] * many)
-            empty += not place and not fits
-            place += max(1, fits)
+        start, cap = 0, samples - 1
+        while start < counts:
+            first[start] = True
+            fits = bisect_right(range(1, min(cap, counts - start) + 1), size,
+                                key=lambda many, at=start: row[at + many - 1] * many)
+            empty += not start and not fits
+            start += max(1, fits)
             cap = samples
     return starts, empty

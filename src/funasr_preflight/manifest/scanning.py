@@ -136,13 +136,13 @@ class _Column:
 
     BLOCK = 1 << 18
 
-    def __init__(self, kind: type):
-        self.kind, self.blocks, self.filled = kind, [], self.BLOCK
+    def __init__(self, dtype: type):
+        self.dtype, self.blocks, self.filled = dtype, [], self.BLOCK
 
     def append(self, part: np.ndarray) -> None:
         while len(part):
             if self.filled == self.BLOCK:
-                self.blocks.append(np.empty(self.BLOCK, self.kind))
+                self.blocks.append(np.empty(self.BLOCK, self.dtype))
                 self.filled = 0
             taken = part[:self.BLOCK - self.filled]
             self.blocks[-1][self.filled:self.filled + len(taken)] = taken
@@ -157,13 +157,13 @@ class _Column:
     def whole(self) -> np.ndarray:
         """All of them as one array; the column is empty afterwards."""
         size = self.count
-        made = np.empty(size, self.kind)
+        numbers = np.empty(size, self.dtype)
         while self.blocks:
-            place = self.BLOCK * (len(self.blocks) - 1)
-            made[place:size] = self.blocks.pop()[:size - place]
-            size = place
+            start = self.BLOCK * (len(self.blocks) - 1)
+            numbers[start:size] = self.blocks.pop()[:size - start]
+            size = start
         self.filled = self.BLOCK
-        return made
+        return numbers
 
 
 @dataclass
@@ -243,9 +243,9 @@ def steps_per_epoch(report: ManifestReport, conf: FilterConf, accum_grad: int = 
                                                 for each in report.plan.passes)
 
 
-def common(one: np.ndarray, other: np.ndarray) -> int:
+def common(first: np.ndarray, second: np.ndarray) -> int:
     """How many distinct hashes two manifests share: of audio or of transcripts, each sorted."""
-    small, large = sorted((one, other), key=len)
+    small, large = sorted((first, second), key=len)
     if not len(small):
         return 0
     small = np.unique(small)
@@ -278,11 +278,11 @@ def _files(path: Path) -> list[Path]:
                             "a file, and the run ends there. Remove the line.", file=path.name,
                             line=blank))
     if missing or not names:
-        what = (say("names {file}, which is no file", file=missing[0]) if missing
-                else say("names no file"))
+        fault = (say("names {file}, which is no file", file=missing[0]) if missing
+                 else say("names no file"))
         raise BookError(say("{file} does not end in .jsonl, so FunASR takes it for a list of "
                             "files, and it {what}: rename it or correct the list.",
-                            file=path.name, what=what))
+                            file=path.name, what=fault))
     return files
 
 
@@ -381,20 +381,20 @@ def _usable(piece: bytes, number: int, tally: _Tally) -> _Line | None:
         text = piece.decode()
         value = None if "\r" in text else json.loads(text)
     except UnicodeDecodeError as error:
-        found, fatal = say("byte {place} is not UTF-8", place=error.start + 1), True
+        outcome, fatal = say("byte {place} is not UTF-8", place=error.start + 1), True
     except (ValueError, RecursionError) as error:
         problem = error.msg if isinstance(error, json.JSONDecodeError) else type(error).__name__
-        found = (say("the line is empty") if not text.strip() else
-                 say("it is not JSON ({error})", error=quoted(problem)))
+        outcome = (say("the line is empty") if not text.strip() else
+                   say("it is not JSON ({error})", error=quoted(problem)))
     else:
         if "\r" in text:
-            found = say("a carriage return inside the line ends it for FunASR")
+            outcome = say("a carriage return inside the line ends it for FunASR")
         else:
-            found, fatal = _typed(value, tally.conf), True
-    if not isinstance(found, Text):
-        return found
+            outcome, fatal = _typed(value, tally.conf), True
+    if not isinstance(outcome, Text):
+        return outcome
     tally.skipped.append(number)
-    tally.bad(number, found, fatal)
+    tally.bad(number, outcome, fatal)
     return None
 
 
@@ -413,12 +413,12 @@ def _typed(value, conf: FilterConf) -> _Line | Text:
     messages = value["messages"]
     lengths, listed = [], isinstance(value.get("speech_length"), list)
     for key in ("speech_length", "text_length"):
-        given = value.get(key, 0)
-        if listed and not (isinstance(given, list) and given):
+        length = value.get(key, 0)
+        if listed and not (isinstance(length, list) and length):
             return say("`speech_length` is a list, and FunASR then wants a list in both")
-        given = given[0] if listed else given
+        length = length[0] if listed else length
         try:
-            number = int(given)
+            number = int(length)
         except (TypeError, ValueError, OverflowError):
             return say("`{key}` is not a number", key=key)
         lengths.append(max(-1, min(number, LARGEST)))
@@ -463,7 +463,7 @@ class _Turns:
     """
 
     audio: list[str]
-    said: list[str]
+    transcripts: list[str]
     high: int = 0
 
 
@@ -508,20 +508,20 @@ def _any_turns(lines: list, numbers, tally: _Tally) -> _Turns:
     return _Turns(audio, [transcript for _, transcript in pairs])
 
 
-def _numbers(given: list[int]) -> np.ndarray:
+def _numbers(lengths: list[int]) -> np.ndarray:
     """Lengths within what an int32 sum can hold."""
     try:
-        numbers = np.array(given, np.int64)
+        numbers = np.array(lengths, np.int64)
     except OverflowError:
-        numbers = np.array([max(-1, min(length, LARGEST)) for length in given], np.int64)
+        numbers = np.array([max(-1, min(length, LARGEST)) for length in lengths], np.int64)
     return numbers.clip(-1, LARGEST >> 1).astype(np.int32)
 
 
 def _note_turns(numbers, turns: _Turns, speech: np.ndarray, text: np.ndarray, tally: _Tally,
                 probe: AudioProbe | None) -> None:
     tally.audio_hashes.append(_hashes(turns.audio))
-    tally.text_hashes.append(_hashes(turns.said))
-    for kind, places in suspicious(turns.said, speech, text):
+    tally.text_hashes.append(_hashes(turns.transcripts))
+    for kind, places in suspicious(turns.transcripts, speech, text):
         tally.suspect(kind, [numbers[index] for index in places])
     if probe is not None:
         probe.take(numbers, turns.audio, speech)

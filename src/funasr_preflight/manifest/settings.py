@@ -66,8 +66,8 @@ class FilterConf:
         """From a merged config. A value of a wrong type counts as left out."""
         conf, frontend = (value if isinstance(value, Mapping) else {} for value in (
             config.get("dataset_conf"), config.get("frontend_conf")))
-        kind = conf.get("batch_type", "example")  # whatever else is no "example" is no number
-        batch_type = kind if isinstance(kind, str) else "token"
+        declared = conf.get("batch_type", "example")  # whatever else is no "example" is no number
+        batch_type = declared if isinstance(declared, str) else "token"
         sampler = _text(conf, "batch_sampler", cls.batch_sampler)
         named = _number(conf, "max_token_length", None)
         unlimited = batch_type == "example"

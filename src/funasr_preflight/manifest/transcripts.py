@@ -51,8 +51,8 @@ def suspicious(transcripts: list[str], speech: np.ndarray, text: np.ndarray
     stripped = list(map(str.strip, transcripts))
     if stripped != transcripts or "" in stripped:
         yield "empty", [index for index, transcript in enumerate(stripped) if not transcript]
-        yield "spaces", [index for index, (transcript, given) in enumerate(
-            zip(stripped, transcripts, strict=True)) if transcript and transcript != given]
+        yield "spaces", [index for index, (transcript, raw) in enumerate(
+            zip(stripped, transcripts, strict=True)) if transcript and transcript != raw]
     together = " ".join(transcripts)
     for kind, pattern in _PATTERNS.items():
         if _HINTS[kind](together):
@@ -60,8 +60,8 @@ def suspicious(transcripts: list[str], speech: np.ndarray, text: np.ndarray
                          if pattern.search(transcript)]
     short = np.fromiter(map(len, transcripts), np.int64, len(transcripts))
     for index in np.flatnonzero(text > short):
-        given = transcripts[index]
-        if given.strip() and text[index] > len(given.encode("utf-8", "replace")) + 1:
+        transcript = transcripts[index]
+        if transcript.strip() and text[index] > len(transcript.encode("utf-8", "replace")) + 1:
             yield "too_many_tokens", [int(index)]
     known = (speech > 0) & (text > 0)
     rate = FEATURE_FRAMES_A_SECOND * text / speech.clip(1)

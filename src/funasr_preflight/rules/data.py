@@ -55,10 +55,10 @@ def manifest_rule(name: str, title: Text, chapter: str = "dataset",
         @rule(name, title, chapter)
         @wraps(look)
         def check(context: Context) -> Iterator[Finding]:
-            for report in (getattr(context, one) for one in which):
+            for report in (getattr(context, manifest) for manifest in which):
                 if report is not None:
-                    yield from (one if one.key else replace(one, file=report.name)
-                                for one in look(context, report))
+                    yield from (finding if finding.key else replace(finding, file=report.name)
+                                for finding in look(context, report))
         return check
     return register
 
@@ -84,7 +84,7 @@ def stops_reading(context: Context, report: ManifestReport) -> Iterator[Finding]
 @manifest_rule("data-malformed", say("Lines that cannot be read"))
 def malformed(context: Context, report: ManifestReport) -> Iterator[Finding]:
     count = report.malformed.total - report.fatal.total
-    known = [one for one in report.malformed if one not in report.fatal]
+    known = [fault for fault in report.malformed if fault not in report.fatal]
     if count and known:
         line, reason = known[0]
         yield warning(say("{count} of {lines} lines are left out or are no use, the first of them "
@@ -232,7 +232,7 @@ def batches_repeat(context: Context, report: ManifestReport) -> Iterator[Finding
 def unequal_processes(context: Context, report: ManifestReport) -> Iterator[Finding]:
     each = next((each for each in report.plan.passes if len(set(each)) > 1), None)
     if each is not None:
-        steps = {one // _accum_grad(context) for one in each}
+        steps = {batches // _accum_grad(context) for batches in each}
         yield problem(Severity.ERROR if len(steps) > 1 else Severity.WARNING,
                       say("Of one pass over {manifest}, the {gpus} processes get {fewest} to "
                           "{most} batches, and each waits for the others: they fall out of step, "
@@ -299,15 +299,15 @@ def same_sentences(context: Context, report: ManifestReport) -> Iterator[Finding
 @manifest_rule("data-audio", say("Audio that is not there or cannot be read"))
 def audio_files(context: Context, report: ManifestReport) -> Iterator[Finding]:
     audio = report.audio
-    for kind, what in AUDIO_KINDS.items():
-        found = getattr(audio, kind)
-        if found:
-            line, example = found[0]
-            yield problem(Severity.ERROR if found.total == audio.probed else Severity.WARNING,
+    for kind, fault in AUDIO_KINDS.items():
+        files = getattr(audio, kind)
+        if files:
+            line, example = files[0]
+            yield problem(Severity.ERROR if files.total == audio.probed else Severity.WARNING,
                           say("{count} of {probed} audio files that were looked at: {what}; the "
                               "first in line {line}: {example}. FunASR serves another sample in "
-                              "their place and says so only in its log.", count=found.total,
-                              probed=audio.probed, what=what, line=line, example=example),
+                              "their place and says so only in its log.", count=files.total,
+                              probed=audio.probed, what=fault, line=line, example=example),
                           say("Correct the paths; relative ones begin at the folder that the run "
                               "is started in."), line=line)
 
@@ -323,12 +323,12 @@ def remote_audio(context: Context, report: ManifestReport) -> Iterator[Finding]:
 @manifest_rule("data-speech-length", say("`speech_length` disagrees with the audio"))
 def speech_length(context: Context, report: ManifestReport) -> Iterator[Finding]:
     if report.audio.disagreeing:
-        line, said, true = report.audio.disagreeing[0]
+        line, stated, true = report.audio.disagreeing[0]
         yield warning(say("`speech_length` disagrees with {count} of {probed} files that were "
                           "looked at, such as line {line}: {said}, and the audio has {true} "
                           "frames of 10 ms. Filters and batches go by `speech_length`.",
                           count=report.audio.disagreeing.total, probed=report.audio.probed,
-                          line=line, said=said, true=true),
+                          line=line, said=stated, true=true),
                       say("Write the number of 10 ms frames of the audio."), line=line)
 
 

@@ -146,19 +146,19 @@ def _differs_from_base(context: Context, key: str, value: Any) -> bool:
 @rule("keys-unknown", say("Keys that FunASR does not know"), "introduction")
 def unknown_keys(context: Context) -> Iterator[Finding]:
     for key, value in context.own.values.items():
-        within_one_value = any(key.startswith(f"{one}.") for one in ONE_VALUE)
+        within_one_value = any(key.startswith(f"{section}.") for section in ONE_VALUE)
         if context.audit.known(key) or _free_form(context, key) or within_one_value:
             continue  # of the last another rule speaks
         section = key.rpartition(".")[0]
         meant = context.audit.suggest(key)
         ends = context.audit.refuses(section)
-        what = (say("`{key}` is no key of `{section}`, and its class ends the run at that.",
+        text = (say("`{key}` is no key of `{section}`, and its class ends the run at that.",
                     key=key, section=section) if ends else
                 say("Nothing on the path of this run reads `{key}`. FunASR takes it in silence, "
                     "and it changes nothing.", key=key))
         fix = say("Did you mean `{meant}`?", meant=meant) if meant else say("Take it out.")
         near = meant and meant.rpartition(".")[0] == section and meant not in context.own.values
-        yield problem(Severity.ERROR if ends else Severity.WARNING, what, fix, decision=True,
+        yield problem(Severity.ERROR if ends else Severity.WARNING, text, fix, decision=True,
                       edits={key: REMOVE, **({meant: value} if near else {})})
 
 
@@ -178,11 +178,11 @@ def refused(context: Context) -> Iterator[Finding]:
     """What `keys-unknown` cannot see: other classes than the audited, and keys of the base."""
     for chooser, audited in CHOOSERS.items():
         section, name = f"{chooser}_conf", context.get(chooser, audited)
-        given = context.get(section, {})
+        conf = context.get(section, {})
         accepted = context.audit.accepts(chooser, name) if isinstance(name, str) else None
-        if accepted is None or not isinstance(given, dict):
+        if accepted is None or not isinstance(conf, dict):
             continue
-        for key in given:
+        for key in conf:
             full = f"{section}.{key}"
             if key in accepted or full in context.own.values and name == audited:
                 continue
@@ -193,14 +193,14 @@ def refused(context: Context) -> Iterator[Finding]:
                        key=full, chooser=chooser) if inherited else
                    say("Did you mean `{meant}`?", meant=f"{section}.{close[0]}") if close else
                    say("Take it out; {name} takes {names}.", name=name, names=", ".join(accepted)))
-            what = (say("`{chooser}: {name}` takes no `{key}`, which the model directory's config "
+            text = (say("`{chooser}: {name}` takes no `{key}`, which the model directory's config "
                         "sets, and the run ends there.", chooser=chooser, name=name, key=key)
                     if inherited else
                     say("`{chooser}: {name}` takes no `{key}`, and the run ends there.",
                         chooser=chooser, name=name, key=key))
-            yield error(what, fix, chooser if inherited else full,
+            yield error(text, fix, chooser if inherited else full,
                         edits={} if inherited else {full: REMOVE})
-        lacking = [one for one, optional in accepted.items() if not optional and one not in given]
+        lacking = [key for key, optional in accepted.items() if not optional and key not in conf]
         if lacking:
             yield error(say("`{chooser}: {name}` cannot do without {lacking}, and the run ends "
                             "there.", chooser=chooser, name=name, lacking=", ".join(lacking)),
@@ -219,15 +219,15 @@ def no_effect(context: Context) -> Iterator[Finding]:
                      say("`{key}: {value}` is read and changes nothing. {note}"))
 
 
-def _idle(context: Context, verdict: str, what: Text) -> Iterator[Finding]:
+def _idle(context: Context, verdict: str, text: Text) -> Iterator[Finding]:
     """A warning for each key of a verdict where the user expects something of it, else a note."""
     for key, value in _own_keys(context):
         if context.audit.verdict(key) == verdict and value is not None and not (
                 key.endswith("deepspeed_config") and any(
-                    context.get(one) for one in ("use_deepspeed", "train_conf.use_deepspeed"))):
+                    map(context.get, ("use_deepspeed", "train_conf.use_deepspeed")))):
             expected = _differs_from_base(context, key, value)
             yield problem(Severity.WARNING if expected else Severity.NOTE,
-                          what.filled(key=key, value=_short(value), note=context.audit.note(key)),
+                          text.filled(key=key, value=_short(value), note=context.audit.note(key)),
                           say("Take it out, so that nobody relies on it."), key,
                           edits={} if _has_to_be_there(context, key) else {key: REMOVE})
 
@@ -245,28 +245,28 @@ def otherwise(context: Context) -> Iterator[Finding]:
     for key, value in _own_keys(context):
         if (context.audit.verdict(key) == OTHERWISE and _differs_from_base(context, key, value)
                 and value not in context.audit.defaults(key)):
-            told = context.audit.note(key)
-            if told:
-                yield note(say("`{key}: {value}`. {note}", key=key, value=_short(value), note=told),
+            text = context.audit.note(key)
+            if text:
+                yield note(say("`{key}: {value}`. {note}", key=key, value=_short(value), note=text),
                            key=key)
 
 
 @rule("keys-type", say("Values of the wrong type"), "which_knobs")
 def wrong_type(context: Context) -> Iterator[Finding]:
     for key, value in _own_keys(context):
-        wanted = context.audit.type_of(key)
-        if wanted == "int" and any(isinstance(one, float) for one in context.audit.defaults(key)):
-            wanted = "float"
+        expected = context.audit.type_of(key)
+        if expected == "int" and float in map(type, context.audit.defaults(key)):
+            expected = "float"
         broken = isinstance(value, float) and key.rpartition(".")[2] in TRULY_WHOLE
-        if value is None or not (broken or _wrong(value, wanted)) or (
+        if value is None or not (broken or _wrong(value, expected)) or (
                 key == SAVE_EXCLUDES and isinstance(value, str)):
             continue  # FunASR splits that one at its commas
-        ends = wanted in _NUMBERS and (broken or not isinstance(value, (bool, int, float))) and (
+        ends = expected in _NUMBERS and (broken or not isinstance(value, (bool, int, float))) and (
             context.audit.verdict(key) not in (NEVER_READ, NO_EFFECT))
         yield problem(Severity.ERROR if ends else Severity.WARNING,
                       say("`{key}` is {value} of type {found}, and {wanted} is wanted.", key=key,
-                          value=_short(value), found=type(value).__name__, wanted=wanted),
-                      say("Write a value of type {wanted}.", wanted=wanted), key)
+                          value=_short(value), found=type(value).__name__, wanted=expected),
+                      say("Write a value of type {wanted}.", wanted=expected), key)
 
 
 @rule("keys-section", say("A section that holds a value instead of keys"), "introduction")
@@ -279,14 +279,14 @@ def no_section(context: Context) -> Iterator[Finding]:
                         edits={key: REMOVE})
 
 
-def _wrong(value: Any, wanted: str) -> bool:
+def _wrong(value: Any, expected: str) -> bool:
     if isinstance(value, str) and "$" in value:
         return False  # an interpolation, or a variable of the shell
     number = is_number(value)
     fits = {"int": number and (isinstance(value, int) or value.is_integer()), "float": number,
             "bool": isinstance(value, bool), "str": isinstance(value, str),
             "list": isinstance(value, list)}
-    return not fits.get(wanted, True)
+    return not fits.get(expected, True)
 
 
 @rule("keys-null", say("A null where FunASR needs a value"), "which_knobs")
@@ -332,13 +332,13 @@ def crash(context: Context) -> Iterator[Finding]:
                         "and loss only: the first validation ends the run.", score=_short(score)),
                     say("Write loss."), decision=True,
                     edits={"train_conf.avg_keep_nbest_models_type": "loss"})
-    for kind, names in PREPROCESSORS.items():
-        name = context.get(f"dataset_conf.{kind}")
+    for option, names in PREPROCESSORS.items():
+        name = context.get(f"dataset_conf.{option}")
         if name and name not in names:
             yield error(say("`dataset_conf.{kind}: {name}` names nothing that FunASR has, and the "
-                            "run ends there.", kind=kind, name=_short(name)),
+                            "run ends there.", kind=option, name=_short(name)),
                         say("Choose one of {names}.", names=", ".join(names)),
-                        f"dataset_conf.{kind}")
+                        f"dataset_conf.{option}")
 
 
 @rule("keys-ends", say("Values that FunASR's code cannot take"), "which_knobs")
@@ -359,14 +359,14 @@ def ends(context: Context) -> Iterator[Finding]:
             why = say("with this version of PyTorch, FunASR's own class cannot be made.")
             yield _ends(chooser, context.get(chooser), why,
                         say("Write {usual}.", usual=CHOOSERS[chooser]))
-    for key in dict.fromkeys(one.rpartition(".")[0] for one in own):
+    for key in dict.fromkeys(name.rpartition(".")[0] for name in own):
         if key in ONE_VALUE:
             yield error(say("`{key}` holds keys, and FunASR wants one value there: the run ends.",
                             key=key), say("Write one value."), edits={key: REMOVE})
     for section, width in _WIDTHS.items():
         key = f"{section}.attention_heads"
         heads, wide = context.get(key), context.get(f"{section}.{width[0]}", width[1])
-        if all(type(one) is int and one > 0 for one in (heads, wide)) and wide % heads:
+        if all(type(size) is int and size > 0 for size in (heads, wide)) and wide % heads:
             yield error(say("`{key}` is {heads}, which does not divide the width {wide}: the run "
                             "ends when the model is built.", key=key, heads=heads, wide=wide),
                         say("Take it out."), key)
@@ -388,7 +388,7 @@ def _cannot_take(context: Context, key: str, value: Any) -> Text | None:
     if value is None or isinstance(value, str) and "$" in value:
         return None
     if key in NAMES and not isinstance(value, str) and not (
-            isinstance(value, list) and all(isinstance(one, str) for one in value)):
+            isinstance(value, list) and all(isinstance(name, str) for name in value)):
         return say("names are wanted, with commas between, or a list of them.")
     if key in CHOICES and value not in CHOICES[key]:
         return say("it takes one of {names}.", names=", ".join(CHOICES[key]))
@@ -400,7 +400,7 @@ def _cannot_take(context: Context, key: str, value: Any) -> Text | None:
             return say("it cannot be turned into a number.")
     elif key == "optim_conf.betas":
         if not isinstance(value, list) or len(value) != 2 or not all(
-                is_number(one) and 0 <= one < 1 for one in value):
+                is_number(beta) and 0 <= beta < 1 for beta in value):
             return say("two numbers from 0 to below 1 are wanted.")
     elif (key in CALCULATED or key == "ctc_vocab_size") and not context.audit.type_of(key):
         if not isinstance(value, (bool, int, float)):
@@ -499,10 +499,10 @@ def unknown_class(context: Context) -> Iterator[Finding]:
 @rule("keys-deprecated", say("Classes that the library gives up"), "learning_rate")
 def deprecated(context: Context) -> Iterator[Finding]:
     for key in CHOOSERS:
-        said = context.audit.deprecated(key, str(context.own.values.get(key)))
-        if said:
+        advice = context.audit.deprecated(key, str(context.own.values.get(key)))
+        if advice:
             yield warning(say("`{key}: {value}`: the library itself says \"{said}\"", key=key,
-                              value=_short(context.own.values[key]), said=said),
+                              value=_short(context.own.values[key]), said=advice),
                           say("Write {usual}.", usual=CHOOSERS[key]), key)
 
 
@@ -542,8 +542,8 @@ def restated(context: Context) -> Iterator[Finding]:
     same = [key for key, value in _own_keys(context)
             if (base[key] == value if key in base else
                 bool(context.audit.defaults(key))
-                and all(one == value and type(one) is type(value)
-                        for one in context.audit.defaults(key)))]
+                and all(default == value and type(default) is type(value)
+                        for default in context.audit.defaults(key)))]
     if same:
         yield note(say("{count} keys set what would hold without them: {names}.", count=len(same),
                        names=", ".join(same)), key=same[0])

@@ -45,7 +45,7 @@ def launched_alone(context: Context) -> Iterator[Finding]:
               "`tokenizer_conf.init_param_path` out of the file (or add ~model_conf and "
               "~tokenizer_conf.init_param_path to the command).")
     edits = {key: REMOVE for key in ("model_conf", "tokenizer_conf.init_param_path")
-             if any(lies_below(one, key) for one in context.own.values)}
+             if any(lies_below(name, key) for name in context.own.values)}
     if lacking:
         yield error(say("The file sets `model_conf`, so FunASR does not lay it over the model "
                         "directory's config, whatever `model` says. Alone it lacks {lacking}, and "
@@ -62,15 +62,15 @@ def override_refused(context: Context) -> Iterator[Finding]:
     for key in context.notes.get("not_in_config", ()):
         file, line = context.own.places.get(key, (COMMAND_LINE, None))
         if key in context.notes.get("removed", ()):
-            what = say("The command line removes `{key}`, which the file does not have, and Hydra "
+            text = say("The command line removes `{key}`, which the file does not have, and Hydra "
                        "ends the run at that.", key=key)
             fix = say("Take the override out: what comes from the model directory cannot be "
                       "removed so.")
         else:
-            what = say("The command line changes `{key}`, which the file does not have, and Hydra "
+            text = say("The command line changes `{key}`, which the file does not have, and Hydra "
                        "ends the run at that.", key=key)
             fix = say("Write ++{key}=... to add it.", key=key)
-        yield error(what, fix, key, file=file, line=line)
+        yield error(text, fix, key, file=file, line=line)
     for key in context.notes.get("already_there", ()):
         file, line = context.own.places.get(key, (COMMAND_LINE, None))
         yield error(say("The command line adds `{key}` with one +, and the file has it already: "
@@ -158,7 +158,7 @@ def paths(context: Context) -> Iterator[Finding]:
             yield _no_path(key, value)
             continue
         if value is None:
-            what = say("`{key}` is null in the run, and it ends when the file is opened.", key=key)
+            text = say("`{key}` is null in the run, and it ends when the file is opened.", key=key)
         elif not _is_missing(context, value):
             continue
         elif _HUB_NAME.fullmatch(value) and not vocabulary:
@@ -170,7 +170,7 @@ def paths(context: Context) -> Iterator[Finding]:
                                   key=key), key)
             continue
         else:
-            what = say("`{key}` is {value} in the run, and nothing is there: it ends when that is "
+            text = say("`{key}` is {value} in the run, and nothing is there: it ends when that is "
                        "opened.", key=key, value=value)
         own = key in context.own.values
         if _alone(context):
@@ -186,7 +186,7 @@ def paths(context: Context) -> Iterator[Finding]:
         else:
             why = say("The model directory does not fill it in.")
             fix = say("Copy the released directory whole, with configuration.json.")
-        yield error(say("{what} {why}", what=what, why=why), fix, key,
+        yield error(say("{what} {why}", what=text, why=why), fix, key,
                     edits={key: REMOVE} if own else {})
 
 
@@ -236,30 +236,30 @@ def tensors(context: Context) -> Iterator[Finding]:
     if held is None or estimates.other_dimensions(context) or context.mode == "alone":
         return
     for part in COMPONENTS:
-        wanted = context.audit.parameters(part)
-        missing = [name for name in wanted if name not in held]
+        names = context.audit.parameters(part)
+        missing = [name for name in names if name not in held]
         if missing and part not in estimates.CTC:
             yield error(say("The model directory's weights lack {count} of the {all} tensors of "
                             "`{part}`, such as {name}: these start from random values.",
-                            count=len(missing), all=len(wanted), part=part, name=missing[0]),
+                            count=len(missing), all=len(names), part=part, name=missing[0]),
                         say("Use the released model.pt, or one that was saved whole."), WEIGHTS)
 
 
 def _unfitting(context: Context) -> Iterator[Finding]:
     """Dimensions that are not those of the model directory's config, which its weights have."""
-    for one in estimates.other_shapes(context):
-        if one.part == "ctc_decoder":
+    for size in estimates.other_shapes(context):
+        if size.part == "ctc_decoder":
             continue  # FunASR drops a branch that does not fit
-        fix = say("Leave `{key}` at {usual}.", key=one.key, usual=one.usual)
-        if one.fewer:
+        fix = say("Leave `{key}` at {usual}.", key=size.key, usual=size.usual)
+        if size.fewer:
             yield warning(say("`{key}` is {own}, and the model directory's weights have {usual} "
                               "blocks: the others are left out of the model, and nothing says so.",
-                              key=one.key, own=one.own, usual=one.usual), fix, one.key)
+                              key=size.key, own=size.own, usual=size.usual), fix, size.key)
             continue
         yield error(say("`{key}` is {own}, and the model directory's weights were made with "
                         "{usual}: FunASR skips the tensors of `{part}` that do not fit, and these "
-                        "start from random values.", key=one.key, own=one.own, usual=one.usual,
-                        part=one.part), fix, edits={one.key: REMOVE}, decision=True)
+                        "start from random values.", key=size.key, own=size.own, usual=size.usual,
+                        part=size.part), fix, edits={size.key: REMOVE}, decision=True)
 
 
 @rule("launch-excludes", say("Tensors that are not loaded on purpose"), "configs_side_by_side")

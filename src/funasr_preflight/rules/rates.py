@@ -23,12 +23,12 @@ class Published:
     """Rates that the makers publish for one kind of run.
 
     Attributes:
-        what: the kind, in words.
+        label: the kind, in words.
         low, high: the lowest and the highest of them.
         source: where the highest stands.
     """
 
-    what: Text
+    label: Text
     low: float
     high: float
     source: str
@@ -64,7 +64,7 @@ def far_from_published(context: Context) -> Iterator[Finding]:
         return
     about = say("optim_conf.lr is {rate:.1e}. For {what} the makers publish {range} "
                 "({source}); here {count:.1f} M parameters learn.", rate=rate,
-                what=published.what, source=published.source, count=count / 1e6,
+                what=published.label, source=published.source, count=count / 1e6,
                 range=f"{published.low:.0e}" if published.low == published.high else
                 say("{low:.0e} to {high:.0e}", low=published.low, high=published.high))
     if rate > published.high * times:

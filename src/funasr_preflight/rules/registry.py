@@ -53,14 +53,14 @@ def page_of(chapter: str) -> str:
     return f"notebooks/{name}.html{'#' + anchor if anchor else ''}"
 
 
-def findings_of(one: Rule, context: Context) -> Iterator[Finding]:
+def findings_of(registered: Rule, context: Context) -> Iterator[Finding]:
     """What a rule finds, complete. In a section that FunASR does not look into, nothing ends a run:
     it is a warning there."""
-    for found in one.check(context):
-        file, line = (found.file, found.line)
-        if found.key and not file:
-            file, line = context.place(found.key)
-        severity = found.severity if context.looked_into(found.key) else min(
-            found.severity, Severity.WARNING)
-        yield replace(found, rule=one.id, severity=severity, chapter=one.chapter, file=file,
-                      line=line)
+    for finding in registered.check(context):
+        file, line = (finding.file, finding.line)
+        if finding.key and not file:
+            file, line = context.place(finding.key)
+        severity = finding.severity if context.looked_into(finding.key) else min(
+            finding.severity, Severity.WARNING)
+        yield replace(finding, rule=registered.id, severity=severity, chapter=registered.chapter,
+                      file=file, line=line)

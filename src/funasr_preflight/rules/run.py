@@ -145,11 +145,11 @@ def frontend_rate(context: Context) -> Iterator[Finding]:
 def warmup_unfinished(context: Context) -> Iterator[Finding]:
     total, warmup = estimates.total_steps(context), estimates.warmup_steps(context)
     warms = estimates.follows_warmup(context)
-    found = estimates.rates(context, [total]) if total and warms else None
-    if found is not None and total < warmup:
+    rates = estimates.rates(context, [total]) if total and warms else None
+    if rates is not None and total < warmup:
         yield warning(say("The run has {total:,} steps and the warm-up {warmup:,}: the rate ends "
                           "at {share:.0%} of optim_conf.lr.", total=total, warmup=warmup,
-                          share=float(found[0]) / context.get("optim_conf.lr")),
+                          share=float(rates[0]) / context.get("optim_conf.lr")),
                       say("Make the warm-up about a tenth of the run."), decision=True,
                       edits={"scheduler_conf.warmup_steps": max(1, total // 10)})
 
@@ -228,7 +228,7 @@ def lacks(context: Context) -> Iterator[Finding]:
 
 @rule("after-best", say("Only one checkpoint to choose from"), "training_settings")
 def one_to_choose_from(context: Context) -> Iterator[Finding]:
-    if context.train is not None and estimates.disk(context).files.made == 1:
+    if context.train is not None and estimates.disk(context).files.scored == 1:
         yield warning(say("The run validates once, at its end: model.pt.best is the last "
                           "checkpoint, and the average is of one."),
                       say("Validate and save several times an epoch."),

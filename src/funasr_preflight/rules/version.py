@@ -36,8 +36,8 @@ def cannot_train(context: Context) -> Iterator[Finding]:
 @rule("version-lora", say("LoRA that the version does not know"), "preflight#since-which-version")
 def lora(context: Context) -> Iterator[Finding]:
     if context.on("llm_conf.use_lora") and not context.column.answer("lora-values", 0):
-        since = next((version for version, found in versions.load().since("lora-values")
-                      if found.get("answer")), "")
+        since = next((version for version, finding in versions.load().since("lora-values")
+                      if finding.get("answer")), "")
         yield error(say("FunASR {version} passes over `llm_conf.use_lora`: no LoRA matrix is made.",
                         version=context.column.nearest.version),
                     say("Install FunASR {version} or newer.", version=since), "llm_conf.use_lora")
@@ -57,9 +57,9 @@ def feat_permute(context: Context) -> Iterator[Finding]:
 @rule("version-save", say("A save without a validation that ends the run"),
       "preflight#since-which-version")
 def save_without_validation(context: Context) -> Iterator[Finding]:
-    said = context.column.answer("save-without-validation", "")
+    failure = context.column.answer("save-without-validation", "")
     save, validate = estimates.save_and_validate(context) or (0, 1)
-    if said and save % validate:
+    if failure and save % validate:
         yield error(say("FunASR {version} ends the run at the first checkpoint that no validation "
                         "came with: saved every {save:,} batches, validated every {validate:,}.",
                         version=context.column.nearest.version, save=save, validate=validate),
@@ -69,9 +69,8 @@ def save_without_validation(context: Context) -> Iterator[Finding]:
 
 @rule("version-deepspeed", say("DeepSpeed beside DDP"), "preflight#since-which-version")
 def deepspeed_beside_ddp(context: Context) -> Iterator[Finding]:
-    told = context.column.answer("two-gpus-with-deepspeed", [])
-    if context.gpus > 1 and context.shared("use_deepspeed") and (
-            "use_ddp" in told):
+    options = context.column.answer("two-gpus-with-deepspeed", [])
+    if context.gpus > 1 and context.shared("use_deepspeed") and "use_ddp" in options:
         yield warning(say("FunASR {version} tells its trainer both DDP and DeepSpeed on several "
                           "GPUs.", version=context.column.nearest.version),
                       _update("two-gpus-with-deepspeed", ["use_deepspeed"]),

@@ -34,10 +34,10 @@ def gpu_bytes(text: str) -> int:
     while (shorter := _MAKERS.sub("", name)) != name:
         name = shorter
     plain = _plain(name)
-    found = {card: size for card, size in CARDS.items() if _plain(card) == plain.removesuffix("gb")}
+    cards = {card: size for card, size in CARDS.items() if _plain(card) == plain.removesuffix("gb")}
     sizes = [card for card in CARDS if plain and _plain(card).startswith(plain) and "-" in card]
-    if found:
-        return next(iter(found.values())) * MEBIBYTE
+    if cards:
+        return next(iter(cards.values())) * MEBIBYTE
     number = _GIBIBYTES.fullmatch(name)
     if number and 0 < float(number[1]) <= LARGEST_CARD:
         return int(float(number[1]) * GIBIBYTE)

@@ -107,12 +107,12 @@ class OtherShape:
 
 def other_shapes(context: Context) -> list[OtherShape]:
     """Dimensions of a merged run in which its model differs from the directory's config."""
-    found = []
+    shapes = []
     for key, part in SHAPED.items():
         usual, own = context.base.get(key, context.audit.default(key)), context.get(key)
         if type(usual) is type(own) is int and own != usual:
-            found.append(OtherShape(key, part, usual, own))
-    return found
+            shapes.append(OtherShape(key, part, usual, own))
+    return shapes
 
 
 def loads_weights(context: Context) -> bool:
@@ -129,8 +129,8 @@ def weights_without_ctc(context: Context) -> bool:
     held = context.launch.weights
     if context.mode == "alone" or not loads_weights(context):
         return False
-    if any(one.part == "ctc_decoder" and not one.fewer or one.key in WIDENS_CTC
-           for one in other_shapes(context)):
+    if any(shape.part == "ctc_decoder" and not shape.fewer or shape.key in WIDENS_CTC
+           for shape in other_shapes(context)):
         return True
     if held is None:
         return context.launch.without_ctc
@@ -254,10 +254,10 @@ def batches_an_epoch(context: Context) -> int:
 def save_and_validate(context: Context) -> tuple[int, int] | None:
     """Batches from save to save and from validation to validation; None unless both are whole
     and positive."""
-    found = [context.get(key, context.audit.default(key)) for key in (
+    intervals = [context.get(key, context.audit.default(key)) for key in (
         "train_conf.save_checkpoint_interval", "train_conf.validate_interval")]
-    usable = all(isinstance(one, int) and is_number(one) and one > 0 for one in found)
-    return tuple(found) if usable else None
+    usable = all(isinstance(count, int) and is_number(count) and count > 0 for count in intervals)
+    return tuple(intervals) if usable else None
 
 
 def total_steps(context: Context) -> int | None:

@@ -78,9 +78,9 @@ def largest_batch(context: Context) -> Batch:
 
 def llm_tokens(context: Context, frames: int) -> float:
     """Tokens that the LLM gets of so many feature frames: prompt, speech and, about, text."""
-    asked = CONTEXT_TOKENS if context.get("dataset_conf.prompt_classes") else 0
+    context_tokens = CONTEXT_TOKENS if context.get("dataset_conf.prompt_classes") else 0
     speech = float(geometry.speech_tokens(geometry.encoder_frames(frames)))
-    return speech + TEMPLATE_TOKENS + asked + (
+    return speech + TEMPLATE_TOKENS + context_tokens + (
         geometry.TEXT_TOKENS_A_SECOND * frames / geometry.FEATURE_FRAMES_A_SECOND)
 
 
@@ -130,8 +130,8 @@ def fitting_batch_size(context: Context, budget: int) -> int | None:
     Its samples are as long as the longest of today's largest batch.
     """
     conf, batch = context.filters, largest_batch(context)
-    one = activation_bytes(context, 1, batch.frames)
-    samples = budget // one if one else batch.samples
+    bytes_each = activation_bytes(context, 1, batch.frames)
+    samples = budget // bytes_each if bytes_each else batch.samples
     if samples < 1:
         return None
     return samples if conf.batch_type == "example" else samples * batch.frames

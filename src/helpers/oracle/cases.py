@@ -70,10 +70,10 @@ def drawn(seed: int) -> Drawn:
     _launch(case, draw)
     _plain_settings(case, draw)
     for _ in range(draw.choices((0, 1, 2, 3), (26, 50, 16, 8))[0]):
-        kind = draw.choices(list(MUTATIONS), [weight for weight, _ in MUTATIONS.values()])[0]
-        what = MUTATIONS[kind][1](case, draw)
-        if what is not None:
-            case.mutations.append([kind, what])
+        mutation = draw.choices(list(MUTATIONS), [weight for weight, _ in MUTATIONS.values()])[0]
+        change = MUTATIONS[mutation][1](case, draw)
+        if change is not None:
+            case.mutations.append([mutation, change])
     size = _effective(case, "dataset_conf.batch_size")
     if _effective(case, "dataset_conf.batch_type") == "example" and not _is_small(size):
         _put(case, "dataset_conf.batch_size", draw.choice((1, 2, 4, 8, 16)), draw)
@@ -250,7 +250,7 @@ def as_override(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return "[" + ",".join(map(as_override, value)) + "]"
     if isinstance(value, dict):
-        return "{" + ",".join(f"{key}:{as_override(one)}" for key, one in value.items()) + "}"
+        return "{" + ",".join(f"{key}:{as_override(item)}" for key, item in value.items()) + "}"
     if isinstance(value, str):
         plain = value and all(sign.isalnum() or sign in "_./-:" for sign in value)
         ambiguous = not plain or value[0].isdigit() or value in ("null", "true", "false", "yes")
@@ -296,11 +296,11 @@ def turnable() -> tuple[str, ...]:
 def _value_of_any_type(case: Drawn, draw: random.Random) -> str | None:
     """A known key gets a value of some type."""
     key = draw.choice(turnable())
-    wanted = audit.load().type_of(key)
+    usual = audit.load().type_of(key)
     default = audit.load().default(key)
-    wanted = wanted if wanted not in ("", "NoneType") else type(default).__name__
-    kinds = ["null", "int", "float", "bool", "str", "list", "dict", wanted, wanted, wanted]
-    kind = draw.choice(kinds)
+    usual = usual if usual not in ("", "NoneType") else type(default).__name__
+    types = ["null", "int", "float", "bool", "str", "list", "dict", usual, usual, usual]
+    type_name = draw.choice(types)
     value: Any = {
         "int": lambda: draw.choice((0, -1, 1, 2, 7, -100) if key in DIMENSIONS else
                                    (0, -1, 1, 2, 3, 10, 100, 100000, -5)),
@@ -309,7 +309,7 @@ def _value_of_any_type(case: Drawn, draw: random.Random) -> str | None:
         "str": lambda: draw.choice(("", "1", "0.1", "true", "none", "abc", "1e-4", "10")),
         "list": lambda: draw.choice(([], [1], [0, 1], ["a"], [0.9, 0.99])),
         "dict": lambda: draw.choice(({}, {"a": 1})),
-    }.get(kind, lambda: None)()
+    }.get(type_name, lambda: None)()
     _put(case, key, value, draw)
     return key
 
@@ -328,14 +328,14 @@ def _typo(case: Drawn, draw: random.Random) -> str | None:
         return None
     key = draw.choice(own)
     section, dot, name = key.rpartition(".")
-    place = draw.randrange(1, len(name))
-    made = draw.choice((name[:place] + name[place + 1:], name[:place] + name[place] + name[place:],
+    index = draw.randrange(1, len(name))
+    typo = draw.choice((name[:index] + name[index + 1:], name[:index] + name[index] + name[index:],
                         name.replace("_", ""), name + "s", name.capitalize()))
-    known = {one.rpartition(".")[2] for one in turnable()}
-    if made == name or made in known:
+    known = {known.rpartition(".")[2] for known in turnable()}
+    if typo == name or typo in known:
         return None
-    case.values[f"{section}{dot}{made}"] = case.values.pop(key)
-    return f"{section}{dot}{made}"
+    case.values[f"{section}{dot}{typo}"] = case.values.pop(key)
+    return f"{section}{dot}{typo}"
 
 
 def _moved(case: Drawn, draw: random.Random) -> str | None:
@@ -345,11 +345,11 @@ def _moved(case: Drawn, draw: random.Random) -> str | None:
         return None
     key = draw.choice(own)
     section = draw.choice(("", "train_conf.", "dataset_conf.", "optim_conf.", "llm_conf."))
-    made = section + key.rpartition(".")[2]
-    if made == key or made in turnable() or made in case.values:
+    moved = section + key.rpartition(".")[2]
+    if moved == key or moved in turnable() or moved in case.values:
         return None
-    case.values[made] = case.values.pop(key)
-    return made
+    case.values[moved] = case.values.pop(key)
+    return moved
 
 
 def _path(case: Drawn, draw: random.Random) -> str:
@@ -367,21 +367,21 @@ def _path(case: Drawn, draw: random.Random) -> str:
 
 def _model(case: Drawn, draw: random.Random) -> str | None:
     """`model` is wrong, or `model_conf` is there, or the command leaves something out."""
-    kind = draw.choice(("model_conf", "no model", "no train", "no valid", "list", "class"))
-    if kind == "model_conf" and case.base != "none":
+    change = draw.choice(("model_conf", "no model", "no train", "no valid", "list", "class"))
+    if change == "model_conf" and case.base != "none":
         case.values["model_conf.length_normalized_loss"] = True
         case.values.pop("model_conf", None)
         case.alone = True
-    elif kind == "no model":
-        case.overrides = [one for one in case.overrides if "model=" not in one]
+    elif change == "no model":
+        case.overrides = [override for override in case.overrides if "model=" not in override]
         if case.base != "none":
             case.values["model"] = REMOVE
-    elif kind in ("no train", "no valid"):
-        key = f"{kind[3:]}_data_set_list"
-        case.overrides = [one for one in case.overrides if key not in one]
+    elif change in ("no train", "no valid"):
+        key = f"{change[3:]}_data_set_list"
+        case.overrides = [override for override in case.overrides if key not in override]
         if draw.random() < 0.3:
             case.overrides.append(f"++{key}=null")
-    elif kind == "list":
+    elif change == "list":
         case.overrides[_place(case, "train_data_set_list")] = f"++train_data_set_list=[{TRAIN}]"
     else:
         key = draw.choice(("audio_encoder", "frontend", "audio_adaptor", "ctc_decoder",
@@ -392,7 +392,7 @@ def _model(case: Drawn, draw: random.Random) -> str | None:
         name = draw.choice((*names, "NoSuchClass", str(value_at(_base("pretrained"), key)).lower()))
         _put(case, key, name, draw)
         return f"{key}={name}"
-    return kind
+    return change
 
 
 def _directory(case: Drawn, draw: random.Random) -> str | None:
@@ -522,21 +522,21 @@ FILE_FAULTS = ("empty_file", "no_final_newline", "crlf", "bom", "blank_end", "bl
 
 def _lines(case: Drawn, draw: random.Random) -> str:
     which = "valid" if draw.random() < 0.2 else "train"
-    kind = draw.choice(LINE_FAULTS)
+    fault = draw.choice(LINE_FAULTS)
     share = draw.choice((1.0, 0.3, 0.0))
-    getattr(case, which).setdefault("faults", []).append([kind, share])
-    return f"{which}:{kind}:{share}"
+    getattr(case, which).setdefault("faults", []).append([fault, share])
+    return f"{which}:{fault}:{share}"
 
 
 def _file(case: Drawn, draw: random.Random) -> str:
     which = "valid" if draw.random() < 0.2 else "train"
-    kind = draw.choice(FILE_FAULTS)
-    if kind.startswith("list") and not getattr(case, which)["files"]:
+    fault = draw.choice(FILE_FAULTS)
+    if fault.startswith("list") and not getattr(case, which)["files"]:
         getattr(case, which)["files"] = 2
         case.overrides[_place(case, f"{which}_data_set_list")] = \
             f"++{which}_data_set_list={which}.list"
-    getattr(case, which)["file"] = kind
-    return f"{which}:{kind}"
+    getattr(case, which)["file"] = fault
+    return f"{which}:{fault}"
 
 
 def _hub(case: Drawn, draw: random.Random) -> str:
@@ -564,11 +564,11 @@ def manifest_lines(case: Drawn, which: str) -> list[dict[str, Any]]:
     """The lines of a manifest before anything is broken in them."""
     about = getattr(case, which)
     draw = random.Random(f"lines {case.seed} {which}")
-    said = _sentences()
+    sentences = _sentences()
     lines = []
     for number in range(about["lines"]):
         frames = draw.choice(materials.CLIP_FRAMES)
-        text, tokens = said[draw.randrange(len(said))]
+        text, tokens = sentences[draw.randrange(len(sentences))]
         if about["claimed"]:
             frames = materials.CLIP_FRAMES[1]
         line = manifests.chatml(f"{which}_{number}", str(materials.clip(frames)), text, frames,

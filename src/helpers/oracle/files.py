@@ -28,7 +28,7 @@ def write(case: Drawn, size: str, folder: Path) -> tuple[Path | None, list[str]]
         path = folder / CONFIG
         text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
         path.write_text(text.replace(MODEL_DIR, directory), encoding="utf-8")
-    return path, [one.replace(MODEL_DIR, directory) for one in case.overrides]
+    return path, [override.replace(MODEL_DIR, directory) for override in case.overrides]
 
 
 def _write_manifest(case: Drawn, which: str, folder: Path) -> None:
@@ -40,12 +40,12 @@ def _write_manifest(case: Drawn, which: str, folder: Path) -> None:
     if fault == "duplicates":
         lines += lines[:max(1, len(lines) // 3)]
     encoded = [json.dumps(line, ensure_ascii=False).encode() for line in lines]
-    for number, (kind, share) in enumerate(about.get("faults", ())):
+    for number, (fault, share) in enumerate(about.get("faults", ())):
         draw = random.Random(f"faults {case.seed} {which} {number}")
-        hit = [place for place in range(len(lines)) if draw.random() < share] or [
+        hit = [index for index in range(len(lines)) if draw.random() < share] or [
             draw.randrange(len(lines))]
-        for place in hit:
-            encoded[place] = broken(lines[place], kind, folder)
+        for index in hit:
+            encoded[index] = broken(lines[index], fault, folder)
     files = about["files"]
     parts = [encoded[number::files] for number in range(files)] if files else [encoded]
     names = [f"{which}_{number}.jsonl" for number in range(files)] if files else [f"{which}.jsonl"]
@@ -70,7 +70,7 @@ def _whole(lines: Sequence[bytes], fault: str) -> bytes:
             "blank_lines": text.replace(b"\n", b"\n\n")}.get(fault, text)
 
 
-def broken(line: dict[str, Any], kind: str, folder: Path) -> bytes:
+def broken(line: dict[str, Any], fault: str, folder: Path) -> bytes:
     """A line with one fault of `cases.LINE_FAULTS`, encoded."""
     line = json.loads(json.dumps(line))
     system, user, assistant = line["messages"]
@@ -112,18 +112,18 @@ def broken(line: dict[str, Any], kind: str, folder: Path) -> bytes:
         "long_audio": lambda: _hear(user, _silent(folder / "long.wav", 16_000 * 12)),
         "folder_audio": lambda: _hear(user, str(materials.folder())),
     }
-    if kind in lengths:
-        key, value = lengths[kind]
+    if fault in lengths:
+        key, value = lengths[fault]
         line[key] = value
         if value is None:
             line.pop(key)
-    elif kind in turns:
-        turns[kind]()
+    elif fault in turns:
+        turns[fault]()
     encoded = json.dumps(line, ensure_ascii=False).encode()
     return {"blank": b"", "broken": encoded[:-1], "no_object": b"[1, 2]",
             "not_utf8": encoded.replace(b"messages", b"messages\xff"),
             "nul": encoded.replace(b'"key"', b'"k\x00y"'),
-            "carriage_return": encoded.replace(b'"key"', b'\r"key"')}.get(kind, encoded)
+            "carriage_return": encoded.replace(b'"key"', b'\r"key"')}.get(fault, encoded)
 
 
 def _hear(user: dict[str, Any], path: str) -> None:

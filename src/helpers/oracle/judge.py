@@ -128,26 +128,26 @@ def _limited() -> Iterator[None]:
 
 def judge(case: Drawn) -> Judgement:
     """Let FunASR run a case."""
-    found = Judgement()
+    judged = Judgement()
     with (tempfile.TemporaryDirectory(prefix="oracle-") as name, contextlib.chdir(name),
           funasr_silenced(), contextlib.redirect_stderr(io.StringIO())):
         path, overrides = _written(case, "small", Path(name))
         try:
             with _limited():
-                _run(case, path, overrides, found)
-            found.stage = "decode"
+                _run(case, path, overrides, judged)
+            judged.stage = "decode"
         except _TooLong:
-            found.unjudged = True
+            judged.unjudged = True
         except _Stopped:
-            found.error = "the debugger waits for a keyboard"
+            judged.error = "the debugger waits for a keyboard"
         except (Exception, SystemExit) as error:  # noqa: BLE001  whatever FunASR raises
-            found.error = described(error)[:300].replace(name, "FOLDER")
+            judged.error = described(error)[:300].replace(name, "FOLDER")
         finally:
             if distributed.is_initialized():
                 distributed.destroy_process_group()
-    found.outcome = digest(found.error, found.losses, found.flagged, found.batches, found.lacking,
-                           found.rates, found.outcome)
-    return found
+    judged.outcome = digest(judged.error, judged.losses, judged.flagged, judged.batches,
+                            judged.lacking, judged.rates, judged.outcome)
+    return judged
 
 
 def _written(case: Drawn, size: str, folder: Path) -> tuple[Path, list[str]]:
@@ -167,20 +167,20 @@ def _composed(path: Path, overrides: list[str]):
         return compose(path.stem, overrides=overrides)
 
 
-def _run(case: Drawn, path: Path, overrides: list[str], found: Judgement) -> None:
+def _run(case: Drawn, path: Path, overrides: list[str], judged: Judgement) -> None:
     from funasr.bin import train_ds
 
     composed = _composed(path, overrides)
-    found.stage = "merge"
+    judged.stage = "merge"
     seen: dict[str, Any] = {"case": case}
-    with _around(case, found, seen):
+    with _around(case, judged, seen):
         train_ds.main_hydra.__wrapped__(composed)
-    found.stage = "reload"
-    _reload(seen, found)
+    judged.stage = "reload"
+    _reload(seen, judged)
 
 
 @contextlib.contextmanager
-def _around(case: Drawn, found: Judgement, seen: dict[str, Any]) -> Iterator[None]:
+def _around(case: Drawn, judged: Judgement, seen: dict[str, Any]) -> Iterator[None]:
     """Everything that FunASR's training program needs to run here, and to be watched."""
     from funasr.bin import train_ds
     from funasr.register import tables
@@ -188,31 +188,31 @@ def _around(case: Drawn, found: Judgement, seen: dict[str, Any]) -> Iterator[Non
 
     class Model(train_ds.AutoModel):
         def __init__(self, **keywords):
-            found.stage = "build"
+            judged.stage = "build"
             with watched_loading(seen):
                 super().__init__(**{**keywords, "ncpu": 1, "disable_update": True})
-            _note_model(self.model, seen, found)
-            found.stage = "model"
+            _note_model(self.model, seen, judged)
+            judged.stage = "model"
 
     samplers = importlib.import_module("funasr.datasets.audio_datasets.samplers")
     espnet = importlib.import_module("funasr.datasets.audio_datasets.espnet_samplers")
     hubs = importlib.import_module("funasr.download.download_model_from_hub")
-    place = SimpleNamespace(get_rank=lambda: seen.get("rank", 0),
+    group = SimpleNamespace(get_rank=lambda: seen.get("rank", 0),
                             get_world_size=lambda: case.processes)
 
     def stop():
-        found.stage = "debugger"
+        judged.stage = "debugger"
         raise _Stopped
 
     environment = {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": str(case.processes)}
     loaders = dict(tables.dataloader_classes)
-    loaders["DataloaderMapStyle"] = _loader(loaders["DataloaderMapStyle"], case, found, seen)
+    loaders["DataloaderMapStyle"] = _loader(loaders["DataloaderMapStyle"], case, judged, seen)
     with contextlib.ExitStack() as stack:
         for patch in (
                 mock.patch.dict(os.environ, environment),
                 mock.patch("pdb.set_trace", stop),
                 mock.patch.object(train_ds, "AutoModel", Model),
-                mock.patch.object(train_ds, "Trainer", _trainer(found, seen)),
+                mock.patch.object(train_ds, "Trainer", _trainer(judged, seen)),
                 mock.patch.object(train_ds, "GradScaler",
                                   lambda enabled: torch.amp.GradScaler("cpu", enabled=enabled)),
                 mock.patch.object(hubs, "get_or_download_model_dir", _no_network),
@@ -224,8 +224,8 @@ def _around(case: Drawn, found: Judgement, seen: dict[str, Any]) -> Iterator[Non
                 mock.patch.object(torch.nn.Module, "cuda", lambda self, *_: self),
                 mock.patch.object(torch.cuda, "set_device", lambda *_: None),
                 mock.patch.object(train_ds.dist, "init_process_group", _group_of_one),
-                mock.patch.object(samplers, "dist", place),
-                mock.patch.object(espnet, "dist", place),
+                mock.patch.object(samplers, "dist", group),
+                mock.patch.object(espnet, "dist", group),
                 mock.patch("tensorboardX.SummaryWriter"),
                 mock.patch.dict(tables.dataloader_classes, loaders),
                 _importable(_deepspeed_modules()),
@@ -279,24 +279,24 @@ def _group_of_one(**_: Any) -> None:
     _start_group("gloo", store=distributed.HashStore(), rank=0, world_size=1)
 
 
-def _note_model(model: torch.nn.Module, seen: Mapping[str, Any], found: Judgement) -> None:
-    found.ctc = getattr(model, "ctc_decoder", None) is not None
+def _note_model(model: torch.nn.Module, seen: Mapping[str, Any], judged: Judgement) -> None:
+    judged.ctc = getattr(model, "ctc_decoder", None) is not None
     tensors = seen.get("tensors")
     loaded = (tensors.loaded if tensors else None) or frozenset()
     state = model.state_dict()
     filled = {state[name].data_ptr() for name in loaded if name in state}  # tied tensors are one
-    found.missing = dict(Counter(
+    judged.missing = dict(Counter(
         component_of(name) for name, tensor in state.items()
         if tensor.data_ptr() not in filled and ".lora_" not in name))
 
 
-def _trainer(found: Judgement, seen: dict[str, Any]):
+def _trainer(judged: Judgement, seen: dict[str, Any]):
     """FunASR's trainer on a CPU, for a few batches of one epoch."""
     from funasr.train_utils.trainer_ds import Trainer
 
     class Watched(Trainer):
         def __init__(self, **keywords):
-            found.stage = "trainer"
+            judged.stage = "trainer"
             super().__init__(**keywords)
 
         device = property(lambda self: "cpu", lambda self, value: None)
@@ -306,12 +306,13 @@ def _trainer(found: Judgement, seen: dict[str, Any]):
             return super().warp_model(model, **{**keywords, "device": "cpu"})
 
         def warp_optim_scheduler(self, model, **keywords):
-            found.stage = "optimizer"
-            seen["before"] = {name: digest(one) for name, one in seen["model"].named_parameters()}
+            judged.stage = "optimizer"
+            seen["before"] = {name: digest(parameter)
+                              for name, parameter in seen["model"].named_parameters()}
             _watch_gradients(seen)
-            made = super().warp_optim_scheduler(model, **keywords)
-            found.stage = "data"
-            return made
+            warped = super().warp_optim_scheduler(model, **keywords)
+            judged.stage = "data"
+            return warped
 
         def resume_checkpoint(self, **keywords):
             super().resume_checkpoint(**keywords)
@@ -319,36 +320,36 @@ def _trainer(found: Judgement, seen: dict[str, Any]):
                 self.max_epoch = min(self.max_epoch, 1 if _goes_on(seen, self.accum_grad) else 2)
 
         def train_epoch(self, dataloader_train=None, **keywords):
-            found.stage = "batches"
+            judged.stage = "batches"
             if "counted" not in seen:
                 seen["counted"] = True
-                _count(self, seen, found)
-            found.stage = "train"
+                _count(self, seen, judged)
+            judged.stage = "train"
             accum = self.accum_grad if isinstance(self.accum_grad, (int, float)) else 1
             most = max(TRAINED, int(accum) + 1 if accum <= ACCUMULATED else TRAINED)
-            keywords["optim"].register_step_post_hook(lambda *_: _stepped(found))
-            super().train_epoch(dataloader_train=_Few(dataloader_train, most, found, seen),
+            keywords["optim"].register_step_post_hook(lambda *_: _stepped(judged))
+            super().train_epoch(dataloader_train=_Few(dataloader_train, most, judged, seen),
                                 **keywords)
-            _note_learning(seen, found)
+            _note_learning(seen, judged)
 
         def log(self, loss_dict=None, tag="train", **keywords):
             if tag == "train":
-                found.losses.append(float(loss_dict["loss"].detach()))
-                found.rates.append(float(loss_dict["lr"]))
+                judged.losses.append(float(loss_dict["loss"].detach()))
+                judged.rates.append(float(loss_dict["lr"]))
             super().log(loss_dict, tag, **keywords)
 
         def validate_epoch(self, dataloader_val=None, **keywords):
-            stage, found.stage = found.stage, "validate"
+            stage, judged.stage = judged.stage, "validate"
             super().validate_epoch(dataloader_val=_Few(dataloader_val, VALIDATED), **keywords)
-            found.stage = stage if stage == "train" else "save"
+            judged.stage = stage if stage == "train" else "save"
 
         def save_checkpoint(self, *arguments, **keywords):
-            stage, found.stage = found.stage, "save"
+            stage, judged.stage = judged.stage, "save"
             super().save_checkpoint(*arguments, **keywords)
-            found.stage = stage if stage == "train" else "average"
+            judged.stage = stage if stage == "train" else "average"
 
         def close(self, *arguments):
-            found.stage = "end"
+            judged.stage = "end"
             seen["folder"] = self.output_dir
             super().close(*arguments)
 
@@ -363,8 +364,8 @@ def _goes_on(seen: Mapping[str, Any], accum_grad: Any) -> bool:
         return True
 
 
-def _stepped(found: Judgement) -> None:
-    found.updates += 1
+def _stepped(judged: Judgement) -> None:
+    judged.updates += 1
 
 
 def _watch_gradients(seen: dict[str, Any]) -> None:
@@ -375,30 +376,30 @@ def _watch_gradients(seen: dict[str, Any]) -> None:
                 lambda _, name=name: seen["gradients"].add(name))
 
 
-def _note_learning(seen: dict[str, Any], found: Judgement) -> None:
+def _note_learning(seen: dict[str, Any], judged: Judgement) -> None:
     model = seen["model"]
     named = dict(model.named_parameters())
-    flagged = {name for name, one in named.items() if one.requires_grad}
+    flagged = {name for name, parameter in named.items() if parameter.requires_grad}
     reached = seen["gradients"]
     if "shapes" not in seen:
         seen["shapes"] = _full_shapes(model, seen["case"])
     shapes = seen["shapes"]
-    found.flagged = _at_full_size(model, flagged, shapes)
-    found.learning = found.flagged if reached == flagged else _at_full_size(model, reached, shapes)
+    judged.flagged = _at_full_size(model, flagged, shapes)
+    judged.learning = _at_full_size(model, reached, shapes)
     sizes: dict[str, set[int]] = {}
     for name in reached:
         sizes.setdefault(component_of(name), set()).add(named[name].element_size())
-    found.bytes = {part: sorted(several) for part, several in sorted(sizes.items())}
-    found.moved = any(digest(one) != seen["before"][name] for name, one in named.items()
-                      if one.requires_grad)
-    found.outcome = digest(model.state_dict())
+    judged.bytes = {part: sorted(several) for part, several in sorted(sizes.items())}
+    judged.moved = any(digest(parameter) != seen["before"][name]
+                       for name, parameter in named.items() if parameter.requires_grad)
+    judged.outcome = digest(model.state_dict())
 
 
 def _full_shapes(model: torch.nn.Module, case: Drawn) -> Mapping[str, tuple[int, ...]]:
     """Shapes of the launch's model at full size: the released ones, unless its own differ."""
     usual = materials.small_shapes()
-    plain = {name.replace(".base_layer", ""): tuple(one.shape)
-             for name, one in model.named_parameters() if ".lora_" not in name}
+    plain = {name.replace(".base_layer", ""): tuple(parameter.shape)
+             for name, parameter in model.named_parameters() if ".lora_" not in name}
     if all(usual.get(name) == shape for name, shape in plain.items()) and (
             {component_of(name) for name in usual.keys() - plain.keys()} <= {"ctc", "ctc_decoder"}):
         return materials.full_shapes()
@@ -413,8 +414,8 @@ def _full_shapes(model: torch.nn.Module, case: Drawn) -> Mapping[str, tuple[int,
         with contextlib.chdir(name):
             config = config if "model_conf" in config else download_model(**config)
     built = mini.build(OmegaConf.create(config), size="full", device="meta", over=None)
-    return {name.replace(".base_layer", ""): tuple(one.shape)
-            for name, one in built.model.named_parameters() if ".lora_" not in name}
+    return {name.replace(".base_layer", ""): tuple(parameter.shape)
+            for name, parameter in built.model.named_parameters() if ".lora_" not in name}
 
 
 def _at_full_size(model: torch.nn.Module, names: set[str],
@@ -439,14 +440,14 @@ def _at_full_size(model: torch.nn.Module, names: set[str],
 class _Few:
     """The first batches of a loader; those of training are looked at as they pass."""
 
-    def __init__(self, loader, most: int, found: Judgement | None = None,
+    def __init__(self, loader, most: int, judged: Judgement | None = None,
                  seen: Mapping[str, Any] | None = None):
-        self.loader, self.most, self.found, self.seen = loader, most, found, seen or {}
+        self.loader, self.most, self.judged, self.seen = loader, most, judged, seen or {}
         self.batch_sampler = loader.batch_sampler
 
     def __iter__(self):
         for number, batch in enumerate(self.loader):
-            if self.found is not None:
+            if self.judged is not None:
                 self._note(number, batch)
             yield _extremes(batch)
             if number + 1 >= self.most:
@@ -456,15 +457,15 @@ class _Few:
         return len(self.loader)
 
     def _note(self, number: int, batch: Mapping[str, Any]) -> None:
-        wanted = self.seen["wanted"]
+        batches = self.seen["batches"]
         got = [item.get("key") for item in batch.get("item", ())]
         dataset = self.loader.dataset
-        expected = [dataset.index_ds[one].get("key") for one in wanted[number]] \
-            if number < len(wanted) else []
-        self.found.replaced += sum(one != other for one, other in zip(got, expected, strict=False))
-        self.found.dropped += max(0, len(expected) - len(got))
+        expected = [dataset.index_ds[index].get("key") for index in batches[number]] \
+            if number < len(batches) else []
+        self.judged.replaced += sum(key != other for key, other in zip(got, expected, strict=False))
+        self.judged.dropped += max(0, len(expected) - len(got))
         if "fbank_beg" in batch:
-            self.found.unheard += int((batch["fbank_beg"] <= 0).all(-1).sum())
+            self.judged.unheard += int((batch["fbank_beg"] <= 0).all(-1).sum())
 
 
 def _extremes(batch: dict[str, Any]) -> dict[str, Any]:
@@ -475,23 +476,23 @@ def _extremes(batch: dict[str, Any]) -> dict[str, Any]:
     if "input_ids" not in batch:
         return batch
     rows = len(batch["input_ids"])
-    if any(len(one) != rows for one in batch.values()):
+    if any(len(value) != rows for value in batch.values()):
         return batch
     lengths = [batch[name].flatten(1).sum(1) for name in (
         "attention_mask", "speech_lengths", "fake_token_len") if name in batch]
-    kept = sorted({0, rows - 1, *(int(place) for one in lengths
-                                  for place in (one.argmin(), one.argmax()))})
-    return {name: one[kept] if isinstance(one, torch.Tensor) else [one[place] for place in kept]
-            for name, one in batch.items()}
+    kept = sorted({0, rows - 1, *(int(row) for sizes in lengths
+                                  for row in (sizes.argmin(), sizes.argmax()))})
+    return {name: value[kept] if isinstance(value, torch.Tensor) else [value[row] for row in kept]
+            for name, value in batch.items()}
 
 
-def _loader(original: type, case: Drawn, found: Judgement, seen: dict[str, Any]) -> type:
+def _loader(original: type, case: Drawn, judged: Judgement, seen: dict[str, Any]) -> type:
     """FunASR's loader in this process, with two splits at most; its sampler is asked for every
     process and split before."""
 
     class WatchedLoader(original):
         def __init__(self, **keywords):
-            found.stage = "data"
+            judged.stage = "data"
             conf = keywords["dataset_conf"]
             workers = conf.get("num_workers", 4)
             if isinstance(workers, int) and workers > 0:
@@ -501,64 +502,64 @@ def _loader(original: type, case: Drawn, found: Judgement, seen: dict[str, Any])
             self.whole = self.data_split_num  # two of them are enough to see a run
             if isinstance(self.whole, int):
                 self.data_split_num = min(self.whole, 2)
-            seen["wanted"] = []
+            seen["batches"] = []
 
         def build_iter(self, *arguments, **keywords):
-            found.stage = "batches"
-            made = super().build_iter(*arguments, **keywords)
+            judged.stage = "batches"
+            loaders = super().build_iter(*arguments, **keywords)
             if "counting" not in seen:
                 import random
 
                 state = random.getstate()
-                seen["wanted"] = list(made[0].batch_sampler)
+                seen["batches"] = list(loaders[0].batch_sampler)
                 random.setstate(state)
-            return made
+            return loaders
 
     return WatchedLoader
 
 
-def _count(trainer, seen: dict[str, Any], found: Judgement) -> None:
+def _count(trainer, seen: dict[str, Any], judged: Judgement) -> None:
     """Batches and steps of every process and split, from FunASR's sampler and trainer."""
     import random
 
     loader = seen["loader"]
-    state, wanted = random.getstate(), seen["wanted"]
+    state, batches = random.getstate(), seen["batches"]
     dataset, dataset_valid = loader.dataset_tr, loader.dataset_val
     processes = int(os.environ["WORLD_SIZE"])
     splits = loader.whole
     listed = not str(loader.kwargs["train_data_set_list"]).endswith((".jsonl", ".json"))
-    asked = range(min(splits, FILES)) if listed else range(splits) if splits <= 2 else [0]
-    found.again = not listed
+    counted = range(min(splits, FILES)) if listed else range(splits) if splits <= 2 else [0]
+    judged.again = not listed
     kept: set[Any] = set()
     seen["counting"] = True
     steps = [0] * processes
     events: list[Any] = []
     try:
-        for split in asked:
+        for split in counted:
             counts = []
             for rank in range(processes):
                 seen["rank"] = rank
-                made = loader.build_iter(0, data_split_i=split)[0]
-                rows = list(made.batch_sampler)
+                train = loader.build_iter(0, data_split_i=split)[0]
+                rows = list(train.batch_sampler)
                 counts.append(len(rows))
                 for row in rows:
-                    kept.update((split if listed else 0, one) for one in row)
+                    kept.update((split if listed else 0, index) for index in row)
                 events += rows if rank == 0 else []
                 steps[rank] += _steps(trainer, rows) * (
-                    1 if listed or len(asked) == splits else splits)
-            found.batches.append(counts)
-        found.steps, found.kept = steps, len(kept)
-        if listed or len(asked) == splits:
-            found.saves = _saves(trainer, events)
+                    1 if listed or len(counted) == splits else splits)
+            judged.batches.append(counts)
+        judged.steps, judged.kept = steps, len(kept)
+        if listed or len(counted) == splits:
+            judged.saves = _saves(trainer, events)
         validated: set[Any] = set()
         for rank in range(processes):
             seen["rank"] = rank
-            validated.update(one for row in loader.build_iter(0)[1].batch_sampler for one in row)
-        found.valid_kept = len(validated)
+            validated.update(*loader.build_iter(0)[1].batch_sampler)
+        judged.valid_kept = len(validated)
     finally:
         loader.dataset_tr, loader.dataset_val = dataset, dataset_valid
         seen["rank"] = 0
-        seen["wanted"] = wanted
+        seen["batches"] = batches
         seen.pop("counting")
         random.setstate(state)
 
@@ -615,13 +616,13 @@ class _Plain(list):
     batch_sampler = SimpleNamespace(set_epoch=lambda _: None)
 
 
-def _same(one: torch.Tensor, other: torch.Tensor) -> bool:
+def _same(first: torch.Tensor, second: torch.Tensor) -> bool:
     """Whether both hold the same values; the number type may differ, as after `bf16: true`."""
-    return one.shape == other.shape and torch.equal(one.to(other.dtype).nan_to_num(),
-                                                    other.nan_to_num())
+    return first.shape == second.shape and torch.equal(first.to(second.dtype).nan_to_num(),
+                                                       second.nan_to_num())
 
 
-def _reload(seen: Mapping[str, Any], found: Judgement) -> None:
+def _reload(seen: Mapping[str, Any], judged: Judgement) -> None:
     """The last checkpoint in a new model of the run's config, and one clip decoded with it."""
     from funasr import AutoModel
     from omegaconf import OmegaConf
@@ -635,11 +636,11 @@ def _reload(seen: Mapping[str, Any], found: Judgement) -> None:
             **config, "init_param": str(checkpoint), "device": "cpu", "disable_update": True,
             "excludes": None, "ncpu": 1, "bf16": False, "fp16": False})
     trained = seen["model"].state_dict()
-    found.lacking = dict(Counter(
+    judged.lacking = dict(Counter(
         component_of(name) for name, tensor in model.state_dict().items()
         if name not in trained or not _same(tensor, trained[name])))
-    found.stage = "decode"
+    judged.stage = "decode"
     clip = str(materials.clip(73))
     answer = model.inference([clip], key=["a"], **{**kwargs, "device": "cpu",
                                                    "max_length": 4})
-    found.outcome = digest(found.outcome, str(answer[0])[:200])
+    judged.outcome = digest(judged.outcome, str(answer[0])[:200])

@@ -14,7 +14,7 @@ import yaml
 from funasr_preflight.checking import mend
 from funasr_preflight.errors import BookError
 from funasr_preflight.launch.directory import MODEL_DIR
-from funasr_preflight.launch.reading import Given
+from funasr_preflight.launch.reading import Origin
 from funasr_preflight.launch.yaml_file import flatten
 from helpers.oracle import files, materials, verdicts
 from helpers.oracle.cases import REMOVE, Drawn, yaml_values
@@ -24,16 +24,16 @@ TRAINED = ("losses", "learning", "batches", "steps", "rates", "lacking")
 """What a mended sound run has to have in common with the first; what never learns may be frozen."""
 
 
-def mended(case: Drawn, found: Mapping[str, Any], judge: Judge) -> str:
+def mended(case: Drawn, judgement: Mapping[str, Any], judge: Judge) -> str:
     """What `--fix` makes of a case's config, in a word or two.
 
     Args:
-        found: FunASR's judgement of the case.
+        judgement: FunASR's judgement of the case.
         judge: asks for that of the mended one.
     """
     with tempfile.TemporaryDirectory(prefix="oracle-") as name, contextlib.chdir(name):
         path, overrides = files.write(case, "full", Path(name))
-        settings = {"overrides": overrides, "gpus": case.processes, "given": Given(whole=True)}
+        settings = {"overrides": overrides, "gpus": case.processes, "origin": Origin(whole=True)}
         try:
             first = mend(path, "mended.yaml", **settings)
             second = mend("mended.yaml", "again.yaml", **settings)
@@ -51,7 +51,7 @@ def mended(case: Drawn, found: Mapping[str, Any], judge: Judge) -> str:
     values = yaml.safe_load(text.replace(directory, MODEL_DIR)) or {}
     other = replace(case, values=_edited(case, values))
     after = judge(other)
-    return _judged(found, after, case, other)
+    return _judged(judgement, after, case, other)
 
 
 def _edited(case: Drawn, values: dict[str, Any]) -> dict[str, Any]:
@@ -67,8 +67,8 @@ def _edited(case: Drawn, values: dict[str, Any]) -> dict[str, Any]:
 def _judged(before: Mapping[str, Any], after: Mapping[str, Any], case: Drawn, other: Drawn) -> str:
     if after["unjudged"]:
         return "not judged"
-    faults = [set(verdicts.faults(one)) for one in (before, after)]
-    ends = [any(fault.startswith("ends") for fault in one) for one in faults]
+    faults = [set(verdicts.faults(judgement)) for judgement in (before, after)]
+    ends = [any(fault.startswith("ends") for fault in judgement) for judgement in faults]
     if ends[1] and not ends[0] or not ends[0] and faults[1] - faults[0]:
         return "worse"
     if not faults[0]:

@@ -75,20 +75,20 @@ def twin_of(case: cases.Drawn) -> cases.Drawn | None:
 def compared(seed: int) -> dict[str, Any]:
     """What is recorded of a case."""
     case = cases.drawn(seed)
-    found = judged(case)
+    judgement = judged(case)
     twin = twin_of(case)
-    said = verdicts.word(case)
-    verdict = verdicts.compare(case, found, said, judged(twin) if twin else None)
-    if found["unjudged"]:
+    answer = verdicts.word(case)
+    verdict = verdicts.compare(case, judgement, answer, judged(twin) if twin else None)
+    if judgement["unjudged"]:
         return {"seed": seed, "unjudged": True}
-    row = {"seed": seed, "changed": sorted({kind for kind, _ in case.mutations}),
+    row = {"seed": seed, "changed": sorted({mutation for mutation, _ in case.mutations}),
            **{name: value for name, value in asdict(verdict).items() if value}}
     row["numbers"] = {name: text for name, text in verdict.numbers.items() if text != "exact"}
     row["exact"] = sum(text == "exact" for text in verdict.numbers.values())
-    if found["error"] and not all(verdict.faults.values()):
-        row["error"] = found["error"][:120]
-    if seed % MENDED_EVERY == 0 and case.base != "none" and not said.refused:
-        row["mended"] = mending.mended(case, found, judged)
+    if judgement["error"] and not all(verdict.faults.values()):
+        row["error"] = judgement["error"][:120]
+    if seed % MENDED_EVERY == 0 and case.base != "none" and not answer.refused:
+        row["mended"] = mending.mended(case, judgement, judged)
     return row
 
 
@@ -114,8 +114,8 @@ class Share:
 
         if not self.of:
             return 0.0, 1.0
-        found = binomtest(self.count, self.of).proportion_ci(method="wilson")
-        return float(found.low), float(found.high)
+        ends = binomtest(self.count, self.of).proportion_ci(method="wilson")
+        return float(ends.low), float(ends.high)
 
     def __str__(self) -> str:
         low, high = self.interval()
@@ -158,39 +158,39 @@ class Summary:
 
 def summary(rows: Iterable[Row], name: str = HELD_OUT) -> Summary:
     """Sum up the recorded cases of a set."""
-    every = [one for row in rows if row["set"] == name for one in row["cases"]
-             if not one.get("unjudged")]
+    every = [case for row in rows if row["set"] == name for case in row["cases"]
+             if not case.get("unjudged")]
     named, shown = Counter(), Counter()
-    for one in every:
-        for fault, word in one.get("faults", {}).items():
+    for case in every:
+        for fault, word in case.get("faults", {}).items():
             shown[fault] += 1
             named[fault] += bool(word)
-    sound = [one for one in every if all(fault in verdicts.HARMLESS
-                                         for fault in one.get("faults", {}))]
-    wrong = Counter(number for one in every for number in one["numbers"])
-    exact = sum(one["exact"] for one in every)
+    sound = [case for case in every if all(fault in verdicts.HARMLESS
+                                           for fault in case.get("faults", {}))]
+    wrong = Counter(number for case in every for number in case["numbers"])
+    exact = sum(case["exact"] for case in every)
     return Summary(
         len(every), Share(named.total(), shown.total()),
         {fault: Share(named[fault], count) for fault, count in shown.most_common()},
-        Share(sum(bool(one.get("false_errors")) for one in sound), len(sound)),
+        Share(sum(bool(case.get("false_errors")) for case in sound), len(sound)),
         Share(exact, exact + wrong.total()), dict(wrong),
-        sum(bool(one.get("crashed")) for one in every),
-        dict(Counter(one["mended"] for one in every if "mended" in one)))
+        sum(bool(case.get("crashed")) for case in every),
+        dict(Counter(case["mended"] for case in every if "mended" in case)))
 
 
 def show() -> None:
     """Print what is recorded."""
     rows = RECORDS.read()
     for name in (DEVELOPMENT, HELD_OUT):
-        found = summary(rows, name)
-        if not found.cases:
+        total = summary(rows, name)
+        if not total.cases:
             continue
-        print(f"{name}: {found.cases} cases, recall {found.recall} of {found.recall.of} faults, "
-              f"false errors {found.false_errors} of {found.false_errors.of} sound cases, "
-              f"numbers exact {found.numbers} of {found.numbers.of}, crashes {found.crashed}")
-        for fault, share in found.by_fault.items():
+        print(f"{name}: {total.cases} cases, recall {total.recall} of {total.recall.of} faults, "
+              f"false errors {total.false_errors} of {total.false_errors.of} sound cases, "
+              f"numbers exact {total.numbers} of {total.numbers.of}, crashes {total.crashed}")
+        for fault, share in total.by_fault.items():
             print(f"    {fault}: {share.count} of {share.of}")
-        print("    numbers that disagree:", dict(found.by_number), "| mended:", found.mended)
+        print("    numbers that disagree:", dict(total.by_number), "| mended:", total.mended)
 
 
 RECORDING = Recording(

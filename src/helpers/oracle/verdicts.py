@@ -12,7 +12,7 @@ from typing import Any
 from funasr_preflight.checking import context_of, report_of
 from funasr_preflight.errors import BookError
 from funasr_preflight.findings import Severity
-from funasr_preflight.launch.reading import Given
+from funasr_preflight.launch.reading import Origin
 from funasr_preflight.run import estimates
 from helpers.oracle import files
 from helpers.oracle.cases import Drawn
@@ -79,59 +79,59 @@ class CheckerWord:
 
 def word(case: Drawn) -> CheckerWord:
     """Ask the checker about a case."""
-    said = CheckerWord()
+    answer = CheckerWord()
     with tempfile.TemporaryDirectory(prefix="oracle-") as name, contextlib.chdir(name):
         path, overrides = files.write(case, "full", Path(name))
         try:
             context = context_of(path, overrides=overrides, gpus=case.processes,
-                                 given=Given(whole=True))
+                                 origin=Origin(whole=True))
             report = report_of(context)
-            said.findings = [(one.rule, one.severity.name.lower(), one.key)
-                             for one in report.findings if one.severity > Severity.NOTE]
-            said.numbers = _numbers(context)
+            answer.findings = [(finding.rule, finding.severity.name.lower(), finding.key)
+                               for finding in report.findings if finding.severity > Severity.NOTE]
+            answer.numbers = _numbers(context)
         except BookError as error:
-            said.refused = str(error).replace(name, "FOLDER")
+            answer.refused = str(error).replace(name, "FOLDER")
         except Exception as error:  # noqa: BLE001  a traceback of the checker is a finding here
             import traceback
 
-            said.crashed = f"{type(error).__name__}: {error} {traceback.format_exc()[-300:]}"
-    return said
+            answer.crashed = f"{type(error).__name__}: {error} {traceback.format_exc()[-300:]}"
+    return answer
 
 
 def _numbers(context) -> dict[str, Any]:
     parts = estimates.parts(context)
-    found: dict[str, Any] = {
-        "flagged": {one.name: one.flagged for one in parts if one.flagged},
-        "learning": {one.name: one.learning for one in parts if one.learning},
-        "bytes": {one.name: [one.bytes_each] for one in parts if one.learning}}
+    numbers: dict[str, Any] = {
+        "flagged": {part.name: part.flagged for part in parts if part.flagged},
+        "learning": {part.name: part.learning for part in parts if part.learning},
+        "bytes": {part.name: [part.bytes_each] for part in parts if part.learning}}
     if context.train is not None:
-        found |= {"kept": context.train.kept_utterances,
-                  "batches": [list(each) for each in context.train.plan.passes],
-                  "steps": estimates.steps_an_epoch(context), "saves": _saves(context)}
+        numbers |= {"kept": context.train.kept_utterances,
+                    "batches": [list(each) for each in context.train.plan.passes],
+                    "steps": estimates.steps_an_epoch(context), "saves": _saves(context)}
     if context.valid is not None:
-        found["valid_kept"] = context.valid.kept_utterances
+        numbers["valid_kept"] = context.valid.kept_utterances
     rates = estimates.rates(context, list(range(1, 5))) if estimates.follows_warmup(
         context) else None
     if rates is not None:
-        found["rates"] = [float(one) for one in rates]
-    return found
+        numbers["rates"] = [float(rate) for rate in rates]
+    return numbers
 
 
 def _saves(context) -> list[int]:
     """Checkpoints within an epoch, with a score and without."""
     files_left = estimates.disk(context).files
     epochs = estimates.whole(context.get("train_conf.max_epoch"), 100)
-    return [files_left.made // epochs - 1, files_left.unscored // epochs]
+    return [files_left.scored // epochs - 1, files_left.unscored // epochs]
 
 
 def faults(judged: Mapping[str, Any]) -> list[str]:
     """The faults that FunASR showed, as keys of RULES."""
-    found = [f"ends: {judged['stage']}"] if judged["error"] else []
+    shown = [f"ends: {judged['stage']}"] if judged["error"] else []
     if any(part not in CTC for part in judged["missing"]):
-        found.append("random start")
+        shown.append("random start")
     if judged["stage"] in ("end", "reload", "decode") or not judged["error"]:
-        found += _quiet_faults(judged)
-    return found
+        shown += _quiet_faults(judged)
+    return shown
 
 
 def _quiet_faults(judged: Mapping[str, Any]) -> Iterator[str]:
@@ -139,7 +139,7 @@ def _quiet_faults(judged: Mapping[str, Any]) -> Iterator[str]:
         yield "no step"
     elif not judged["moved"] and judged["updates"]:
         yield "nothing moves"
-    if any(one != one or abs(one) == float("inf") for one in judged["losses"]):
+    if any(loss != loss or abs(loss) == float("inf") for loss in judged["losses"]):
         yield "loss is no number"
     if judged["replaced"]:
         yield "audio exchanged"
@@ -187,25 +187,25 @@ class Verdict:
     crashed: str = ""
 
 
-def compare(case: Drawn, judged: Mapping[str, Any], said: CheckerWord,
+def compare(case: Drawn, judged: Mapping[str, Any], answer: CheckerWord,
             twin: Mapping[str, Any] | None = None) -> Verdict:
     """Hold the checker's word against FunASR's judgement of a case."""
     if judged["unjudged"]:
-        return Verdict(crashed=said.crashed)
+        return Verdict(crashed=answer.crashed)
     shown = faults(judged)
     if not judged["error"] or judged["stage"] in ("reload", "decode"):
         shown += lines_faults(judged, case)
     if twin is not None and twin["outcome"] == judged["outcome"] and not judged["error"]:
         shown.append("key does nothing")
-    refused = {REFUSED} if said.refused else set()
-    rules = {rule for rule, _, _ in said.findings} | refused
-    verdict = Verdict({fault: _named(fault, said, rules) for fault in shown},
-                      crashed=said.crashed)
+    refused = {REFUSED} if answer.refused else set()
+    rules = {rule for rule, _, _ in answer.findings} | refused
+    verdict = Verdict({fault: _named(fault, answer, rules) for fault in shown},
+                      crashed=answer.crashed)
     if set(shown) <= set(HARMLESS):
         verdict.false_errors = sorted(refused | {
-            rule for rule, severity, _ in said.findings if severity == "error"})
-    if not judged["error"] and not said.refused and not said.crashed:
-        verdict.numbers = dict(_compared(judged, said.numbers))
+            rule for rule, severity, _ in answer.findings if severity == "error"})
+    if not judged["error"] and not answer.refused and not answer.crashed:
+        verdict.numbers = dict(_compared(judged, answer.numbers))
     return verdict
 
 
@@ -214,13 +214,13 @@ HARMLESS = ("lines lost", "validation lost", "dropped in the collator", "key doe
 """Faults of a run that goes to a usable end: an error beside them alone is a false one."""
 
 
-def _named(fault: str, said: CheckerWord, rules: set[str]) -> bool:
-    wanted = RULES[fault]
+def _named(fault: str, answer: CheckerWord, rules: set[str]) -> bool:
+    naming = RULES[fault]
     if not fault.startswith("ends: "):
-        return bool(rules & set(wanted))
-    return bool(said.refused) or any(
-        rule in wanted and (severity == "error" or rule not in _ONLY_AS_ERRORS)
-        for rule, severity, _ in said.findings)
+        return bool(rules & set(naming))
+    return bool(answer.refused) or any(
+        rule in naming and (severity == "error" or rule not in _ONLY_AS_ERRORS)
+        for rule, severity, _ in answer.findings)
 
 
 _ONLY_AS_ERRORS = ("keys-unknown", "data-lost", "data-malformed")
