@@ -166,7 +166,7 @@ def test_no_browser_fails_with_the_reason_instead_of_skipping(monkeypatch):
 
 def test_a_busy_port_is_named(monkeypatch, tmp_path):
     (tmp_path / "index.html").write_text("book")
-    monkeypatch.setattr(serve, "SITE", tmp_path)
+    monkeypatch.setattr(build, "SITE", tmp_path)
     with socket.socket() as busy:
         busy.bind(("127.0.0.1", 0))
         busy.listen()
@@ -178,14 +178,14 @@ def test_a_busy_port_is_named(monkeypatch, tmp_path):
 @pytest.mark.parametrize("port", ["http", "0", "70000"])
 def test_what_is_no_port_is_refused(monkeypatch, tmp_path, port):
     (tmp_path / "index.html").write_text("book")
-    monkeypatch.setattr(serve, "SITE", tmp_path)
+    monkeypatch.setattr(build, "SITE", tmp_path)
     with pytest.raises(SystemExit) as excinfo:
         serve.main(port)
     assert port in sentence(excinfo)
 
 
 def test_serving_before_building_says_what_to_do(monkeypatch, tmp_path):
-    monkeypatch.setattr(serve, "SITE", tmp_path)
+    monkeypatch.setattr(build, "SITE", tmp_path)
     with pytest.raises(SystemExit) as excinfo:
         serve.main()
     assert "make book" in sentence(excinfo)
