@@ -249,6 +249,7 @@ values = st.one_of(st.none(), st.booleans(), st.integers(-2**70, 2**70), st.just
                    st.just({}), st.just({"a": 1}))
 
 
+@pytest.mark.slow
 @settings(derandomize=True, max_examples=120, deadline=None)
 @given(chosen=st.dictionaries(st.sampled_from([
     *audit.load().content["keys"], "train_conf", "optim_conf", "scheduler_conf", "dataset_conf",

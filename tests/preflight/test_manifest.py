@@ -507,6 +507,7 @@ def test_any_settings_give_a_plan(conf):
     assert made.batches >= 0 and made.served >= 0
 
 
+@pytest.mark.slow
 def test_a_huge_line_takes_constant_memory(tmp_path):
     """A gigabyte of NUL bytes, most of it a hole in the file."""
     path = written(tmp_path / "m.jsonl", lines_of(3))
