@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import io
 import json
 import tempfile
 import wave
@@ -31,21 +30,18 @@ def explained(name: str, width: int | None = None, colour: bool = False) -> str:
     Raises:
         BookError: there is no such rule.
     """
-    from rich.console import Console
     from rich.text import Text as Line
 
     from funasr_preflight.checking import all_rules
-    from funasr_preflight.terminal import WORDS
+    from funasr_preflight.terminal import WORDS, recorded, recorder
 
     rules = all_rules()
-    lines = io.StringIO()
-    console = Console(width=width, force_terminal=colour, no_color=not colour, highlight=False,
-                      file=lines)
+    console = recorder(width, colour)
     if name == "all":
         for rule in rules.values():
             console.print(Line(f"{rule.id:28}", "bold"), Line(str(rule.title)), sep="",
                           soft_wrap=True)
-        return lines.getvalue().rstrip("\n")
+        return recorded(console, colour)
     rule = rule_named(name, rules)
     console.print(Line(rule.id, "bold"), Line(f": {rule.title}"), sep="")
     about = EXPLANATIONS[rule.id]
@@ -60,7 +56,7 @@ def explained(name: str, width: int | None = None, colour: bool = False) -> str:
         console.print(Line(f"{head}:", "bold"))
         for text in texts:  # not wrapped: addresses and examples are for copying
             console.print(Line(f"    {text}"), soft_wrap=True)
-    return lines.getvalue().rstrip("\n")
+    return recorded(console, colour)
 
 
 def rule_named(name: str, rules: dict[str, Rule]) -> Rule:

@@ -11,7 +11,7 @@ from test_notebooks import typed_numbers
 from helpers.config import configs, document
 from helpers.config.values import shown
 from helpers.errors import BookError
-from helpers.ledger import claims
+from helpers.ledger import claims, translations
 from helpers.paths import ROOT
 
 LEDGER = claims.load()
@@ -136,3 +136,15 @@ def test_a_broken_ledger_is_refused_in_one_sentence(tmp_path, entry: str, senten
     (tmp_path / "chapter.yml").write_text(entry)
     with pytest.raises(BookError, match=sentence):
         claims.load(tmp_path)
+
+
+def test_a_broken_translation_is_refused_in_one_sentence(tmp_path, monkeypatch) -> None:
+    for folder in ("zh", "book/zh"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "findings.yml").write_text("- [")
+        (tmp_path / folder / "words.yml").write_text("- [")
+    monkeypatch.setattr(claims, "FOLDER", tmp_path)
+    monkeypatch.setattr(translations, "ROOT", tmp_path)
+    for read in (translations.load, translations.findings, translations.words.__wrapped__):
+        with pytest.raises(BookError, match="not valid YAML"):
+            read("zh")

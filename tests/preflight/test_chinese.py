@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from collections.abc import Iterator
 
 import pytest
 
@@ -11,7 +13,7 @@ from funasr_preflight.checking import all_rules
 from funasr_preflight.command import main, parser
 from funasr_preflight.explanations import EXPLANATIONS
 from funasr_preflight.texts import speak
-from helpers.paths import CONFIGS
+from helpers.paths import CONFIGS, ROOT
 
 OURS = CONFIGS / "recommended_8k.yaml"
 MARKED = re.compile(r"“[^”]*”|\"[^\"]*\"|`[^`]*`|https?://\S+")
@@ -101,3 +103,47 @@ def test_help_and_explanations_are_chinese(capsys):
         assert main(["--explain", name, "--lang", "zh_CN"]) == 0
         told = capsys.readouterr().out
         assert english(re.sub(r'\{"messages".*', "", told)) == []
+
+
+PACKAGE = ROOT / "src" / "funasr_preflight"
+TREES = {path.name: ast.parse(path.read_text(encoding="utf-8")) for path in PACKAGE.rglob("*.py")}
+
+
+def annotated(node: ast.stmt) -> list[tuple[str, ast.expr | None]]:
+    """Names and annotations that a call of this function or dataclass fills, in order."""
+    if isinstance(node, ast.FunctionDef):
+        return [(argument.arg, argument.annotation) for argument in node.args.args]
+    fields = [field for field in node.body if isinstance(field, ast.AnnAssign)]
+    return [(ast.unparse(field.target), field.annotation) for field in fields]
+
+
+def wordings(trees: dict[str, ast.Module]) -> dict[str, dict[str, int]]:
+    """Function or dataclass to what it takes as words for the reader, each with its position."""
+    return {node.name: {name: number for number, (name, annotation) in enumerate(annotated(node))
+                        if annotation and ast.unparse(annotation) == "Text"}
+            for tree in trees.values() for node in tree.body
+            if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+
+
+def plain_words(trees: dict[str, ast.Module]) -> Iterator[str]:
+    """Calls that give such a parameter a string of their own, which no language translates."""
+    wanted = wordings(trees)
+    for name, tree in trees.items():
+        for call in ast.walk(tree):
+            if not isinstance(call, ast.Call):
+                continue
+            positions = wanted.get(ast.unparse(call.func).rpartition(".")[2], {})
+            given = {number: value for number, value in enumerate(call.args)} | {
+                positions.get(keyword.arg): keyword.value for keyword in call.keywords}
+            yield from (f"{name}:{call.lineno}: {ast.unparse(call)[:80]}"
+                        for number in positions.values()
+                        if isinstance(given.get(number), ast.Constant)
+                        and isinstance(given[number].value, str))
+
+
+def test_words_for_the_reader_are_never_plain_strings() -> None:
+    """"Give a list of words" in the middle of a Chinese sentence."""
+    assert list(plain_words(TREES)) == []
+    for call in ("read('x', 'a list')", "at.read('x', description='a list')"):
+        wrong = ast.parse(f"def read(path, description: Text): ...\n{call}")
+        assert len(list(plain_words({"wrong.py": wrong}))) == 1

@@ -16,7 +16,7 @@ if os.environ.get("BOOK_AXE_ALL"):
     VIEWS = [(size, theme, None) for size in (WIDE, PHONE) for theme in ("light", "dark")]
 SETTLED = 800  # ms after a change of size or theme: colours fade, and access.js waits to look again
 
-CHECK = """async (rules) => (await axe.run(document.querySelector("#only") || document, {
+CHECK = """async ([part, rules]) => (await axe.run(part, {
     resultTypes: ["violations"], preload: false, iframes: false,
     ...(rules && {runOnly: rules})})).violations
     .flatMap((rule) => rule.nodes.map((node) =>
@@ -42,13 +42,14 @@ def axe() -> str:
 
 
 def check(page: Page, size: dict[str, int], theme: str,
-          rules: list[str] | None = None) -> list[str]:
-    """Violations of one view of a page, of all rules or of some."""
+          rules: list[str] | None = None, part: str = "html") -> list[str]:
+    """Violations of one view of a page or a part of it, of all rules or of some."""
     page.emulate_media(color_scheme=theme)
     page.set_viewport_size(size)
     page.wait_for_function("(theme) => document.documentElement.dataset.theme === theme", arg=theme)
     page.wait_for_timeout(SETTLED)
-    return [f"{theme}, {size['width']} px: {fault}" for fault in page.evaluate(CHECK, rules)]
+    return [f"{theme}, {size['width']} px: {fault}"
+            for fault in page.evaluate(CHECK, [part, rules])]
 
 
 @each_page
@@ -68,7 +69,7 @@ KINDS_OF_WORDS = """() => {
         .flatMap((rule) => [...(rule.selectorText || "").matchAll(/\\.highlight \\.(\\w+)/g)])
         .map((match) => match[1]));
     document.querySelector("main article").insertAdjacentHTML("afterbegin",
-        `<div id="only" class="highlight-python"><div class="highlight"><pre>${[...kinds].map(
+        `<div id="words" class="highlight-python"><div class="highlight"><pre>${[...kinds].map(
             (kind) => `<span class="${kind}">${kind} word</span>`).join("\\n")}</pre></div></div>`);
     return [...kinds];
 }"""
@@ -79,10 +80,10 @@ def test_every_colour_of_code_can_be_read(visitor: Visitor, axe: str) -> None:
     page = visitor.open(PAGES[1], fresh=True).page
     page.evaluate(axe)
     assert {"k", "s1", "c1", "mi"} <= set(page.evaluate(KINDS_OF_WORDS))
-    assert len(page.evaluate("""() => [...new Set([...document.querySelectorAll("#only span")]
+    assert len(page.evaluate("""() => [...new Set([...document.querySelectorAll("#words span")]
         .map((word) => getComputedStyle(word).color))]""")) > 3
     report([fault for theme in ("light", "dark")
-            for fault in check(page, WIDE, theme, ["color-contrast"])],
+            for fault in check(page, WIDE, theme, ["color-contrast"], "#words")],
            "words of code are too pale")
 
 

@@ -76,7 +76,7 @@ def _check(saved: Saved, held: Holding, base: ModelDirectory | None, target: Pat
 
 def _copy(folder: RunFolder, base: ModelDirectory, target: Path) -> None:
     """Everything but the weights."""
-    about = json.loads(read_text(base.path / "configuration.json", "a model directory"))
+    about = json.loads(read_text(base.path / "configuration.json", say("a model directory")))
     metas = about.get("file_path_metas")
     named = dict(flatten(metas if isinstance(metas, dict) else {}))
     for name in {str(path) for path in named.values()} - {"model.pt", "config.yaml"}:

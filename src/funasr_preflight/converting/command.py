@@ -132,7 +132,7 @@ def _settings(options: argparse.Namespace) -> Settings:
     if options.legs is not None and (len(legs) != 2 or legs[0] == legs[1]):
         raise BookError(say("--legs takes the names of two channels, as in --legs A,B."))
     words = [] if not options.hotwords else [line.strip() for line in read_text(
-        Path(options.hotwords), "a list of words").splitlines() if line.strip()]
+        Path(options.hotwords), say("a list of words")).splitlines() if line.strip()]
     return Settings(
         out=out, audio=Path(options.audio) if options.audio else out.with_name(
             f"{out.stem}_audio"), tokens=token_counter(Path(options.tokenizer)), valid=valid,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from funasr_preflight.context import Context
 from funasr_preflight.laws import geometry, memory
 from funasr_preflight.laws.memory import GIBIBYTE, TrainingMemory
-from funasr_preflight.manifest.batch_plan import CONTEXT_TOKENS, TEMPLATE_TOKENS
+from funasr_preflight.manifest import batch_plan
 from funasr_preflight.run import estimates
 
 OVERHEAD = GIBIBYTE
@@ -78,10 +78,8 @@ def largest_batch(context: Context) -> Batch:
 
 def llm_tokens(context: Context, frames: int) -> float:
     """Tokens that the LLM gets of so many feature frames: prompt, speech and, about, text."""
-    context_tokens = CONTEXT_TOKENS if context.get("dataset_conf.prompt_classes") else 0
-    speech = float(geometry.speech_tokens(geometry.encoder_frames(frames)))
-    return speech + TEMPLATE_TOKENS + context_tokens + (
-        geometry.TEXT_TOKENS_A_SECOND * frames / geometry.FEATURE_FRAMES_A_SECOND)
+    text = geometry.TEXT_TOKENS_A_SECOND * frames / geometry.FEATURE_FRAMES_A_SECOND
+    return float(batch_plan.llm_tokens(frames, text, context.filters))
 
 
 def activation_bytes(context: Context, samples: int, frames: int) -> int:

@@ -117,7 +117,7 @@ def load(folder: Path = FOLDER) -> dict[str, Claim]:
     for path in sorted(folder.glob("*.yml")):
         if path.stem == FINDINGS:
             continue
-        for entry in _entries(path):
+        for entry in content_of(path):
             claim = _claim(entry, path)
             if claim.id in ledger:
                 raise BookError(f"{path.name}: the id {claim.id} is used twice.")
@@ -133,7 +133,7 @@ def findings(folder: Path = FOLDER) -> dict[str, KeyFact]:
     """
     path = folder / f"{FINDINGS}.yml"
     try:
-        return {entry["id"]: KeyFact(**entry) for entry in _entries(path)}
+        return {entry["id"]: KeyFact(**entry) for entry in content_of(path)}
     except (KeyError, TypeError):
         raise BookError(f"{path.name}: each entry needs the fields id, text and chapter.") from None
 
@@ -258,7 +258,12 @@ def verdict_words(claim: Claim) -> str:
     return f"{words} on the mini; at full size: {VERDICTS.get(claim.full_size, claim.full_size)}"
 
 
-def _entries(path: Path) -> list[Any]:
+def content_of(path: Path) -> Any:
+    """What a YAML file of the ledger or of a translation holds, by YAML's fast reader.
+
+    Raises:
+        BookError: it is not valid YAML.
+    """
     try:
         return yaml.load(path.read_bytes(), yaml.CSafeLoader) or []
     except yaml.YAMLError as error:

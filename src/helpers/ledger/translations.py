@@ -14,8 +14,6 @@ import string
 from dataclasses import dataclass, replace
 from functools import cache
 
-import yaml
-
 from helpers.errors import BookError
 from helpers.ledger import claims
 from helpers.ledger.claims import FINDINGS, Claim, KeyFact
@@ -59,7 +57,7 @@ def load(language: str) -> dict[str, Translation]:
     for path in sorted((claims.FOLDER / language).glob("*.yml")):
         if path.stem == FINDINGS:
             continue
-        for entry in yaml.load(path.read_bytes(), yaml.CSafeLoader) or []:
+        for entry in claims.content_of(path):
             if not isinstance(entry, dict) or set(entry) != FIELDS:
                 raise BookError(f"{language}/{path.name}: the entry {entry} needs the fields "
                                 f"{', '.join(sorted(FIELDS))} and no others.")
@@ -102,7 +100,7 @@ def findings(language: str) -> dict[str, KeyFact]:
 
 def _findings(language: str) -> list[dict[str, str]]:
     path = claims.FOLDER / language / f"{FINDINGS}.yml"
-    return yaml.load(path.read_bytes(), yaml.CSafeLoader) or []
+    return claims.content_of(path)
 
 
 def fields(template: str) -> list[tuple[str, str]]:
@@ -128,7 +126,7 @@ def translated(language: str) -> list[Claim]:
 def words(language: str) -> dict[str, dict[str, str]]:
     """Group to English to translation: what stands around the claims."""
     path = ROOT / "book" / language / "words.yml"
-    return yaml.load(path.read_bytes(), yaml.CSafeLoader)
+    return claims.content_of(path)
 
 
 def chapter_title(chapter: str, language: str = "en") -> str:
